@@ -1,0 +1,91 @@
+/**
+ * The network profile: `<prefix>/networks/<network>`, one document for the whole fleet (docs/mqtt.md).
+ * This schema is the one source: the types, the validation and config/schema/*.json come from it.
+ */
+import * as z from 'zod/mini'
+
+const text = (most: number) => z.string().check(z.minLength(1), z.maxLength(most))
+
+/** Ids of networks and sensors: they become topic levels, folder names and parts of `id_str`. */
+export const Id = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/))
+
+const Pem = z.string().check(
+  z.maxLength(65536),
+  z.regex(/^\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/, 'not a PEM certificate'),
+)
+
+/** S2-15, S2-17: how the radio joins; `security` names are the field's own. */
+export const Wireless = z.strictObject({
+  ssid: text(32),
+  hidden: z._default(z.boolean(), false),
+  security: z.enum(['open', 'owe', 'wpa2-psk', 'wpa3-sae', 'wpa2-enterprise', 'wpa3-enterprise', 'wpa3-enterprise-192']),
+  passphrase: z.optional(z.string().check(z.minLength(8), z.maxLength(63))),
+})
+
+/** How the server is verified; S2-82 Specify Server CA is `serverCa`. */
+const serverTrust = {
+  serverName: z.optional(text(255)),
+  serverCa: z._default(z.array(Pem).check(z.maxLength(32)), []),
+  serverCaOnly: z._default(z.boolean(), false),
+  /** A network that would not verify its server is refused unless it says so in as many words. */
+  acceptAnyServer: z._default(z.boolean(), false),
+}
+
+export const Eap = z.discriminatedUnion('method', [
+  z.strictObject({
+    method: z.literal('TLS'),
+    identity: z.optional(text(255)),
+    anonymousIdentity: z.optional(text(255)),
+    ...serverTrust,
+  }),
+  z.strictObject({
+    method: z.enum(['PEAP', 'TTLS']),
+    phase2: z._default(z.enum(['MSCHAPV2', 'PAP']), 'MSCHAPV2'),
+    identity: text(255),
+    password: text(255),
+    anonymousIdentity: z.optional(text(255)),
+    ...serverTrust,
+  }),
+])
+
+export const Renewal = z.union([
+  z.strictObject({ when: z.enum(['half-life', 'manual']) }),
+  z.strictObject({ daysBeforeExpiry: z.number().check(z.positive(), z.maximum(36500)) }),
+  z.strictObject({ percent: z.number().check(z.minimum(1), z.maximum(99)) }),
+])
+
+const Digest = z.enum(['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'])
+
+/** S2-19..49: everything an enrolment needs to know of the server and of the certificate. */
+export const Scep = z.strictObject({
+  enrollmentNetwork: Id,
+  url: z.url({ protocol: /^https?$/ }),
+  caIdentifier: z._default(z.string().check(z.maxLength(255)), 'CAIdentifier'),
+  challengePassword: z.optional(text(255)),
+  subject: z._default(z.strictObject({ commonName: z._default(text(255), '{serial}') }), { commonName: '{serial}' }),
+  alternativeNames: z._default(z.array(text(255)).check(z.maxLength(16)), []),
+  key: z._default(z.enum(['rsa-1024', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384']), 'rsa-2048'),
+  signature: z._default(Digest, 'SHA-256'),
+  digest: z.optional(Digest),
+  encryption: z._default(z.enum(['3DES', 'AES-128', 'AES-192', 'AES-256']), 'AES-128'),
+  keyTransport: z._default(z.enum(['PKCS1', 'OAEP-SHA-1', 'OAEP-SHA-256', 'OAEP-SHA-384', 'OAEP-SHA-512']), 'PKCS1'),
+  caCertificates: z._default(z.array(Pem).check(z.maxLength(32)), []),
+  rootFingerprint: z._default(z.nullable(text(128)), null),
+  renewal: z._default(Renewal, { when: 'half-life' }),
+})
+
+export const NetworkProfile = z.strictObject({
+  schema: z.literal(1),
+  alias: z.optional(text(64)),
+  enabled: z._default(z.boolean(), true),
+  /** A kind, or the name of one interface of the sensor. */
+  interface: z._default(text(15), 'wired'),
+  wireless: z.optional(Wireless),
+  eap: z.optional(Eap),
+  scep: z.optional(Scep),
+})
+
+export type NetworkProfile = z.infer<typeof NetworkProfile>
+export type Eap = z.infer<typeof Eap>
+export type Scep = z.infer<typeof Scep>
+export type Renewal = z.infer<typeof Renewal>
