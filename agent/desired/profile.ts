@@ -9,16 +9,26 @@ const text = (most: number) => z.string().check(z.minLength(1), z.maxLength(most
 /** Ids of networks and sensors: they become topic levels, folder names and parts of `id_str`. */
 export const Id = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/))
 
-const Pem = z.string().check(
-  z.maxLength(65536),
-  z.regex(/^\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/, 'not a PEM certificate'),
-)
+const Pem = z
+  .string()
+  .check(
+    z.maxLength(65536),
+    z.regex(/^\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/, 'not a PEM certificate'),
+  )
 
 /** S2-15, S2-17: how the radio joins; `security` names are the field's own. */
 export const Wireless = z.strictObject({
   ssid: text(32),
   hidden: z._default(z.boolean(), false),
-  security: z.enum(['open', 'owe', 'wpa2-psk', 'wpa3-sae', 'wpa2-enterprise', 'wpa3-enterprise', 'wpa3-enterprise-192']),
+  security: z.enum([
+    'open',
+    'owe',
+    'wpa2-psk',
+    'wpa3-sae',
+    'wpa2-enterprise',
+    'wpa3-enterprise',
+    'wpa3-enterprise-192',
+  ]),
   passphrase: z.optional(z.string().check(z.minLength(8), z.maxLength(63))),
 })
 
@@ -62,13 +72,18 @@ export const Scep = z.strictObject({
   url: z.url({ protocol: /^https?$/ }),
   caIdentifier: z._default(z.string().check(z.maxLength(255)), 'CAIdentifier'),
   challengePassword: z.optional(text(255)),
-  subject: z._default(z.strictObject({ commonName: z._default(text(255), '{serial}') }), { commonName: '{serial}' }),
+  subject: z._default(z.strictObject({ commonName: z._default(text(255), '{serial}') }), {
+    commonName: '{serial}',
+  }),
   alternativeNames: z._default(z.array(text(255)).check(z.maxLength(16)), []),
   key: z._default(z.enum(['rsa-1024', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384']), 'rsa-2048'),
   signature: z._default(Digest, 'SHA-256'),
   digest: z.optional(Digest),
   encryption: z._default(z.enum(['3DES', 'AES-128', 'AES-192', 'AES-256']), 'AES-128'),
-  keyTransport: z._default(z.enum(['PKCS1', 'OAEP-SHA-1', 'OAEP-SHA-256', 'OAEP-SHA-384', 'OAEP-SHA-512']), 'PKCS1'),
+  keyTransport: z._default(
+    z.enum(['PKCS1', 'OAEP-SHA-1', 'OAEP-SHA-256', 'OAEP-SHA-384', 'OAEP-SHA-512']),
+    'PKCS1',
+  ),
   caCertificates: z._default(z.array(Pem).check(z.maxLength(32)), []),
   rootFingerprint: z._default(z.nullable(text(128)), null),
   renewal: z._default(Renewal, { when: 'half-life' }),

@@ -1,0 +1,152 @@
+/**
+ * The nouns everybody shares. Shapes only: no code, no imports but types.
+ * Times are milliseconds since the epoch unless a name says otherwise; documents carry ISO 8601.
+ */
+import type { Finding } from './errors.ts'
+import type { NetworkProfile } from './desired/profile.ts'
+
+/** One network profile as this sensor has to deal with it. */
+export interface Network {
+  id: string
+  /** Made when the network was assigned; a changed one means fresh enrolment. '' for a network that only serves enrolment. */
+  assignment: string
+  /** The interface of this sensor it belongs to, e.g. `eth0`. */
+  interface: string
+  /** SHA-256 of the document as received, hex. */
+  sha256: string
+  profile: NetworkProfile
+}
+
+/** What the operator wants of this sensor, parsed and merged; `sources` says which documents it comes from. */
+export interface Desired {
+  source: 'bootstrap' | 'cache' | 'broker' | 'none'
+  version: number
+  /** SHA-256 of the sensor document, hex; '' without one. */
+  sha256: string
+  /** The sensor's display name (S2-26). */
+  name: string
+  /** In the order of the sensor document; at most four (S2-75). */
+  tested: Network[]
+  /** Networks that serve enrolment and are not tested themselves (S2-76). */
+  enrollment: Network[]
+  /** Seconds between two tests of a network. */
+  testEvery: number
+  /** Listed networks that cannot be acted on, with why; their credentials are kept. */
+  held: { id: string; state: 'waiting' | 'suspended'; why: string }[]
+}
+
+/** What the sensor knows of itself: once at start, from systeminformation and the settings. */
+export interface Identity {
+  /** MQTT client id and topic level. */
+  sensor: string
+  serial: string
+  model: string
+  hostname: string
+  fqdn: string
+  /** Permanent MAC per interface, lower case with colons. */
+  macs: Record<string, string>
+}
+
+/** A certificate as documents show it: nothing secret, everything an operator asks about. */
+export interface CertificateFacts {
+  /** SHA-256 of the DER, hex without colons. */
+  fingerprint: string
+  subject: string
+  issuer: string
+  serial: string
+  names: string[]
+  notBefore: number
+  notAfter: number
+  key: string
+}
+
+/** What is on disk for one credential; read anew before every plan. */
+export interface CredentialState {
+  /** The assignment it was made for. */
+  assignment: string
+  /** Generation in force. */
+  current?: { generation: string; certificate: CertificateFacts }
+  /** A request that is prepared and may have left: same key, CSR and transactionID until it ends. */
+  open?: { transactionId: string; preparedAt: number; pending: boolean }
+  /** A person removed it: not enrolled again until asked, or until the network is removed and added. */
+  removed?: { at: number }
+}
+
+/** A network block of ours in the supplicant, read back from its `id_str`. */
+export interface InstalledBlock {
+  path: string
+  network: string
+  /** First 12 hex digits of the SHA-256 of everything the block was made of. */
+  revision: string
+}
+
+export interface JoinedNetwork {
+  network: string
+  revision: string
+  at: number
+}
+
+export interface LeaseFacts {
+  address: string
+  prefix: number
+  gateway?: string
+  dns: string[]
+  obtainedAt: number
+}
+
+/** What is true of one interface now. */
+export interface InterfaceState {
+  name: string
+  /** wpa_supplicant is on the bus and has this interface. */
+  supplicant: boolean
+  blocks: InstalledBlock[]
+  joined?: JoinedNetwork
+  lease?: LeaseFacts
+}
+
+/** How often and when something failed, and until when it is left alone. */
+export interface Setback {
+  finding: Finding
+  /** When this finding was first seen without another outcome in between. */
+  since: number
+  last: number
+  count: number
+  /** No new try before this time, unless `basis` changes; undefined = only a change ends it. */
+  until: number | undefined
+  /** What the failed try was based on: a changed document is a changed basis. */
+  basis: string
+}
+
+export interface TestResult {
+  at: number
+  passed: boolean
+  probes: { probe: string; passed: boolean; ms: number; detail: string }[]
+}
+
+/** What is remembered of a network between steps (in memory; never decides what is true on disk or in the supplicant). */
+export interface NetworkHistory {
+  setback?: Setback
+  lastJoin?: { at: number; ms: number; stages: Record<string, number> }
+  lastTest?: TestResult & { revision: string }
+  lastAction?: { action: string; outcome: string; at: number }
+}
+
+export interface Actual {
+  interfaces: Record<string, InterfaceState>
+  credentials: Record<string, CredentialState>
+  history: Record<string, NetworkHistory>
+}
+
+/** A line of the timeline: `<prefix>/sensors/<sensor>/events`. */
+export interface TimelineEvent {
+  at: number
+  /** e.g. `step-started`, `step-done`, `step-failed`, `certificate-issued`, `joined`, `lost`. */
+  event: string
+  network?: string
+  interface?: string
+  severity: 'debug' | 'info' | 'warning' | 'error'
+  /** One sentence for a person. */
+  text: string
+  /** Facts of the event; never a secret. */
+  data?: Record<string, unknown>
+}
