@@ -106,6 +106,8 @@ export interface InterfaceState {
 
 /** How often and when something failed, and until when it is left alone. */
 export interface Setback {
+  /** The step that failed; only its success ends the setback. */
+  action: string
   finding: Finding
   /** When this finding was first seen without another outcome in between. */
   since: number
@@ -132,6 +134,8 @@ export interface NetworkHistory {
 }
 
 export interface Actual {
+  /** The desired state in force has been reported to the broker: what it no longer lists may be deleted (S2-70). */
+  confirmed: boolean
   interfaces: Record<string, InterfaceState>
   credentials: Record<string, CredentialState>
   history: Record<string, NetworkHistory>

@@ -1,0 +1,33 @@
+import { X509Certificate } from 'node:crypto'
+import type { CertificateFacts } from './types.ts'
+
+/** What documents say of a certificate. `pem` must hold one certificate; throws what node:crypto throws. */
+export function certificateFacts(pem: string): CertificateFacts {
+  const certificate = new X509Certificate(pem)
+  return {
+    fingerprint: plainFingerprint(certificate.fingerprint256),
+    subject: oneLine(certificate.subject),
+    issuer: oneLine(certificate.issuer),
+    serial: certificate.serialNumber.toLowerCase(),
+    names: splitNames(certificate.subjectAltName),
+    notBefore: Date.parse(certificate.validFrom),
+    notAfter: Date.parse(certificate.validTo),
+    key: describeKey(certificate),
+  }
+}
+
+/** `AB:CD:…` → `abcd…` */
+export const plainFingerprint = (text: string): string => text.replaceAll(':', '').toLowerCase()
+
+const oneLine = (name: string): string => name.split('\n').join(', ')
+
+/** `DNS:a, IP Address:b` → [`DNS:a`, `IP Address:b`]; a quoted value keeps its commas (Node's own quoting). */
+const splitNames = (names: string | undefined): string[] =>
+  names === undefined ? [] : (names.match(/(?:"(?:[^"\\]|\\.)*"|[^,"])+/g) ?? []).map(name => name.trim())
+
+function describeKey({ publicKey }: X509Certificate): string {
+  const details = publicKey.asymmetricKeyDetails
+  return publicKey.asymmetricKeyType === 'rsa'
+    ? `RSA-${String(details?.modulusLength)}`
+    : `EC ${details?.namedCurve ?? publicKey.asymmetricKeyType ?? 'unknown'}`
+}

@@ -1,0 +1,48 @@
+import type { Finding } from '../errors.ts'
+import type { Setback } from '../types.ts'
+
+/** Seconds between tries of the same thing: 5, 10, 20, 40, then 60 for ever. */
+const delays = [5, 10, 20, 40, 60] as const
+const hour = 3_600_000
+
+/**
+ * The setback after one more failure. `random` in [0, 1) spreads the wait by ± 20 %, so that a fleet
+ * that failed together does not return together. A finding that only a change can mend is still
+ * tried again every hour: the change may have been made on the other side.
+ */
+export function setback(
+  previous: Setback | undefined,
+  failure: { action: string; finding: Finding; basis: string },
+  now: number,
+  random: number,
+): Setback {
+  const { action, finding, basis } = failure
+  const repeated = previous?.action === action && previous.basis === basis
+  const count = repeated ? previous.count + 1 : 1
+  const same = repeated && previous.finding.code === finding.code
+  return {
+    action,
+    finding,
+    basis,
+    count,
+    since: same ? previous.since : now,
+    last: now,
+    until: nextTry(finding, count, now, random),
+  }
+}
+
+function nextTry(finding: Finding, count: number, now: number, random: number): number | undefined {
+  const spread = 0.8 + 0.4 * random
+  switch (finding.retry) {
+    case 'never':
+      return undefined
+    case 'change':
+      return now + hour * spread
+    case 'backoff':
+      return now + (delays[Math.min(count, delays.length) - 1] ?? 60) * 1000 * spread
+  }
+}
+
+/** Whether a network is left alone now. A changed basis (document, credential) ends every wait. */
+export const isHeldBack = (held: Setback | undefined, basis: string, now: number): boolean =>
+  held?.basis === basis && (held.until === undefined || now < held.until)

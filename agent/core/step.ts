@@ -1,0 +1,25 @@
+/**
+ * What the agent can do next. One effect per action (effects/), one action at a time per interface.
+ * A step says what to do and why; what it needs beyond that, its effect reads from the desired and actual state.
+ */
+export type Step =
+  /** Take a block of ours out of the supplicant; logs off at once where it is in use (S1-16). */
+  | { action: 'uninstall'; interface: string; network: string; revision: string; why: string }
+  /** Put blobs and the network block into the supplicant. */
+  | { action: 'install'; interface: string; network: string; revision: string }
+  /** Select the block and authenticate. */
+  | { action: 'join'; interface: string; network: string; revision: string; why: string }
+  /** DHCP, routes and resolver for the joined network. */
+  | { action: 'lease'; interface: string; network: string }
+  /** Obtain a certificate for `network` by SCEP over the joined enrollment network `over` (S2-07). */
+  | { action: 'enroll'; interface: string; network: string; over: string }
+  /** Run the probes over the joined network. */
+  | { action: 'test'; interface: string; network: string }
+  /** Delete the credential of a network that is no longer listed (S2-70); belongs to no interface. */
+  | { action: 'forget'; interface: ''; network: string }
+
+export type Action = Step['action']
+export type StepOf<A extends Action> = Extract<Step, { action: A }>
+
+/** A mapped record: a new action does not compile until it has an effect. */
+export type Effects = { [A in Action]: (step: StepOf<A>, signal: AbortSignal) => Promise<void> }

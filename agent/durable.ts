@@ -1,0 +1,68 @@
+/**
+ * Every write that must survive a power cut, in one place.
+ * After a power cut the reader finds the old content or the new, never half of either.
+ */
+import { mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { checkpoint } from './checkpoint.ts'
+
+/** Makes the folder's entries (renames, new files) durable. */
+export async function syncFolder(path: string): Promise<void> {
+  checkpoint(`fsync ${basename(path)}/`)
+  await using folder = await open(path, 'r')
+  await folder.sync()
+}
+
+/** A private folder, with its parents. */
+export const privateFolder = async (path: string): Promise<void> => {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+}
+
+/** Writes and syncs a new private file; the caller makes it visible by renaming the folder it is in. */
+export async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
+  checkpoint(`write ${basename(path)}`)
+  await using file = await open(path, 'w', 0o600)
+  await file.writeFile(content)
+  checkpoint(`fsync ${basename(path)}`)
+  await file.sync()
+}
+
+/** Replaces the file: temp, fsync, rename, fsync of the folder. */
+export async function writeDurable(path: string, content: string | Uint8Array): Promise<void> {
+  const draft = `${path}.new`
+  await writeSynced(draft, content)
+  await renameDurable(draft, path)
+}
+
+export async function renameDurable(from: string, to: string): Promise<void> {
+  checkpoint(`rename ${basename(to)}`)
+  await rename(from, to)
+  await syncFolder(dirname(to))
+}
+
+/** Points the link at another target, in one step for any reader. */
+export async function linkDurable(target: string, path: string): Promise<void> {
+  const draft = `${path}.new`
+  await rm(draft, { force: true })
+  await symlink(target, draft)
+  await renameDurable(draft, path)
+}
+
+export async function removeDurable(path: string): Promise<void> {
+  checkpoint(`remove ${basename(path)}`)
+  await rm(path, { recursive: true, force: true })
+  await syncFolder(dirname(path))
+}
+
+/** The file's text, or undefined where there is none. Other errors are thrown. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+export const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT'

@@ -1,0 +1,65 @@
+/**
+ * Private keys: made by OpenSSL off the event loop, at most one spare of each kind kept from idle times,
+ * so that an enrolment need not wait for the slowest thing it does.
+ */
+import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import { readdir, rename, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { isMissing, privateFolder, syncFolder, writeDurable } from './durable.ts'
+import type { Scep } from './desired/profile.ts'
+
+export type KeyKind = Scep['key']
+
+const generate = promisify(generateKeyPair)
+
+/** A new key of the kind; RSA-2048 takes 0.1 to 0.5 s of one thread, RSA-4096 up to 5 s. */
+export async function generateKey(kind: KeyKind): Promise<KeyObject> {
+  const [family, size] = kind.split('-')
+  if (family === 'ec') {
+    const namedCurve = size === 'p256' ? 'P-256' : 'P-384'
+    return (await generate('ec', { namedCurve })).privateKey
+  }
+  return (await generate('rsa', { modulusLength: Number(size) })).privateKey
+}
+
+export const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string
+export const readKey = (pem: string): KeyObject => createPrivateKey(pem)
+
+const month = 30 * 24 * 3_600_000
+
+/** `$STATE/spare-keys/<kind>/key.pem`. A key is taken by rename, so it can never be used twice. */
+export class SpareKeys {
+  readonly #folder: string
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Moves the spare key to `path`; false when there is none that is younger than 30 days at `now`. */
+  async take(kind: KeyKind, path: string, now: number): Promise<boolean> {
+    const spare = this.#path(kind)
+    try {
+      if (now - (await stat(spare)).mtimeMs > month) return false
+      await rename(spare, path)
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+    await Promise.all([syncFolder(dirname(path)), syncFolder(dirname(spare))])
+    return true
+  }
+
+  /** Makes a spare key unless a young one is there. Called while the agent is idle. */
+  async refill(kind: KeyKind, now: number): Promise<boolean> {
+    const spare = this.#path(kind)
+    await privateFolder(dirname(spare))
+    const names = await readdir(dirname(spare))
+    if (names.includes('key.pem') && now - (await stat(spare)).mtimeMs <= month) return false
+    await writeDurable(spare, keyPem(await generateKey(kind)))
+    return true
+  }
+
+  #path(kind: KeyKind): string {
+    return join(this.#folder, kind, 'key.pem')
+  }
+}
