@@ -1,0 +1,44 @@
+/**
+ * dist/sonde.cjs: the agent as one file, which starts in half the time and memory of the same modules unbundled.
+ * systeminformation, a third of it all and used once, is a file beside it, read only when asked for.
+ * Not minified: a stack trace from a sensor can be read as it is. Files appear whole or not at all.
+ */
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const top = fileURLToPath(new URL('../..', import.meta.url))
+
+const bundle = async (entry, options) => {
+  const { outputFiles } = await build({
+    absWorkingDir: top,
+    entryPoints: [entry],
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    legalComments: 'none',
+    logLevel: 'warning',
+    write: false,
+    ...options,
+  })
+  for (const { path, contents } of outputFiles) {
+    const draft = `${path}.${process.pid}`
+    await writeFile(draft, contents)
+    await rename(draft, path)
+    process.stdout.write(`dist/${basename(path)} ${Math.round(contents.length / 1024)} KB\n`)
+  }
+}
+
+await mkdir(new URL('../../dist', import.meta.url), { recursive: true })
+await Promise.all([
+  bundle('agent/main.ts', {
+    outfile: 'dist/sonde.cjs',
+    sourcemap: 'external',
+    alias: { systeminformation: './systeminformation.cjs' },
+    // x11 and usocket are optional extras of dbus-next for a display and for passing file descriptors.
+    external: ['./systeminformation.cjs', 'x11', 'usocket'],
+  }),
+  bundle('systeminformation', { outfile: 'dist/systeminformation.cjs' }),
+])

@@ -1,0 +1,23 @@
+/**
+ * The Debian packages that the tests and the demonstration run on, and the units that Debian enables
+ * when it installs them: the setup disables those again, so that a machine that has run the tests does
+ * not start a RADIUS server at its next boot.
+ */
+export const packages = [
+  { name: 'wpasupplicant', units: ['wpa_supplicant.service'] },
+  { name: 'hostapd', units: ['hostapd.service'] },
+  { name: 'freeradius', units: ['freeradius.service'] },
+  { name: 'mosquitto', units: ['mosquitto.service'] },
+  { name: 'mosquitto-clients' },
+  { name: 'dnsmasq-base' },
+  { name: 'udhcpc' },
+  { name: 'scep' },
+  { name: 'nftables' },
+  { name: 'iputils-ping' },
+  { name: 'iproute2' },
+  { name: 'dbus' },
+  { name: 'openssl' },
+  { name: 'procps' },
+  { name: 'python3' },
+  { name: 'systemd' },
+]

@@ -1,0 +1,71 @@
+/** From a fresh clone to a tree that runs: Node, Debian packages, npm packages. Imports node:* only. */
+import { readFileSync } from 'node:fs'
+import { run } from './children.mjs'
+import { SetupError, installPackages } from './debian.mjs'
+import { packages } from './packages.mjs'
+
+export { SetupError }
+
+/** The top of the work tree, with a slash at its end. */
+export const top = new URL('../../', import.meta.url)
+
+const read = name => JSON.parse(readFileSync(new URL(name, top), 'utf8'))
+
+const checkNode = () => {
+  const wanted = read('package.json').engines.node.match(/\d+/g).map(Number)
+  const present = process.versions.node.split('.').map(Number)
+  const differing = wanted.findIndex((number, place) => number !== present[place])
+  if (differing >= 0 && present[differing] < wanted[differing])
+    throw new SetupError(`Node ${wanted.join('.')} or later is needed, this is ${process.versions.node}`)
+}
+
+/** True when node_modules holds what the lock file says; a half-finished install has no list of its own. */
+const npmIsCurrent = () => {
+  try {
+    const present = read('node_modules/.package-lock.json').packages
+    return Object.entries(read('package-lock.json').packages).every(
+      ([path, { version, optional, peer }]) =>
+        path === '' ||
+        present[path]?.version === version ||
+        (present[path] === undefined && (optional || peer)),
+    )
+  } catch {
+    return false
+  }
+}
+
+/** `npm ci` with the npm that started us. */
+const installNpm = async say => {
+  say('installing npm packages')
+  const npm = process.env.npm_execpath
+  const [command, args] = npm ? [process.execPath, [npm, 'ci']] : ['npm', ['ci']]
+  const { code, output } = await run(command, args, { capture: true }).catch(error => {
+    throw new SetupError(`npm cannot be started: ${error.message}`, { cause: error })
+  })
+  if (code !== 0) throw new SetupError(`npm ci failed:\n${output.slice(-20).join('\n')}`)
+}
+
+/**
+ * Brings the machine to where tests and demonstration can run; does nothing when it is there already.
+ * Throws a SetupError whose text tells a person what to do.
+ */
+export const prepare = async say => {
+  process.chdir(new URL('.', top).pathname)
+  // A shell opened by `su` has no sbin folders, where half of the daemons live.
+  process.env.PATH = [
+    ...new Set([...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']),
+  ].join(':')
+  checkNode()
+  if (process.getuid() !== 0)
+    throw new SetupError(
+      'network namespaces need root: run this as root (npm run test:unit does not need it)',
+    )
+  await installPackages(packages, say)
+  if (!npmIsCurrent()) await installNpm(say)
+}
+
+/** Shows a SetupError as text and anything else with its stack; returns the exit code. */
+export const explain = error => {
+  process.stderr.write(error instanceof SetupError ? `\n${error.message}\n` : `${error.stack}\n`)
+  return 1
+}

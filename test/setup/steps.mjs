@@ -1,0 +1,60 @@
+/** The steps of `npm test`: what is run, in which order, and for how long at most. */
+import { readdirSync } from 'node:fs'
+
+const bin = name => [`node_modules/.bin/${name}`]
+
+const testFiles = folder => {
+  try {
+    return readdirSync(folder)
+      .filter(name => name.endsWith('.test.ts'))
+      .sort()
+      .map(name => `test/${folder.split('/').at(-1)}/${name}`)
+  } catch {
+    return []
+  }
+}
+
+/** The test of the pure core: run once more by itself to hold every line and branch of the core. */
+export const coreTest = 'test/unit/core.test.ts'
+
+/** The same arguments as `npm run test:core`. */
+export const coreCoverage = [
+  '--no-disable-coverage',
+  '--no-allow-incomplete-coverage',
+  '--coverage-map=test/setup/core-coverage.mjs',
+  '--coverage-report=text',
+]
+
+/**
+ * A step is either a `command` that counts as one assertion, or `files` for tap. Steps of one group run side by
+ * side. `seed` chooses the tenth of test/long that is run.
+ */
+export const groups = seed => [
+  {
+    name: 'check',
+    steps: [
+      { name: 'eslint', command: [...bin('eslint'), '.'] },
+      { name: 'prettier', command: [...bin('prettier'), '--check', '--log-level=warn', '.'] },
+      { name: 'tsc', command: [...bin('tsc'), '--noEmit'] },
+      { name: 'build', command: ['test/setup/build.mjs'] },
+    ],
+  },
+  {
+    name: 'unit',
+    steps: [{ files: testFiles('test/unit').filter(file => file !== coreTest), depth: 0, minutes: 1 }],
+  },
+  {
+    name: 'core, every line and branch',
+    steps: [{ files: [coreTest], args: coreCoverage, depth: 0, minutes: 1 }],
+  },
+  { name: 'lab', steps: [{ files: testFiles('test/lab'), args: ['--jobs=1', '--timeout=300'], minutes: 8 }] },
+  ...later('wifi', ['--jobs=1', '--timeout=300'], {}, 8),
+  ...later('long', ['--jobs=1', '--timeout=300'], { SONDE_TENTH: String(seed) }, 4),
+]
+
+/** Parts that a tree may not have yet: without files there is nothing to run, and nothing is said about them. */
+const later = (name, args, env, minutes) => {
+  const files = testFiles(`test/${name}`)
+  const title = 'SONDE_TENTH' in env ? `${name}, a tenth of it (--seed ${env.SONDE_TENTH})` : name
+  return files.length === 0 ? [] : [{ name: title, steps: [{ files, args, env, minutes }] }]
+}
