@@ -61,7 +61,8 @@ export class Credentials {
   async readAll(): Promise<Record<string, CredentialState>> {
     await privateFolder(this.#root)
     const networks = await readdir(this.#root)
-    return Object.fromEntries(await Promise.all(networks.map(async id => [id, await this.read(id)])))
+    const states = networks.map(async (id): Promise<[string, CredentialState]> => [id, await this.read(id)])
+    return Object.fromEntries(await Promise.all(states))
   }
 
   async read(network: string): Promise<CredentialState> {

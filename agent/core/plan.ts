@@ -6,7 +6,7 @@ import type { Actual, Desired, InterfaceState, Network } from '../types.ts'
 import { credentialStatus } from './credential.ts'
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
-import { basisOf, findNetwork, networksOf, wantedRevision } from './want.ts'
+import { basisOf, enrollmentNetworkOf, findNetwork, networksOf, wantedRevision } from './want.ts'
 
 export interface Plan {
   /** In order; empty when nothing is to be done before `wakeAt` or a change. */
@@ -23,6 +23,8 @@ export interface PlanOptions {
 /** Something worth joining `over` for. Several may wait; the first that is not held back is worked on. */
 interface Task {
   over: Network
+  /** Of the block of `over`. */
+  revision: string
   /** Whose setback holds it back, beside that of `over`. */
   network: Network
   work: Step | undefined
@@ -47,7 +49,7 @@ export function planInterface(
     tasks(desired, actual, name, now, wake).find(free) ??
     idle(desired, actual, state, now, options).find(free)
   if (!task) return { steps: [], wakeAt: wake.at }
-  const steps = reach(task.over, actual, state, now)
+  const steps = reach(task, state)
   if (task.work) steps.push(task.work)
   return { steps, wakeAt: wake.at }
 }
@@ -117,9 +119,17 @@ function tasks(desired: Desired, actual: Actual, name: string, now: number, wake
 function enrolment(network: Network, desired: Desired, actual: Actual, name: string, now: number): Task[] {
   const status = credentialStatus(network, actual.credentials[network.id], now)
   if (status.kind !== 'absent' && status.kind !== 'open') return []
-  const over = findNetwork(desired, network.profile.scep?.enrollmentNetwork ?? '')
-  if (over?.interface !== name || !over.profile.enabled) return []
-  return [{ over, network, work: { action: 'enroll', interface: name, network: network.id, over: over.id } }]
+  const over = enrollmentNetworkOf(network, desired)
+  const revision = over && wantedRevision(over, actual, now)
+  if (over?.interface !== name || !over.profile.enabled || revision === undefined) return []
+  return [
+    {
+      over,
+      revision,
+      network,
+      work: { action: 'enroll', interface: name, network: network.id, over: over.id },
+    },
+  ]
 }
 
 function test(
@@ -136,10 +146,12 @@ function test(
   const due = last?.revision === revision ? last.at + desired.testEvery * 1000 : now
   wake.by(due)
   if (due > now) return []
-  return [{ over: network, network, work: { action: 'test', interface: name, network: network.id } }]
+  return [
+    { over: network, revision, network, work: { action: 'test', interface: name, network: network.id } },
+  ]
 }
 
-/** With nothing to do, stay joined; where the broker hangs on it, join what can be joined. */
+/** With nothing to do, stay on a tested network or go to one; where the broker hangs on it, any network will do. */
 function idle(
   desired: Desired,
   actual: Actual,
@@ -147,27 +159,24 @@ function idle(
   now: number,
   options: PlanOptions,
 ): Task[] {
-  const here = networksOf(desired).filter(
-    network =>
-      network.interface === state.name &&
-      network.profile.enabled &&
-      wantedRevision(network, actual, now) !== undefined,
-  )
-  const joined = here.filter(network => network.id === state.joined?.network)
-  const tested = here.filter(network => desired.tested.includes(network))
-  const candidates = options.brokerOverTested ? [...joined, ...tested, ...here] : [...joined, ...tested]
-  return candidates.map(network => ({ over: network, network, work: undefined }))
+  const here = networksOf(desired).flatMap((network): Task[] => {
+    const revision = wantedRevision(network, actual, now)
+    if (network.interface !== state.name || !network.profile.enabled || revision === undefined) return []
+    return [{ over: network, revision, network, work: undefined }]
+  })
+  const isJoined = (task: Task): boolean => task.over.id === state.joined?.network
+  const tested = here.filter(task => desired.tested.includes(task.over))
+  const rest = options.brokerOverTested ? here : here.filter(isJoined)
+  return [...tested.filter(isJoined), ...tested, ...rest]
 }
 
-/** The steps from where the interface is to being joined to `network` with a lease. */
-function reach(network: Network, actual: Actual, state: InterfaceState, now: number): Step[] {
-  const revision = wantedRevision(network, actual, now)
-  if (revision === undefined) return []
-  const at = { interface: state.name, network: network.id }
+/** The steps from where the interface is to being joined to the task's network with a lease. */
+function reach({ over, revision }: Task, state: InterfaceState): Step[] {
+  const at = { interface: state.name, network: over.id }
   const lease: Step = { action: 'lease', ...at }
-  if (state.joined?.network === network.id && state.joined.revision === revision)
+  if (state.joined?.network === over.id && state.joined.revision === revision)
     return state.lease ? [] : [lease]
-  const installed = state.blocks.some(block => block.network === network.id && block.revision === revision)
+  const installed = state.blocks.some(block => block.network === over.id && block.revision === revision)
   const steps: Step[] = installed ? [] : [{ action: 'install', ...at, revision }]
   return [...steps, { action: 'join', ...at, revision, why: state.joined ? 'its turn' : 'not joined' }, lease]
 }

@@ -2,7 +2,8 @@ import type { Finding } from '../errors.ts'
 import type { Setback } from '../types.ts'
 
 /** Seconds between tries of the same thing: 5, 10, 20, 40, then 60 for ever. */
-const delays = [5, 10, 20, 40, 60] as const
+const delays = [5, 10, 20, 40]
+const longest = 60
 const hour = 3_600_000
 
 /**
@@ -39,7 +40,7 @@ function nextTry(finding: Finding, count: number, now: number, random: number): 
     case 'change':
       return now + hour * spread
     case 'backoff':
-      return now + (delays[Math.min(count, delays.length) - 1] ?? 60) * 1000 * spread
+      return now + (delays[count - 1] ?? longest) * 1000 * spread
   }
 }
 

@@ -1,12 +1,16 @@
 import type { Actual, Desired, Network } from '../types.ts'
 import { credentialStatus } from './credential.ts'
-import { canonical, digest12 } from './hash.ts'
+import { digest12 } from './hash.ts'
 
 /** Every network that may have a block in the supplicant: tested ones first. */
 export const networksOf = (desired: Desired): Network[] => [...desired.tested, ...desired.enrollment]
 
 export const findNetwork = (desired: Desired, id: string): Network | undefined =>
   networksOf(desired).find(network => network.id === id)
+
+/** The network over which the SCEP server is first contacted (S2-07); undefined where none is named or it is not there. */
+export const enrollmentNetworkOf = (network: Network, desired: Desired): Network | undefined =>
+  networksOf(desired).find(candidate => candidate.id === network.profile.scep?.enrollmentNetwork)
 
 /**
  * The revision of a network's block: changes with anything the supplicant is told (radio, EAP, trust, certificate)
@@ -32,15 +36,25 @@ export function wantedRevision(network: Network, actual: Actual, now: number): s
 
 /** What a try on this network is based on: when it changes, a wait after a failure is over. */
 export function basisOf(network: Network, desired: Desired, actual: Actual): string {
-  const enrollment = network.profile.scep && findNetwork(desired, network.profile.scep.enrollmentNetwork)
+  const enrollment = enrollmentNetworkOf(network, desired)
   const credential = actual.credentials[network.id]
-  return digest12(
-    canonical([
-      network.sha256,
-      network.assignment,
-      enrollment?.sha256,
-      credential?.current?.certificate.fingerprint,
-      credential?.removed?.at,
-    ]),
-  )
+  return digest12([
+    network.sha256,
+    network.assignment,
+    enrollment?.sha256,
+    credential?.current?.certificate.fingerprint,
+  ])
+}
+
+/**
+ * What a step that is being done was started for: when it changes, the step is pointless.
+ * A new alias or renewal rule is no reason to interrupt; a network that is gone, moved or rewritten is.
+ */
+export function purposeOf(id: string, desired: Desired): string | undefined {
+  const network = findNetwork(desired, id)
+  if (!network) return undefined
+  const { alias: _, scep, ...connection } = network.profile
+  const request = scep && { ...scep, renewal: undefined }
+  const over = enrollmentNetworkOf(network, desired)
+  return digest12([network.interface, network.assignment, connection, request, over?.profile.eap])
 }

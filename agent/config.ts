@@ -1,0 +1,112 @@
+/**
+ * Device settings: one JSON file, overridden by the environment. Every problem is reported at once, with its path.
+ * config/sonde.example.json shows them all; config/schema/settings.json is made from this schema.
+ */
+import { readFile } from 'node:fs/promises'
+import * as z from 'zod/mini'
+import { AgentError } from './errors.ts'
+import { problemsOf, type Problem } from './desired/problems.ts'
+import { Id } from './desired/profile.ts'
+
+const text = z.string().check(z.minLength(1), z.maxLength(1024))
+const interfaceName = z.string().check(z.regex(/^[A-Za-z0-9_.-]{1,15}$/, 'not an interface name'))
+
+const Mqtt = z.strictObject({
+  /** Tried in turn: mqtt:// or mqtts://. */
+  urls: z.array(z.url({ protocol: /^mqtts?$/ })).check(z.minLength(1), z.maxLength(8)),
+  prefix: z._default(z.string().check(z.regex(/^[A-Za-z0-9_/-]{1,128}$/)), 'sonde'),
+  username: z.optional(text),
+  password: z.optional(text),
+  /** Paths of PEM files. */
+  ca: z.optional(text),
+  certificate: z.optional(text),
+  key: z.optional(text),
+  /** Seconds. */
+  keepalive: z._default(z.number().check(z.minimum(5), z.maximum(3600)), 60),
+})
+
+export const Settings = z.strictObject({
+  /** Id of this sensor in MQTT topics; default: made of the serial. */
+  sensor: z.optional(Id),
+  /** Default: the board's serial, else the machine id. */
+  serial: z.optional(text),
+  /** Display name until a sensor document says another. */
+  name: z.optional(text),
+  stateDirectory: z.optional(text),
+  runtimeDirectory: z.optional(text),
+  /** D-Bus address of the bus wpa_supplicant is on. */
+  bus: z._default(text, 'unix:path=/run/dbus/system_bus_socket'),
+  /** The interfaces the agent joins networks with; no others are touched. */
+  interfaces: z
+    .array(z.strictObject({ name: interfaceName, kind: z.enum(['wired', 'wireless']) }))
+    .check(z.minLength(1), z.maxLength(8)),
+  /** How the broker is reached: by the main routing table, or over the joined network. */
+  management: z.union([z.strictObject({ interface: interfaceName }), z.literal('tested')]),
+  mqtt: Mqtt,
+  /** Keep one key made while idle, so that an enrolment need not wait for it. */
+  spareKeys: z._default(z.boolean(), true),
+  logLevel: z._default(z.enum(['trace', 'debug', 'info', 'warn', 'error']), 'info'),
+  /** Documents in force until the broker's arrive. */
+  bootstrap: z.optional(
+    z.strictObject({
+      networks: z._default(z.record(Id, z.unknown()), {}),
+      sensor: z.optional(z.unknown()),
+    }),
+  ),
+})
+
+export type Settings = z.infer<typeof Settings> & { stateDirectory: string; runtimeDirectory: string }
+
+/**
+ * Reads the settings file and the environment (`STATE_DIRECTORY` and `RUNTIME_DIRECTORY` as systemd sets them,
+ * `DBUS_SYSTEM_BUS_ADDRESS`, `SONDE_MQTT_URL`, `SONDE_MQTT_PASSWORD`, `SONDE_LOG_LEVEL`).
+ * Throws `settings-invalid` naming every problem with its path.
+ */
+export async function readSettings(path: string, environment: NodeJS.ProcessEnv): Promise<Settings> {
+  const raw = withEnvironment(await readJson(path), environment)
+  const parsed = z.safeParse(Settings, raw)
+  if (!parsed.success)
+    throw invalid(
+      path,
+      problemsOf(parsed.error.issues, raw, () => []),
+    )
+  return {
+    ...parsed.data,
+    stateDirectory: parsed.data.stateDirectory ?? environment['STATE_DIRECTORY'] ?? '/var/lib/sonde',
+    runtimeDirectory: parsed.data.runtimeDirectory ?? environment['RUNTIME_DIRECTORY'] ?? '/run/sonde',
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'))
+  } catch (cause) {
+    const message = cause instanceof SyntaxError ? 'it is not valid JSON' : 'it cannot be read'
+    throw invalid(path, [{ path: '', message }], cause)
+  }
+}
+
+function withEnvironment(raw: unknown, environment: NodeJS.ProcessEnv): unknown {
+  if (typeof raw !== 'object' || raw === null) return raw
+  const settings = { ...raw } as Record<string, unknown>
+  const mqtt = { ...(settings['mqtt'] as object | undefined) } as Record<string, unknown>
+  if (environment['SONDE_MQTT_URL']) mqtt['urls'] = environment['SONDE_MQTT_URL'].split(/[\s,]+/)
+  if (environment['SONDE_MQTT_PASSWORD']) mqtt['password'] = environment['SONDE_MQTT_PASSWORD']
+  if (environment['DBUS_SYSTEM_BUS_ADDRESS']) settings['bus'] ??= environment['DBUS_SYSTEM_BUS_ADDRESS']
+  if (environment['SONDE_LOG_LEVEL']) settings['logLevel'] = environment['SONDE_LOG_LEVEL']
+  if (settings['mqtt'] !== undefined || Object.keys(mqtt).length > 0) settings['mqtt'] = mqtt
+  return settings
+}
+
+const invalid = (path: string, problems: Problem[], cause?: unknown): AgentError =>
+  new AgentError(
+    {
+      code: 'settings-invalid',
+      title: 'The settings cannot be used',
+      detail: problems.map(problem => `${problem.path || path}: ${problem.message}`).join('; '),
+      hint: `correct ${path} and start the agent again; config/sonde.example.json shows every setting`,
+      side: 'configuration',
+      retry: 'never',
+    },
+    { cause },
+  )

@@ -1,0 +1,165 @@
+/**
+ * The whole reported state (docs/mqtt.md), made anew from what a lane has just seen.
+ * Pure, and without anything secret: certificates, results and problems only.
+ */
+import type { Finding } from '../errors.ts'
+import type { Actual, CertificateFacts, Desired, Identity, Network, NetworkHistory } from '../types.ts'
+import { credentialStatus } from './credential.ts'
+import type { Step } from './step.ts'
+import { networksOf } from './want.ts'
+
+/** ISO 8601 in UTC. */
+type Iso = string
+
+export type Phase =
+  | 'waiting'
+  | 'suspended'
+  | 'disabled'
+  | 'removed'
+  | 'expired'
+  | 'enrolling'
+  | 'enrollment-due'
+  | 'joining'
+  | 'testing'
+  | 'joined'
+  | 'idle'
+  | 'failing'
+
+export interface ReportedNetwork {
+  phase: Phase
+  role: 'tested' | 'enrollment'
+  alias?: string
+  assignment?: string
+  interface?: string
+  why?: string
+  certificate?: Omit<CertificateFacts, 'notBefore' | 'notAfter'> & { notBefore: Iso; notAfter: Iso }
+  lastJoin?: { at: Iso; ms: number; stages: Record<string, number> }
+  lastTest?: { at: Iso; passed: boolean; probes: NonNullable<NetworkHistory['lastTest']>['probes'] }
+  problem?: Finding & { since: Iso; last: Iso; count: number; nextTry?: Iso }
+}
+
+export interface Reported {
+  schema: 1
+  at: Iso
+  about: {
+    sensor: string
+    serial: string
+    name: string
+    model: string
+    hostname: string
+    macs: Record<string, string>
+    version: string
+    startedAt: Iso
+  }
+  interfaces: Record<string, { supplicant: boolean; joined?: string; address?: string; gateway?: string }>
+  networks: Record<string, ReportedNetwork>
+}
+
+export interface ReportInput {
+  desired: Desired
+  actual: Actual
+  running: Step[]
+  identity: Identity
+  version: string
+  startedAt: number
+  now: number
+}
+
+export function report(input: ReportInput): Reported {
+  const { desired, actual, identity, version } = input
+  const tested = new Set(desired.tested.map(network => network.id))
+  const networks = networksOf(desired).map((network): [string, ReportedNetwork] => [
+    network.id,
+    reportNetwork(network, tested.has(network.id) ? 'tested' : 'enrollment', input),
+  ])
+  const held = desired.held.map(({ id, state, why }): [string, ReportedNetwork] => [
+    id,
+    { phase: state, role: 'tested', why },
+  ])
+  return {
+    schema: 1,
+    at: iso(input.now),
+    about: {
+      sensor: identity.sensor,
+      serial: identity.serial,
+      name: desired.name,
+      model: identity.model,
+      hostname: identity.hostname,
+      macs: identity.macs,
+      version,
+      startedAt: iso(input.startedAt),
+    },
+    interfaces: Object.fromEntries(
+      Object.values(actual.interfaces).map(({ name, supplicant, joined, lease }) => [
+        name,
+        {
+          supplicant,
+          ...(joined && { joined: joined.network }),
+          ...(lease && { address: lease.address }),
+          ...(lease?.gateway !== undefined && { gateway: lease.gateway }),
+        },
+      ]),
+    ),
+    networks: Object.fromEntries([...networks, ...held]),
+  }
+}
+
+function reportNetwork(network: Network, role: 'tested' | 'enrollment', input: ReportInput): ReportedNetwork {
+  const { actual } = input
+  const history = actual.history[network.id] ?? {}
+  const certificate = actual.credentials[network.id]?.current?.certificate
+  const { alias } = network.profile
+  return {
+    phase: phaseOf(network, role, history, input),
+    role,
+    ...(alias !== undefined && { alias }),
+    ...(role === 'tested' && { assignment: network.assignment }),
+    interface: network.interface,
+    ...(certificate && {
+      certificate: {
+        ...certificate,
+        notBefore: iso(certificate.notBefore),
+        notAfter: iso(certificate.notAfter),
+      },
+    }),
+    ...reportHistory(history),
+  }
+}
+
+function reportHistory(history: NetworkHistory): Pick<ReportedNetwork, 'lastJoin' | 'lastTest' | 'problem'> {
+  const { lastJoin, lastTest, setback } = history
+  return {
+    ...(lastJoin && { lastJoin: { ...lastJoin, at: iso(lastJoin.at) } }),
+    ...(lastTest && { lastTest: { at: iso(lastTest.at), passed: lastTest.passed, probes: lastTest.probes } }),
+    ...(setback && {
+      problem: {
+        ...setback.finding,
+        since: iso(setback.since),
+        last: iso(setback.last),
+        count: setback.count,
+        ...(setback.until !== undefined && { nextTry: iso(setback.until) }),
+      },
+    }),
+  }
+}
+
+function phaseOf(
+  network: Network,
+  role: 'tested' | 'enrollment',
+  history: NetworkHistory,
+  { actual, running, now }: ReportInput,
+): Phase {
+  if (!network.profile.enabled) return 'disabled'
+  const step = running.find(candidate => candidate.network === network.id)
+  if (step?.action === 'enroll') return 'enrolling'
+  if (step?.action === 'test') return 'testing'
+  if (step) return 'joining'
+  if (history.setback) return 'failing'
+  const status = credentialStatus(network, actual.credentials[network.id], now)
+  if (status.kind === 'removed' || status.kind === 'expired') return status.kind
+  if (role === 'tested' && (status.kind === 'absent' || status.kind === 'open')) return 'enrollment-due'
+  const here = actual.interfaces[network.interface]
+  return here?.joined?.network === network.id && here.lease ? 'joined' : 'idle'
+}
+
+const iso = (time: number): Iso => new Date(time).toISOString()

@@ -1,0 +1,4 @@
+/** The pure core: planner, setbacks, report. `npm run test:core` holds agent/core/ at full coverage with this file alone. */
+import './core/plan.ts'
+import './core/convergence.ts'
+import './core/rest.ts'
