@@ -1,0 +1,298 @@
+import { hasCarrier, interfaceIndex, receivedFrames } from './counters.ts'
+import type { DhcpAttempt, DhcpOptions, LeaseWatcher } from './dhcp.ts'
+import { PathError } from './errors.ts'
+import { ip } from './ip.ts'
+import type { DhcpEvent, Lease } from './lease.ts'
+import { startUdhcpc, type Udhcpc, type UdhcpcOptions } from './udhcpc.ts'
+
+/**
+ * Pauses before DISCOVER is repeated at once, in ms. A client freed at the very moment the port opens may be a few ms early,
+ * and udhcpc itself repeats after 1 s at the earliest. Each repeat has a new transaction id, which makes an offer still on its
+ * way useless, hence few of them; afterwards udhcpc repeats the last one every second and takes any late offer.
+ */
+const repeats = [120, 160, 250, 400]
+const releaseDeadlineMs = 300
+
+type Phase = 'held' | 'discovering' | 'requesting' | 'bound' | 'rebinding' | 'released' | 'ended'
+
+export class Attempt implements DhcpAttempt {
+  readonly interface: string
+  readonly #options: DhcpOptions
+  readonly #first: Promise<Lease>
+  #resolve: (lease: Lease) => void = () => undefined
+  #reject: (error: PathError) => void = () => undefined
+  #client: Promise<Udhcpc>
+  #phase: Phase = 'held'
+  #current: Lease | undefined
+  #watcher: LeaseWatcher | undefined
+  #lostBeforeWatched: PathError | undefined
+  #released: () => void = () => undefined
+  #timers = new Set<NodeJS.Timeout>()
+  #repeat: NodeJS.Timeout | undefined
+  #discovers = 0
+  #offerFrom = ''
+  #nak: string | undefined
+  #receivedBefore: Promise<number> = Promise.resolve(0)
+
+  constructor(device: string, options: DhcpOptions) {
+    this.interface = device
+    this.#options = options
+    this.#first = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#first.catch(() => undefined)
+    this.#client = this.#prepare()
+    this.#client.catch((error: unknown) => {
+      this.#fail(
+        error instanceof PathError
+          ? error
+          : new PathError('dhcp-client-missing', 'its script cannot be written', { cause: error }),
+      )
+    })
+  }
+
+  kick(): void {
+    if (this.#phase === 'held') {
+      this.#phase = 'discovering'
+      this.#receivedBefore = receivedFrames(this.interface)
+      const { leaseDeadlineMs = 15_000, carrierDeadlineMs = 5_000 } = this.#options
+      this.#after(leaseDeadlineMs, () => this.#giveUp(leaseDeadlineMs))
+      this.#after(Math.min(carrierDeadlineMs, leaseDeadlineMs - 1), () =>
+        this.#checkCarrier(carrierDeadlineMs),
+      )
+      this.#tell(client => {
+        client.free()
+      })
+    } else if (this.#phase === 'discovering') this.#signal('SIGUSR1')
+  }
+
+  async lease(signal: AbortSignal): Promise<Lease> {
+    signal.throwIfAborted()
+    let onAbort: () => void = () => undefined
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => {
+        reject(signal.reason as Error)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+    try {
+      return await Promise.race([this.#first, aborted])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  watch(watcher: LeaseWatcher): void {
+    this.#watcher = watcher
+    if (this.#lostBeforeWatched !== undefined) watcher.lost(this.#lostBeforeWatched)
+  }
+
+  renew(): void {
+    if (this.#phase === 'bound') this.#signal('SIGUSR1')
+  }
+
+  async release(): Promise<void> {
+    if (this.#phase !== 'bound') return
+    this.#phase = 'released'
+    await new Promise<void>(resolve => {
+      this.#released = resolve
+      this.#after(releaseDeadlineMs, resolve)
+      this.#signal('SIGUSR2')
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#phase = 'ended'
+    this.#clearTimers()
+    this.#reject(new PathError('path-closed', `DHCP on ${this.interface} was given up`))
+    const client = await this.#client.catch(() => undefined)
+    await client?.stop()
+  }
+
+  async #prepare(): Promise<Udhcpc> {
+    await interfaceIndex(this.interface)
+    await ip(`link set dev ${this.interface} up`)
+    return this.#start(this.#options)
+  }
+
+  #start(options: UdhcpcOptions): Promise<Udhcpc> {
+    return startUdhcpc(this.interface, options, {
+      event: event => {
+        this.#event(event)
+      },
+      progress: line => {
+        this.#progress(line)
+      },
+      exit: detail => {
+        this.#exited(detail)
+      },
+    })
+  }
+
+  /** The client's log tells where the exchange stands; a word that changes there costs only the fast repeats. */
+  #progress(line: string): void {
+    if (this.#phase !== 'discovering' && this.#phase !== 'requesting') return
+    if (/\bdiscover\b/.test(line)) {
+      this.#phase = 'discovering'
+      const pause = repeats[this.#discovers]
+      this.#discovers += 1
+      clearTimeout(this.#repeat)
+      if (pause !== undefined)
+        this.#repeat = this.#after(pause, () => {
+          this.kick()
+        })
+    } else if (/\bselect\b/.test(line)) {
+      this.#phase = 'requesting'
+      this.#offerFrom = line.replace(/^udhcpc: /, '')
+      clearTimeout(this.#repeat)
+    }
+  }
+
+  #event(event: DhcpEvent): void {
+    switch (event.kind) {
+      case 'lease':
+        this.#leased(event.lease)
+        break
+      case 'nak':
+        this.#nak = event.message || 'without a reason'
+        if (this.#phase === 'bound') this.#lose(`the server refused to renew it: ${this.#nak}`)
+        break
+      case 'deconfig':
+        if (this.#phase === 'released') this.#released()
+        else if (this.#phase === 'bound') this.#lose('the lease ran out and no server renewed it')
+        break
+      case 'malformed':
+        this.#fail(new PathError('dhcp-no-ack', `on ${this.interface} ${event.detail}`))
+        break
+    }
+  }
+
+  #leased(lease: Lease): void {
+    if (this.#phase === 'ended' || this.#phase === 'released') return
+    const before = this.#current
+    this.#clearTimers()
+    this.#phase = 'bound'
+    this.#current = lease
+    if (before === undefined) this.#resolve(lease)
+    else if (before.address !== lease.address || before.prefix !== lease.prefix)
+      this.#lose(
+        `the server gave ${lease.address}/${lease.prefix} instead of ${before.address}/${before.prefix}`,
+      )
+    else this.#watcher?.renewed(lease)
+  }
+
+  #exited(detail: string): void {
+    switch (this.#phase) {
+      case 'ended':
+        return
+      case 'released':
+        this.#released()
+        return
+      case 'bound':
+        this.#rebind(detail)
+        return
+      case 'rebinding':
+        this.#lose(`the DHCP client ended: ${detail}`)
+        return
+      case 'held':
+      case 'discovering':
+      case 'requesting':
+        this.#fail(
+          new PathError(
+            /ENOENT|No such file/.test(detail) ? 'dhcp-client-missing' : 'dhcp-client-failed',
+            `udhcpc on ${this.interface}: ${detail}`,
+          ),
+        )
+    }
+  }
+
+  /**
+   * The client dies at every renewal where it may not bind port 68 (no CAP_NET_BIND_SERVICE). The address stays valid, so a new
+   * client asks for it again from the start, by broadcast; only when the lease has run out is it lost.
+   */
+  #rebind(detail: string): void {
+    const lease = this.#current
+    if (lease === undefined) return
+    const left = lease.obtainedAt.getTime() + Math.max(lease.seconds, 122) * 1000 - Date.now()
+    this.#phase = 'rebinding'
+    this.#after(Math.min(Math.max(left, 0), 2 ** 31 - 1), () => {
+      this.#lose(`the DHCP client ended (${detail}) and the lease could not be had again`)
+    })
+    this.#client = this.#start({ ...this.#options, address: lease.address })
+    this.#tell(client => {
+      client.free()
+    })
+  }
+
+  async #checkCarrier(deadline: number): Promise<void> {
+    if (this.#phase !== 'discovering' || (await hasCarrier(this.interface))) return
+    this.#fail(new PathError('no-carrier', `${this.interface} had no carrier after ${deadline} ms`))
+  }
+
+  async #giveUp(deadline: number): Promise<void> {
+    const received = (await receivedFrames(this.interface)) - (await this.#receivedBefore)
+    const facts = { received, discovers: this.#discovers }
+    const where = `on ${this.interface} within ${deadline} ms`
+    if (this.#nak !== undefined)
+      this.#fail(
+        new PathError('dhcp-no-ack', `the server refused the address ${where}: ${this.#nak}`, { facts }),
+      )
+    else if (this.#phase === 'requesting')
+      this.#fail(
+        new PathError('dhcp-no-ack', `no acknowledgement ${where} after ${this.#offerFrom}`, { facts }),
+      )
+    else {
+      const heard = received === 0 ? 'nothing at all was received' : `${received} frames were received`
+      this.#fail(
+        new PathError(
+          'dhcp-no-offer',
+          `no offer ${where}, DISCOVER sent ${this.#discovers} times, ${heard}`,
+          { facts },
+        ),
+      )
+    }
+  }
+
+  #fail(error: PathError): void {
+    this.#clearTimers()
+    if (this.#phase !== 'ended') this.#phase = 'ended'
+    this.#reject(error)
+  }
+
+  #lose(detail: string): void {
+    this.#clearTimers()
+    this.#phase = 'ended'
+    const error = new PathError(
+      'lease-lost',
+      `${this.#current?.address ?? 'the address'} on ${this.interface}: ${detail}`,
+    )
+    this.#lostBeforeWatched = error
+    this.#watcher?.lost(error)
+  }
+
+  #signal(name: 'SIGUSR1' | 'SIGUSR2'): void {
+    this.#tell(client => {
+      client.signal(name)
+    })
+  }
+
+  /** A client that never started has failed the attempt already. */
+  #tell(word: (client: Udhcpc) => void): void {
+    this.#client.then(word, () => undefined)
+  }
+
+  #after(ms: number, action: () => void | Promise<void>): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      void action()
+    }, ms)
+    this.#timers.add(timer)
+    return timer
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+  }
+}

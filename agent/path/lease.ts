@@ -1,0 +1,114 @@
+import { isIPv4 } from 'node:net'
+
+/** What a DHCP server gave. Addresses are dotted quads. */
+export interface Lease {
+  address: string
+  /** Length of the subnet mask, 0–32. */
+  prefix: number
+  gateway?: string
+  dns: string[]
+  ntp: string[]
+  domain?: string
+  /** Lease time in seconds as the server said; 4294967295 is for ever (RFC 2131 §3.3). */
+  seconds: number
+  /** Identifier of the server (option 54). */
+  server: string
+  obtainedAt: Date
+}
+
+/** One run of the DHCP client's script. */
+export type DhcpEvent =
+  | { kind: 'lease'; renewed: boolean; lease: Lease }
+  | { kind: 'deconfig' }
+  | { kind: 'nak'; message: string }
+  | { kind: 'malformed'; detail: string }
+
+/** Names that udhcpc gives to the options we ask for (1, 3, 6, 15, 42, 51, 54) and to its own fields. */
+const variables = ['ip', 'mask', 'router', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid', 'message'] as const
+
+/** Options asked of the server; with `-o` udhcpc asks for no others. */
+export const requestedOptions = ['subnet', 'router', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid'] as const
+
+/**
+ * The script of the DHCP client, the same text under the name of every event. It changes nothing: it writes
+ * the event to standard output, our pipe, as `name=value` ended by NUL each and by one more NUL at the end, because a
+ * value comes from the network and may hold anything else. At `deconfig` it then waits for a line on standard input: the
+ * client runs it before its first DISCOVER, so a client started early is held here until the port is open.
+ */
+export const script = `printf 'event=%s\\0${variables.map(name => `${name}=%s\\0`).join('')}\\0' "\${0##*/}" ${variables
+  .map(name => `"$${name}"`)
+  .join(' ')}
+case "$0" in *deconfig) read -r _ || : ;; esac
+`
+
+/** Events for which the client runs a script; `leasefail` ends a round of retries and tells us nothing. */
+export const scriptNames = ['deconfig', 'bound', 'renew', 'nak', 'leasefail'] as const
+
+/** Splits what arrived into whole records and the rest. */
+export function splitRecords(text: string): { records: string[]; rest: string } {
+  const records = text.split('\0\0')
+  const rest = records.pop() ?? ''
+  return { records, rest }
+}
+
+const addresses = (text: string | undefined): string[] => (text ?? '').split(' ').filter(isIPv4)
+
+/** Reads one record of the script; `undefined` for an event that means nothing to us. */
+export function parseRecord(record: string, now: Date): DhcpEvent | undefined {
+  const fields = new Map<string, string>()
+  for (const field of record.split('\0')) {
+    const at = field.indexOf('=')
+    if (at > 0) fields.set(field.slice(0, at), field.slice(at + 1))
+  }
+  const event = fields.get('event') ?? ''
+  switch (event) {
+    case 'deconfig':
+      return { kind: 'deconfig' }
+    case 'nak':
+      return { kind: 'nak', message: printable(fields.get('message') ?? '') }
+    case 'bound':
+    case 'renew':
+      return parseLease(fields, event === 'renew', now)
+    default:
+      return undefined
+  }
+}
+
+function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: Date): DhcpEvent {
+  const address = fields.get('ip') ?? ''
+  const prefix = Number(fields.get('mask') ?? '') || 32
+  if (!isIPv4(address) || !usable(address))
+    return { kind: 'malformed', detail: `the address ${JSON.stringify(printable(address))} cannot be used` }
+  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 32)
+    return { kind: 'malformed', detail: `the subnet mask length ${String(prefix)} cannot be used` }
+  const gateway = addresses(fields.get('router'))[0]
+  const domain = fields.get('domain') ?? ''
+  const lease: Lease = {
+    address,
+    prefix,
+    dns: addresses(fields.get('dns')),
+    ntp: addresses(fields.get('ntpsrv')),
+    seconds: Number(fields.get('lease')) || 3600,
+    server: addresses(fields.get('serverid'))[0] ?? '0.0.0.0',
+    obtainedAt: now,
+  }
+  if (gateway !== undefined) lease.gateway = gateway
+  if (/^[A-Za-z0-9_.-]{1,253}$/.test(domain)) lease.domain = domain
+  return { kind: 'lease', renewed, lease }
+}
+
+/** A host cannot have these: 0/8, loopback, multicast and above. */
+const usable = (address: string): boolean => {
+  const first = Number(address.split('.')[0])
+  return first > 0 && first !== 127 && first < 224
+}
+
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
+
+/** Network address of `address/prefix`, e.g. `10.77.0.50`, 24 → `10.77.0.0`. */
+export function networkOf(address: string, prefix: number): string {
+  const bits = address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
+  const size = 2 ** (32 - prefix)
+  const network = Math.floor(bits / size) * size
+  return [24, 16, 8, 0].map(shift => Math.floor(network / 2 ** shift) % 256).join('.')
+}

@@ -1,0 +1,91 @@
+import { Resolver } from 'node:dns/promises'
+import { isIP, type LookupFunction } from 'node:net'
+import { PathError } from './errors.ts'
+
+export interface ResolverOptions {
+  /** Called for every lookup: a renewed lease may bring other servers. */
+  servers: () => readonly string[]
+  localAddress: string
+  /** Rejects when packets to `address` would leave on another interface. */
+  verify: (address: string) => Promise<void>
+  /** For a whole lookup over all servers, in ms. */
+  deadlineMs: number
+}
+
+/** IPv4 addresses of `name` from the network's own name servers. Literal addresses pass through, IPv6 is refused. */
+export async function resolve(name: string, options: ResolverOptions): Promise<string[]> {
+  const family = isIP(name)
+  if (family === 4) return [name]
+  if (family === 6) throw new PathError('ipv6-unsupported', `${name} is an IPv6 address`)
+  const servers = options.servers()
+  if (servers.length === 0) throw new PathError('dns-none', `${name} cannot be resolved`)
+  await Promise.all(servers.map(server => options.verify(server)))
+  // One resolver a lookup: cancelling it at the deadline touches no other.
+  const resolver = new Resolver({ timeout: 1_000, tries: 2 })
+  resolver.setServers(servers)
+  resolver.setLocalAddress(options.localAddress)
+  const deadline = setTimeout(() => {
+    resolver.cancel()
+  }, options.deadlineMs)
+  try {
+    return await resolver.resolve4(name)
+  } catch (error) {
+    throw await explain(error, name, servers, resolver)
+  } finally {
+    clearTimeout(deadline)
+  }
+}
+
+async function explain(
+  cause: unknown,
+  name: string,
+  servers: readonly string[],
+  resolver: Resolver,
+): Promise<PathError> {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const asked = `${name} at ${servers.join(', ')}`
+  switch (code) {
+    case 'ENOTFOUND':
+      return new PathError('dns-not-found', asked, { cause })
+    case 'ENODATA': {
+      const six = await resolver.resolve6(name).catch(() => [])
+      return six.length > 0
+        ? new PathError('ipv6-unsupported', `${name} has only ${six.join(', ')}`, { cause })
+        : new PathError('dns-not-found', `${asked}: no A record`, { cause })
+    }
+    case 'ETIMEOUT':
+    case 'ECANCELLED':
+    case 'ECONNREFUSED':
+      return new PathError('dns-timeout', `${asked}: ${code}`, { cause })
+    default:
+      return new PathError('dns-failed', `${asked}: ${code || String(cause)}`, { cause })
+  }
+}
+
+/** The same in the form that `net.connect` and `http.request` take; every address it gives has been verified. */
+export function lookupOver(options: ResolverOptions): LookupFunction {
+  return (name, { all, family }, callback) => {
+    const wanted = family === 6 || family === 'IPv6' ? Promise.reject(onlySix(name)) : resolve(name, options)
+    wanted
+      .then(async addresses => {
+        await Promise.all(addresses.map(address => options.verify(address)))
+        return addresses
+      })
+      .then(
+        addresses => {
+          if (all === true)
+            callback(
+              null,
+              addresses.map(address => ({ address, family: 4 })),
+            )
+          else callback(null, addresses[0] ?? '', 4)
+        },
+        (error: unknown) => {
+          callback(error as NodeJS.ErrnoException, '')
+        },
+      )
+  }
+}
+
+const onlySix = (name: string): PathError =>
+  new PathError('ipv6-unsupported', `an IPv6 address of ${name} was asked for`)

@@ -1,0 +1,100 @@
+import { PathError } from './errors.ts'
+import { networkOf, type Lease } from './lease.ts'
+
+/** Marks every rule and route of ours (`/etc/iproute2/rt_protos` knows no 83), so that leftovers can be found. */
+export const protocol = 83
+/** Before anybody else's rules (VPN clients take 5000 and up), after the local table's 0. */
+export const preference = 77
+
+/** The interface's own table, away from the numbers that distributions and VPN clients use. */
+export const tableOf = (ifindex: number): number => 7700 + ifindex
+
+/** Interface names go into command text: only what the kernel allows and no space, slash or leading dash. */
+export function checkInterfaceName(name: string): string {
+  if (/^[A-Za-z0-9_.:][A-Za-z0-9_.:-]{0,14}$/.test(name)) return name
+  throw new PathError('no-interface', `${JSON.stringify(name)} is not an interface name`)
+}
+
+/** What can be in place before the address is known. From here on nothing bound to the interface leaks. */
+export const prepareCommands = (device: string, table: number): string[] => [
+  `link set dev ${device} up`,
+  `route replace unreachable default metric 4294967295 table ${table} proto ${protocol}`,
+  `-rule add pref ${preference} oif ${device} table ${table} protocol ${protocol}`,
+]
+
+/** Seconds for which the kernel keeps the address without us: a killed agent must not hold an address beyond its lease. */
+const lifetime = ({ seconds }: Lease): string =>
+  // udhcpc renews no lease before 61 s, however short it is.
+  seconds >= 0xffffffff ? 'forever' : String(Math.max(seconds, 122))
+
+export const addressCommand = (device: string, lease: Lease): string =>
+  `address replace ${lease.address}/${lease.prefix} dev ${device} noprefixroute valid_lft ${lifetime(lease)} preferred_lft ${lifetime(lease)}`
+
+/** Rule, address and routes of a lease. Running them again repairs whatever is missing. The rule comes before the address. */
+export function configureCommands(device: string, table: number, lease: Lease): string[] {
+  const route = (to: string): string =>
+    `route replace ${to} dev ${device} src ${lease.address} table ${table} proto ${protocol}`
+  const commands = [
+    ...prepareCommands(device, table),
+    `-rule add pref ${preference} from ${lease.address} table ${table} protocol ${protocol}`,
+    addressCommand(device, lease),
+    `${route(`${networkOf(lease.address, lease.prefix)}/${lease.prefix}`)} scope link`,
+  ]
+  // `onlink`: some networks give a /32, or a router outside the subnet.
+  if (lease.gateway !== undefined) commands.push(`${route(`default via ${lease.gateway}`)} onlink`)
+  return commands
+}
+
+/** Removes exactly what the two above put in place. The address goes first, the rules last: nothing can leak between. */
+export const removeCommands = (device: string, table: number, lease: Lease | undefined): string[] => [
+  ...(lease === undefined
+    ? []
+    : [
+        `-address del ${lease.address}/${lease.prefix} dev ${device}`,
+        `-rule del pref ${preference} from ${lease.address} table ${table} protocol ${protocol}`,
+      ]),
+  `-rule del pref ${preference} oif ${device} table ${table} protocol ${protocol}`,
+  `-route flush table ${table} proto ${protocol}`,
+]
+
+interface RuleRow {
+  priority?: number
+  src?: string
+  oif?: string
+  table?: string
+  protocol?: string
+}
+interface RouteRow {
+  table?: string
+  prefsrc?: string
+  dev?: string
+}
+export interface AddressRow {
+  ifname?: string
+  flags?: string[]
+  addr_info?: { local?: string; prefixlen?: number; noprefixroute?: boolean }[]
+}
+
+/** The rules among `rule show` that are ours, as commands that delete them, and the addresses they are about. */
+export function leftoverRules(rows: unknown): { commands: string[]; addresses: string[] } {
+  const ours = (rows as RuleRow[]).filter(row => row.protocol === String(protocol))
+  return {
+    commands: ours.map(
+      row =>
+        `-rule del pref ${row.priority ?? preference}${row.oif === undefined ? ` from ${row.src ?? 'all'}` : ` oif ${row.oif}`} table ${row.table ?? ''} protocol ${protocol}`,
+    ),
+    addresses: ours.flatMap(row => (row.src === undefined || row.src === 'all' ? [] : [row.src])),
+  }
+}
+
+/** Addresses that our routes name as their source: they survive when somebody removed the rules only. */
+export const leftoverSources = (rows: unknown): string[] =>
+  (rows as RouteRow[]).flatMap(row => (row.prefsrc === undefined ? [] : [row.prefsrc]))
+
+/** Deletes `address` where it stands as we add it, with `noprefixroute`; anybody else's is left alone. */
+export const leftoverAddress = (address: string, rows: unknown): string[] =>
+  (rows as AddressRow[]).flatMap(row =>
+    (row.addr_info ?? [])
+      .filter(info => info.local === address && info.noprefixroute === true)
+      .map(info => `-address del ${address}/${info.prefixlen ?? 32} dev ${row.ifname ?? ''}`),
+  )

@@ -1,0 +1,58 @@
+import type { Lease } from './lease.ts'
+import { tryIp, type IpResult } from './ip.ts'
+import { protocol, type AddressRow } from './routing.ts'
+
+/** What is left of a path in the kernel. */
+export interface Standing {
+  link: 'up' | 'down' | 'gone'
+  carrier: boolean
+  /** Names of what should be there and is not. */
+  missing: string[]
+}
+
+interface RuleRow {
+  src?: string
+  oif?: string
+  table?: string
+}
+interface RouteRow {
+  dst?: string
+  type?: string
+  dev?: string
+}
+
+const rows = <Row>(result: IpResult): Row[] => (result.ok ? (result.value as Row[]) : [])
+
+/**
+ * Reads link, address, rules and routes of a path, in about 2 ms. Never by `link show`: in a batch it leaves iproute2 blind for
+ * the addresses of every later `address show`.
+ */
+export async function inspect(device: string, table: number, lease: Lease): Promise<Standing> {
+  const [link, rule, route] = await Promise.all([
+    tryIp(`address show dev ${device}`),
+    tryIp('rule show'),
+    tryIp(`route show table ${table} proto ${protocol}`),
+  ])
+  const [{ flags = [], addr_info: addresses = [] } = {}] = rows<AddressRow>(link)
+  const rules = rows<RuleRow>(rule).filter(row => row.table === String(table))
+  const routes = rows<RouteRow>(route)
+  const wanted: [boolean, string][] = [
+    [addresses.some(({ local }) => local === lease.address), 'the address'],
+    [rules.some(row => row.src === lease.address), `the rule from ${lease.address}`],
+    [rules.some(row => row.oif === device), `the rule oif ${device}`],
+    [routes.some(row => row.type === 'unreachable'), `the unreachable default of table ${table}`],
+    [
+      routes.some(row => row.dev === device && row.dst !== 'default'),
+      `the route to the subnet in table ${table}`,
+    ],
+    [
+      lease.gateway === undefined || routes.some(row => row.dev === device && row.dst === 'default'),
+      `the default route of table ${table}`,
+    ],
+  ]
+  return {
+    link: !link.ok ? 'gone' : flags.includes('UP') ? 'up' : 'down',
+    carrier: flags.includes('LOWER_UP'),
+    missing: wanted.filter(([there]) => !there).map(([, name]) => name),
+  }
+}

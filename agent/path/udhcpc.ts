@@ -1,0 +1,127 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseRecord, requestedOptions, script, scriptNames, splitRecords, type DhcpEvent } from './lease.ts'
+
+export interface UdhcpcOptions {
+  /** Sent as option 12. */
+  hostname?: string
+  /** Option 61, hexadecimal with its type octet; without it the client sends 01 and the MAC address. */
+  clientId?: string
+  /** Address to ask for again (option 50). */
+  address?: string
+}
+
+export interface UdhcpcListener {
+  event: (event: DhcpEvent) => void
+  /** One line of the client's log, e.g. `broadcasting discover`. */
+  progress: (line: string) => void
+  /** The process has ended; `detail` holds its last line. */
+  exit: (detail: string) => void
+}
+
+/** A running `udhcpc -f` on one interface, held before its first DISCOVER until `release` is called. */
+export interface Udhcpc {
+  /** Lets the first DISCOVER go; once free it has no effect. */
+  free: () => void
+  /** SIGUSR1 asks at once (again, or for a renewal), SIGUSR2 gives the lease back. */
+  signal: (signal: 'SIGUSR1' | 'SIGUSR2') => void
+  /** Ends the process and waits for its end. */
+  stop: () => Promise<void>
+}
+
+let scriptFolder: Promise<string> | undefined
+
+/**
+ * Writes the script once, under the name of every event: the client runs `/bin/sh <event>` in that folder. So the files need
+ * no execute permission, which a /run mounted noexec would not grant.
+ */
+async function writeScripts(): Promise<string> {
+  const folder = await mkdtemp(
+    join(process.env['RUNTIME_DIRECTORY']?.split(':')[0] ?? tmpdir(), 'sonde-dhcp-'),
+  )
+  process.once('exit', () => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await Promise.all(scriptNames.map(name => writeFile(join(folder, name), script, { mode: 0o600 })))
+  return folder
+}
+
+/** -T 1 -t 0: the same DISCOVER once a second for ever, so that a late offer still counts; the deadline is ours. */
+function clientArguments(device: string, { hostname, clientId, address }: UdhcpcOptions): string[] {
+  const list = ['udhcpc', '-f', '-i', device, '-s', '/bin/sh', '-T', '1', '-t', '0', '-A', '1', '-o']
+  for (const option of requestedOptions) list.push('-O', option)
+  if (hostname !== undefined) list.push('-x', `hostname:${hostname}`)
+  if (clientId !== undefined) list.push('-x', `0x3d:${clientId}`)
+  if (address !== undefined) list.push('-r', address)
+  return list
+}
+
+/** Starts the client, which dies with us: a killed agent leaves none behind. */
+export async function startUdhcpc(
+  device: string,
+  options: UdhcpcOptions,
+  listener: UdhcpcListener,
+): Promise<Udhcpc> {
+  const cwd = await (scriptFolder ??= writeScripts())
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...clientArguments(device, options)], {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+  })
+  child.stdin.on('error', () => undefined)
+  const ended = watch(child, listener)
+  let held = true
+  return {
+    free: () => {
+      held = false
+      child.stdin.end()
+    },
+    signal: signal => {
+      child.kill(signal)
+    },
+    stop: async () => {
+      // Held in its script the client would send a DISCOVER before it looks at a SIGTERM.
+      child.kill(held ? 'SIGKILL' : 'SIGTERM')
+      child.stdin.end()
+      const force = setTimeout(() => child.kill('SIGKILL'), 500)
+      await ended
+      clearTimeout(force)
+    },
+  }
+}
+
+function watch(child: ChildProcess, listener: UdhcpcListener): Promise<void> {
+  let records = ''
+  let log = ''
+  let last = ''
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    const split = splitRecords(records + chunk)
+    records = split.rest
+    for (const record of split.records) {
+      const event = parseRecord(record, new Date())
+      if (event !== undefined) listener.event(event)
+    }
+  })
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (log + chunk).split('\n')
+    log = lines.pop() ?? ''
+    for (const line of lines) {
+      last = line
+      listener.progress(line)
+    }
+  })
+  return new Promise(resolve => {
+    const finish = (detail: string): void => {
+      listener.exit(detail)
+      resolve()
+    }
+    child.once('error', error => {
+      finish(error.message)
+    })
+    child.once('close', (code, signal) => {
+      finish(`${last || 'no output'} (${code === null ? (signal ?? 'killed') : `exit code ${code}`})`)
+    })
+  })
+}
