@@ -1,0 +1,218 @@
+import type { JoinFailure } from './errors.ts'
+import type { InterfaceEvent, ServerCertificate } from './signals.ts'
+
+/** How far an attempt has come, in the order in which the stages are passed. */
+export type Stage =
+  | 'selecting'
+  | 'scanning'
+  | 'associating'
+  | 'associated'
+  | 'eap-started'
+  | 'method'
+  | 'server-certificate'
+  | 'verified'
+  | 'authenticated'
+  | 'completed'
+
+/** What an attempt is told: the supplicant's signals, the carrier, our own acts, and the time. */
+export type AttemptNews =
+  | InterfaceEvent
+  | { kind: 'carrier'; up: boolean }
+  | { kind: 'act'; act: 'select' | 'logon' | 'reselect' }
+  | { kind: 'tick' }
+
+/** `ms` counts from the first SelectNetwork. */
+export type AttemptEvent = AttemptNews & { ms: number }
+
+/** Milliseconds from SelectNetwork after which an attempt counts as failed, because the supplicant never says so. */
+export interface Deadlines {
+  /** No association: the network is not there. */
+  association: number
+  /** Associated, but not one EAP signal. */
+  noAuthenticator: number
+  /** EAP started, but neither success nor failure; at least 10 s from its start. */
+  radiusSilent: number
+  /** The supplicant asked for a passphrase or password, which nobody will give. */
+  parameterNeeded: number
+  /** EAP succeeded or was not needed, but the port did not open; counted from that moment. */
+  handshake: number
+}
+
+export const DEADLINES: Deadlines = {
+  association: 20_000,
+  noAuthenticator: 10_000,
+  radiusSilent: 15_000,
+  parameterNeeded: 0,
+  handshake: 10_000,
+}
+
+export type Outcome = { kind: 'joined'; ms: number } | { kind: 'failed'; code: JoinFailure; ms: number }
+
+/** Everything known about one joining attempt. Plain data: it can be stored, published and triaged later. */
+export interface Attempt {
+  stage: Stage
+  /** When each stage was last entered. */
+  times: Partial<Record<Stage, number>>
+  eap: boolean
+  deadlines: Deadlines
+  /** The EAP method agreed on, and those we were offered and refused. */
+  method?: string
+  refusedMethods: string[]
+  serverCertificates: ServerCertificate[]
+  /** The supplicant's verdict on the server's certificate: `success` or its reason. */
+  verification?: string
+  localAlert?: string
+  remoteAlert?: string
+  /** A parameter the supplicant asked for, e.g. `PASSPHRASE` for a key it could not read. */
+  needed?: { field: string; ms: number }
+  carrier?: boolean
+  disconnectReason?: number
+  assocStatus?: number
+  outcome?: Outcome
+  /** What happened, with times; state repetitions and ticks left out. */
+  evidence: AttemptEvent[]
+}
+
+/** An attempt before anything happened. `eap` says whether the network asks for 802.1X. */
+export function beginAttempt(eap: boolean, deadlines: Partial<Deadlines> = {}): Attempt {
+  return {
+    stage: 'selecting',
+    times: { selecting: 0 },
+    eap,
+    deadlines: { ...DEADLINES, ...deadlines },
+    refusedMethods: [],
+    serverCertificates: [],
+    evidence: [],
+  }
+}
+
+/** The attempt after one more event. Pure; an attempt with an outcome changes no more. */
+export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
+  if (attempt.outcome !== undefined) return attempt
+  if (event.kind === 'tick') {
+    const deadline = nextDeadline(attempt)
+    return deadline !== undefined && deadline.ms <= event.ms
+      ? failed(attempt, deadline.code, event.ms)
+      : attempt
+  }
+  const seen = { ...attempt, evidence: [...attempt.evidence, event] }
+  switch (event.kind) {
+    case 'act':
+      return event.act === 'logon' ? seen : { ...seen, stage: 'selecting', times: { selecting: event.ms } }
+    case 'state':
+      return stateChanged(seen, event)
+    case 'eap':
+      return eapSignal(seen, event)
+    case 'certificate':
+      return entered(
+        { ...seen, serverCertificates: [...seen.serverCertificates, event.certificate] },
+        'server-certificate',
+        event.ms,
+      )
+    case 'request':
+      return overdue({ ...seen, needed: { field: event.field, ms: event.ms } }, event.ms)
+    case 'carrier':
+      return { ...seen, carrier: event.up }
+    case 'disconnect-reason':
+      return { ...seen, disconnectReason: event.reason }
+    case 'assoc-status':
+    case 'auth-status':
+      return event.status === 0
+        ? seen
+        : failed({ ...seen, assocStatus: event.status }, 'association-rejected', event.ms)
+    case 'psk-mismatch':
+      return failed(seen, 'wrong-passphrase', event.ms)
+    case 'auth-mode':
+    case 'selected':
+    case 'bss':
+    case 'current-network':
+    case 'network-added':
+    case 'network-removed':
+    case 'scan-done':
+      return seen
+  }
+}
+
+/** When the attempt is to be told the time next, and what it will have failed with by then. */
+export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure } | undefined {
+  if (attempt.outcome !== undefined) return undefined
+  const { deadlines, times, needed } = attempt
+  if (needed !== undefined)
+    return { ms: Math.max(needed.ms, deadlines.parameterNeeded), code: 'parameter-needed' }
+  const authenticated = times.authenticated ?? (attempt.eap ? undefined : times.associated)
+  if (authenticated !== undefined)
+    return { ms: authenticated + deadlines.handshake, code: 'handshake-timeout' }
+  const started = times['eap-started']
+  if (started !== undefined)
+    return {
+      ms: Math.max(deadlines.radiusSilent, started + deadlines.radiusSilent - 5_000),
+      code: 'radius-silent',
+    }
+  if (attempt.carrier === false) return { ms: deadlines.noAuthenticator, code: 'no-carrier' }
+  if (times.associated === undefined) return { ms: deadlines.association, code: 'not-found' }
+  return { ms: deadlines.noAuthenticator, code: 'no-authenticator' }
+}
+
+function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { kind: 'state' }>): Attempt {
+  switch (state) {
+    case 'scanning':
+      return entered(attempt, 'scanning', ms)
+    case 'authenticating':
+    case 'associating':
+      return entered(attempt, 'associating', ms)
+    case 'associated':
+      return entered(attempt, 'associated', ms)
+    case 'completed':
+      return { ...entered(attempt, 'completed', ms), outcome: { kind: 'joined', ms } }
+    case 'disconnected':
+      // 802.11 reason 15 is the four-way handshake running out of time: in practice a wrong passphrase.
+      return !attempt.eap && attempt.disconnectReason === 15
+        ? failed(attempt, 'wrong-passphrase', ms)
+        : attempt
+    case '4way_handshake':
+    case 'group_handshake':
+    case 'inactive':
+    case 'interface_disabled':
+    case 'unknown':
+      return attempt
+  }
+}
+
+function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' }>): Attempt {
+  const { status, parameter, ms } = event
+  switch (status) {
+    case 'started':
+      return attempt.times['eap-started'] === undefined
+        ? { ...entered(attempt, 'eap-started', ms), serverCertificates: [], refusedMethods: [] }
+        : attempt
+    case 'accept proposed method':
+      return entered({ ...attempt, method: parameter }, 'method', ms)
+    case 'refuse proposed method':
+      return { ...attempt, refusedMethods: [...attempt.refusedMethods, parameter] }
+    case 'remote certificate verification': {
+      const verified = { ...attempt, verification: parameter }
+      return parameter === 'success' ? entered(verified, 'verified', ms) : verified
+    }
+    case 'local TLS alert':
+      return { ...attempt, localAlert: parameter }
+    case 'remote TLS alert':
+      return { ...attempt, remoteAlert: parameter }
+    case 'completion':
+      return parameter === 'success' ? entered(attempt, 'authenticated', ms) : failed(attempt, 'rejected', ms)
+    default:
+      return attempt
+  }
+}
+
+const overdue = (attempt: Attempt, ms: number): Attempt => advance(attempt, { kind: 'tick', ms })
+
+const entered = (attempt: Attempt, stage: Stage, ms: number): Attempt => ({
+  ...attempt,
+  stage,
+  times: { ...attempt.times, [stage]: ms },
+})
+
+const failed = (attempt: Attempt, code: JoinFailure, ms: number): Attempt => ({
+  ...attempt,
+  outcome: { kind: 'failed', code, ms },
+})

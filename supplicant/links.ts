@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+export interface LinkChange {
+  name: string
+  carrier: boolean
+}
+
+/** What the `ip` command prints about one link, `ip -o link show` and `ip -o monitor link` alike. */
+export function parseLink(line: string): LinkChange | undefined {
+  const found = /^(?<deleted>Deleted )?\d+: (?<name>[^:@\s]+)(?:@[^:]*)?: <(?<flags>[^>]*)>/.exec(
+    line,
+  )?.groups
+  const name = found?.['name']
+  if (found === undefined || name === undefined) return undefined
+  return {
+    name,
+    carrier: found['deleted'] === undefined && (found['flags'] ?? '').split(',').includes('LOWER_UP'),
+  }
+}
+
+/**
+ * Carrier of the machine's links as events. The supplicant's State stays `completed` over a pulled cable, sysfs files
+ * cannot be watched, and Node has no netlink socket, so one `ip monitor link` child tells (rtnetlink underneath).
+ * Where `ip` is missing the carrier is unknown (undefined) and nothing else changes.
+ */
+export class Links implements Disposable {
+  readonly #ip: readonly string[]
+  readonly #carriers = new Map<string, boolean>()
+  readonly #listeners = new Set<(change: LinkChange) => void>()
+  readonly #children = new Set<ChildProcess>()
+  #restart: NodeJS.Timeout | undefined
+  #ready: Promise<void> | undefined
+  #disposed = false
+
+  /** `ip` is the command with its options before the object, e.g. `['ip', '-n', 'sensor']`. */
+  constructor(ip: readonly string[] = ['ip']) {
+    this.#ip = ip
+  }
+
+  /** Starts watching at the first call; resolves once the present state of all links is known. */
+  ready(): Promise<void> {
+    this.#ready ??= this.#watch()
+    return this.#ready
+  }
+
+  carrier(name: string): boolean | undefined {
+    return this.#carriers.get(name)
+  }
+
+  on(listener: (change: LinkChange) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  counts(): { children: number; listeners: number } {
+    return { children: this.#children.size, listeners: this.#listeners.size }
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true
+    clearTimeout(this.#restart)
+    for (const child of this.#children) child.kill('SIGKILL')
+    this.#listeners.clear()
+  }
+
+  // The monitor is there before the dump is taken, so that no change can fall between the two.
+  async #watch(): Promise<void> {
+    const ended = await this.#run(['-o', 'monitor', 'link'])
+    await (
+      await this.#run(['-o', 'link', 'show'])
+    ).done
+    void ended.done.then(() => {
+      if (this.#disposed || !ended.spawned) return
+      this.#restart = setTimeout(() => void this.#watch(), 1_000)
+    })
+  }
+
+  #run(args: readonly string[]): Promise<{ spawned: boolean; done: Promise<void> }> {
+    const [command = 'ip', ...before] = this.#ip
+    return new Promise(resolve => {
+      if (this.#disposed) {
+        resolve({ spawned: false, done: Promise.resolve() })
+        return
+      }
+      const child = spawn(command, [...before, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
+      this.#children.add(child)
+      child.unref()
+      if ('unref' in child.stdout && typeof child.stdout.unref === 'function') child.stdout.unref()
+      const done = new Promise<void>(end => {
+        child.once('close', () => {
+          this.#children.delete(child)
+          end()
+        })
+      })
+      createInterface({ input: child.stdout }).on('line', line => {
+        this.#line(line)
+      })
+      child.once('spawn', () => {
+        resolve({ spawned: true, done })
+      })
+      child.once('error', () => {
+        this.#children.delete(child)
+        resolve({ spawned: false, done: Promise.resolve() })
+      })
+    })
+  }
+
+  #line(line: string): void {
+    const change = parseLink(line)
+    if (change === undefined || this.#carriers.get(change.name) === change.carrier) return
+    this.#carriers.set(change.name, change.carrier)
+    for (const listener of [...this.#listeners]) listener(change)
+  }
+}

@@ -1,0 +1,272 @@
+import { Bus, type BusSignal, variant } from './bus.ts'
+import { isSupplicantError, SupplicantError } from './errors.ts'
+import { SupplicantInterface } from './interface.ts'
+import { Links } from './links.ts'
+
+export const SERVICE = 'fi.w1.wpa_supplicant1'
+const ROOT = '/fi/w1/wpa_supplicant1'
+const PROPERTIES = 'org.freedesktop.DBus.Properties'
+
+/** `gone`: every interface handle is dead. `returned`: start again with `interface()`; nothing of the old is left. */
+export type SupplicantEvent = { kind: 'gone'; error: SupplicantError } | { kind: 'returned' }
+
+export interface SupplicantOptions {
+  /** Milliseconds for every D-Bus call; 5000. */
+  deadline?: number
+  /** The `ip` command used to watch carriers, with its options, e.g. `['ip', '-n', 'sensor']`. */
+  ip?: readonly string[]
+}
+
+export interface InterfaceSettings {
+  name: string
+  /** `wired` or `nl80211`. */
+  driver: string
+  /** ISO 3166 country for the regulatory domain, wireless only. */
+  country?: string
+}
+
+/** Log levels of the supplicant, property `DebugLevel`. */
+export type LogLevel = 'excessive' | 'msgdump' | 'debug' | 'info' | 'warning' | 'error'
+
+const SYSTEM_BUS = 'unix:path=/run/dbus/system_bus_socket'
+
+/**
+ * Connects to the supplicant at a bus address (`unix:path=…`; the system bus when undefined). Rejects with
+ * `bus-unreachable`. A supplicant that is not running is no error: see `present`.
+ */
+export async function connectSupplicant(
+  address: string = process.env['DBUS_SYSTEM_BUS_ADDRESS'] ?? SYSTEM_BUS,
+  options: SupplicantOptions = {},
+  signal?: AbortSignal,
+): Promise<Supplicant> {
+  const supplicant = new Supplicant(address, options)
+  await supplicant.connect(signal)
+  return supplicant
+}
+
+/** wpa_supplicant on one message bus. Survives its death and the bus's: both come back as `returned`. */
+export class Supplicant implements AsyncDisposable {
+  readonly #address: string
+  readonly #deadline: number
+  readonly #links: Links
+  readonly #listeners = new Set<(event: SupplicantEvent) => void>()
+  readonly #interfaces = new Map<string, SupplicantInterface>()
+  #bus: Bus | undefined
+  #owner: string | undefined
+  #disposed = false
+  #reconnect: NodeJS.Timeout | undefined
+
+  constructor(address: string, options: SupplicantOptions = {}) {
+    this.#address = address
+    this.#deadline = options.deadline ?? 5_000
+    this.#links = new Links(options.ip)
+  }
+
+  /** Used by `connectSupplicant`; afterwards connections are made anew by themselves. */
+  async connect(signal?: AbortSignal): Promise<void> {
+    const bus = await Bus.connect(this.#address, this.#deadline, signal)
+    try {
+      bus.onSignal(message => {
+        this.#signal(message)
+      })
+      const [, , owner] = await Promise.all([
+        bus.match(`type='signal',sender='${SERVICE}'`),
+        bus.match(`type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='${SERVICE}'`),
+        bus.owner(SERVICE),
+      ])
+      this.#bus = bus
+      this.#owner = owner
+    } catch (error) {
+      await bus[Symbol.asyncDispose]()
+      throw error
+    }
+    bus.onClose(error => {
+      this.#bus = undefined
+      this.#lost(error)
+      this.#again(100)
+    })
+  }
+
+  /** Whether the supplicant is on the bus at this moment. */
+  get present(): boolean {
+    return this.#owner !== undefined
+  }
+
+  /** Resolves as soon as the supplicant is on the bus. */
+  async whenPresent(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.present) return
+    await new Promise<void>((resolve, reject) => {
+      const abort = () => {
+        subscription[Symbol.dispose]()
+        reject(signal.reason as Error)
+      }
+      const subscription = this.on(event => {
+        if (event.kind !== 'returned') return
+        subscription[Symbol.dispose]()
+        signal.removeEventListener('abort', abort)
+        resolve()
+      })
+      signal.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  on(listener: (event: SupplicantEvent) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  /**
+   * The named interface: created, or taken over when the supplicant has it already (whoever made it). Rejects with
+   * `supplicant-absent`, or `refused` where the supplicant cannot use the link with this driver.
+   */
+  async interface(settings: InterfaceSettings): Promise<SupplicantInterface> {
+    const [path] = await Promise.all([this.#create(settings), this.#links.ready()])
+    const known = this.#interfaces.get(path)
+    if (known !== undefined) return known
+    const handle = new SupplicantInterface(settings, path, {
+      call: this.call.bind(this),
+      links: this.#links,
+    })
+    this.#interfaces.set(path, handle)
+    await handle.refresh()
+    return handle
+  }
+
+  /** Takes the interface out of the supplicant with all its blocks and blobs. */
+  async remove(handle: SupplicantInterface): Promise<void> {
+    await this.call(ROOT, SERVICE, 'RemoveInterface', 'o', [handle.path])
+    this.#drop(handle.path)
+  }
+
+  /**
+   * A new handle for the same interface with nothing in it: the way out of the 60 s for which the supplicant holds
+   * after a failed authentication. Refused (`refused`) while blocks are there that `ours` does not claim.
+   */
+  async reset(
+    handle: SupplicantInterface,
+    ours: (idStr: string | undefined) => boolean,
+  ): Promise<SupplicantInterface> {
+    const foreign = (await handle.networks()).filter(network => !ours(network.idStr))
+    if (foreign.length > 0)
+      throw new SupplicantError(
+        'refused',
+        `${handle.name} has ${String(foreign.length)} network blocks of others`,
+      )
+    await this.remove(handle)
+    return await this.interface(handle.settings)
+  }
+
+  /** What this build can do, e.g. `ap`, `pmf`, `sae`, `owe` and the EAP methods. */
+  async capabilities(): Promise<{ capabilities: string[]; eapMethods: string[]; interfaces: string[] }> {
+    const properties = await this.#properties()
+    return {
+      capabilities: strings(properties['Capabilities']),
+      eapMethods: strings(properties['EapMethods']),
+      interfaces: strings(properties['Interfaces']),
+    }
+  }
+
+  async logLevel(): Promise<string> {
+    return String((await this.#properties())['DebugLevel'])
+  }
+
+  async setLogLevel(level: LogLevel): Promise<void> {
+    await this.call(ROOT, PROPERTIES, 'Set', 'ssv', [SERVICE, 'DebugLevel', variant('s', level)])
+  }
+
+  /** One raw call to the supplicant. */
+  async call(
+    path: string,
+    name: string,
+    member: string,
+    signature = '',
+    body: unknown[] = [],
+  ): Promise<unknown[]> {
+    if (this.#bus === undefined)
+      throw new SupplicantError('bus-closed', `the message bus at ${this.#address} is not there`)
+    return await this.#bus.call({ destination: SERVICE, path, interface: name, member, signature, body })
+  }
+
+  /** What is held at this moment; the leak tests compare it before and after. */
+  counts(): { pending: number; listeners: number; interfaces: number; children: number } {
+    const bus = this.#bus?.counts() ?? { pending: 0, listeners: 0 }
+    const links = this.#links.counts()
+    return {
+      pending: bus.pending,
+      listeners: bus.listeners + this.#listeners.size + links.listeners,
+      interfaces: this.#interfaces.size,
+      children: links.children,
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    clearTimeout(this.#reconnect)
+    this.#links[Symbol.dispose]()
+    await this.#bus?.[Symbol.asyncDispose]()
+    this.#listeners.clear()
+  }
+
+  async #create({ name, driver, country }: InterfaceSettings): Promise<string> {
+    const body: Record<string, unknown> = { Ifname: variant('s', name), Driver: variant('s', driver) }
+    if (country !== undefined) body['Country'] = variant('s', country)
+    try {
+      return String((await this.call(ROOT, SERVICE, 'CreateInterface', 'a{sv}', [body]))[0])
+    } catch (error) {
+      if (!isSupplicantError(error) || error.dbus !== `${SERVICE}.InterfaceExists`) throw error
+      return String((await this.call(ROOT, SERVICE, 'GetInterface', 's', [name]))[0])
+    }
+  }
+
+  async #properties(): Promise<Record<string, unknown>> {
+    return (await this.call(ROOT, PROPERTIES, 'GetAll', 's', [SERVICE]))[0] as Record<string, unknown>
+  }
+
+  #signal(message: BusSignal): void {
+    if (message.member === 'NameOwnerChanged' && message.body[0] === SERVICE) {
+      const owner = message.body[2]
+      if (this.#owner !== undefined)
+        this.#lost(new SupplicantError('supplicant-absent', 'the supplicant left the bus'))
+      if (typeof owner === 'string' && owner !== '') {
+        this.#owner = owner
+        this.#emit({ kind: 'returned' })
+      }
+    } else if (message.member === 'InterfaceRemoved') this.#drop(String(message.body[0]))
+    else this.#interfaces.get(message.path)?.received(message)
+  }
+
+  #drop(path: string): void {
+    const handle = this.#interfaces.get(path)
+    this.#interfaces.delete(path)
+    handle?.end(new SupplicantError('interface-gone', `the supplicant no longer has ${handle.name}`))
+  }
+
+  #lost(error: SupplicantError): void {
+    const wasPresent = this.#owner !== undefined
+    this.#owner = undefined
+    for (const handle of [...this.#interfaces.values()]) handle.end(error)
+    this.#interfaces.clear()
+    if (wasPresent) this.#emit({ kind: 'gone', error })
+  }
+
+  #emit(event: SupplicantEvent): void {
+    for (const listener of [...this.#listeners]) listener(event)
+  }
+
+  #again(delay: number): void {
+    if (this.#disposed) return
+    this.#reconnect = setTimeout(() => {
+      this.connect().then(
+        () => {
+          if (this.present) this.#emit({ kind: 'returned' })
+        },
+        () => {
+          this.#again(Math.min(delay * 2, 5_000))
+        },
+      )
+    }, delay)
+  }
+}
+
+const strings = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])

@@ -1,0 +1,264 @@
+import type { Attempt, AttemptEvent } from './attempt.ts'
+import type { JoinFailure, Retry } from './errors.ts'
+import { FINDINGS, type FindingCode, type Side } from './findings.ts'
+
+/** What we know of our own credential and clock, as plain data; everything may be left out. */
+export interface CredentialFacts {
+  /** Milliseconds since the epoch by the sensor's clock. */
+  now?: number
+  /** Whether that clock was set by anybody; undefined counts as trusted. */
+  clockTrusted?: boolean
+  /** The EAP method the block asks for: TLS, PEAP, TTLS. */
+  method?: string
+  identity?: string
+  certificate?: {
+    notBefore: number
+    notAfter: number
+    /** Subject of the issuer, and of the issuers above it as far as known, in any of the usual notations. */
+    issuers: string[]
+  }
+  /** What a pre-flight of key, certificate and CA found wrong, in words. */
+  problems?: string[]
+  /** The name the server's certificate has to carry. */
+  serverName?: string
+}
+
+/** What went wrong, whose side it is on, and what to do: a text for a person and a code for a program. */
+export interface Finding {
+  code: FindingCode
+  title: string
+  /** What was seen, in the supplicant's words where there are any. */
+  detail: string
+  side: Side
+  hint: string
+  retry: Retry
+  /** Where the server gave no reason: what it may have been, most likely first. */
+  likely: string[]
+  /** The supplicant's signals in order, one a line, with milliseconds since SelectNetwork. */
+  evidence: string[]
+}
+
+/** Names the fault of a failed attempt; undefined while it runs and when it succeeded. Pure. */
+export function triage(attempt: Attempt, facts: CredentialFacts = {}): Finding | undefined {
+  if (attempt.outcome?.kind !== 'failed') return undefined
+  const verdict = judge(attempt, attempt.outcome.code, facts)
+  const text = FINDINGS[verdict.code]
+  return {
+    code: verdict.code,
+    title: text.title,
+    detail: verdict.detail ?? text.detail,
+    side: verdict.side ?? text.side,
+    hint: text.hint,
+    retry: text.retry,
+    likely: verdict.likely ?? [],
+    evidence: attempt.evidence.flatMap(describe),
+  }
+}
+
+interface Verdict {
+  code: FindingCode
+  detail?: string
+  side?: Side
+  likely?: string[]
+}
+
+function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Verdict {
+  switch (code) {
+    case 'rejected':
+      return rejection(attempt, facts)
+    case 'parameter-needed':
+      return parameter(attempt, facts)
+    case 'radius-silent':
+      return attempt.method === undefined
+        ? { code: 'radius-silent' }
+        : { code: 'eap-stalled', detail: `nothing came after EAP stage ${attempt.stage}` }
+    case 'association-rejected':
+      return { code, detail: `the access point answered with status ${String(attempt.assocStatus)}` }
+    case 'handshake-timeout':
+      return { code: attempt.eap ? 'port-not-open' : 'handshake-timeout' }
+    case 'no-authenticator':
+    case 'no-carrier':
+    case 'not-found':
+    case 'wrong-passphrase':
+      return { code }
+  }
+}
+
+function parameter({ needed }: Attempt, facts: CredentialFacts): Verdict {
+  switch (needed?.field) {
+    case 'PASSPHRASE':
+      return unreadable(facts)
+    case 'PASSWORD':
+    case 'NEW_PASSWORD':
+      return { code: 'password-missing' }
+    case 'IDENTITY':
+      return { code: 'identity-missing' }
+    default:
+      return { code: 'parameter-missing', detail: `the supplicant asked for ${needed?.field ?? 'something'}` }
+  }
+}
+
+function rejection(attempt: Attempt, facts: CredentialFacts): Verdict {
+  const { localAlert, remoteAlert, verification, method, refusedMethods } = attempt
+  if (localAlert !== undefined) return localRefusal(attempt, localAlert, facts)
+  if (remoteAlert !== undefined) return remoteRefusal(remoteAlert, facts)
+  if (attempt.evidence.some(event => event.kind === 'eap' && event.status.includes('renegotiation')))
+    return { code: 'unsafe-renegotiation' }
+  if (method === undefined && refusedMethods.length > 0) {
+    const refused = refusedMethods.join(', ')
+    if (facts.method !== undefined && refusedMethods.includes(facts.method))
+      return { ...unreadable(facts), detail: `the supplicant could not start EAP-${facts.method}` }
+    return {
+      code: 'method-not-offered',
+      detail: `the server proposed ${refused}, which is not configured here`,
+    }
+  }
+  if (method === undefined) return { code: 'rejected-identity', likely: [identityUnknown(facts)] }
+  if (verification === undefined) return unreadable(facts)
+  if (method !== 'TLS') return { code: 'rejected-password' }
+  return silentRejection(attempt, facts)
+}
+
+/** The supplicant refused the server's certificate and said why. */
+function localRefusal(attempt: Attempt, alert: string, facts: CredentialFacts): Verdict {
+  const detail = `local TLS alert: ${capitalised(alert)}`
+  const reason = attempt.verification ?? ''
+  if (reason === 'Server certificate mismatch') return { code: 'server-pin-mismatch', detail: reason }
+  if (/mismatch$/i.test(reason)) {
+    const names = attempt.serverCertificates.find(({ depth }) => depth === 0)
+    const shown = names === undefined ? 'unknown' : [names.subject, ...names.altSubjects].join(', ')
+    const wanted = facts.serverName === undefined ? '' : `, wanted ${facts.serverName}`
+    return { code: 'server-name-mismatch', detail: `${reason}: the server is ${shown}${wanted}` }
+  }
+  const clock = facts.clockTrusted === false ? { side: 'clock' as const } : {}
+  if (/expired/i.test(alert) || /expired/i.test(reason))
+    return { code: 'server-certificate-expired', detail, ...clock }
+  if (/not yet valid/i.test(reason)) return { code: 'server-certificate-not-yet-valid', detail: reason }
+  if (/unknown CA/i.test(alert)) return { code: 'server-untrusted', detail }
+  return { code: 'server-certificate-refused', detail: reason === '' ? detail : `${detail} (${reason})` }
+}
+
+/** The server refused us and its alert came through. */
+function remoteRefusal(alert: string, facts: CredentialFacts): Verdict {
+  const detail = `remote TLS alert: ${capitalised(alert)}`
+  switch (alert.toLowerCase()) {
+    case 'unknown ca':
+      return { code: 'client-untrusted', detail }
+    case 'certificate expired':
+      return {
+        code: 'client-certificate-expired',
+        detail,
+        ...(isExpired(facts) ? {} : { side: 'clock' as const }),
+      }
+    case 'certificate revoked':
+      return { code: 'client-certificate-revoked', detail }
+    case 'protocol version':
+      return { code: 'tls-version', detail }
+    case 'handshake failure':
+    case 'insufficient security':
+      return { code: 'tls-no-common-cipher', detail }
+    default:
+      if (isNotYetValid(facts)) return { code: 'client-certificate-not-yet-valid', detail }
+      if (isExpired(facts)) return { code: 'client-certificate-expired', detail }
+      return { code: 'client-certificate-refused', detail }
+  }
+}
+
+/** Neither side sent an alert: most servers end EAP-TLS so, and only their log has the reason. */
+function silentRejection(attempt: Attempt, facts: CredentialFacts): Verdict {
+  const causes: { code: FindingCode; text: string }[] = []
+  if (isExpired(facts))
+    causes.push({ code: 'rejected-expired', text: `the client certificate expired ${until(facts)}` })
+  if (isNotYetValid(facts))
+    causes.push({
+      code: 'rejected-not-yet-valid',
+      text: 'by this clock the client certificate is not valid yet',
+    })
+  const strangers = strangeIssuer(attempt, facts)
+  if (strangers !== undefined)
+    causes.push({
+      code: 'rejected-untrusted-issuer',
+      text: `the server may not trust the issuer ${strangers}`,
+    })
+  if (facts.identity !== undefined) causes.push({ code: 'rejected-identity', text: identityUnknown(facts) })
+  const [first] = causes
+  if (first === undefined) return { code: 'rejected-cause-unknown' }
+  return {
+    code: first.code,
+    detail: `the server rejected without a reason; most likely ${first.text}`,
+    likely: causes.map(cause => cause.text),
+  }
+}
+
+const isExpired = ({ certificate, now }: CredentialFacts): boolean =>
+  certificate !== undefined && now !== undefined && certificate.notAfter < now
+
+const isNotYetValid = ({ certificate, now }: CredentialFacts): boolean =>
+  certificate !== undefined && now !== undefined && certificate.notBefore > now
+
+const until = ({ certificate }: CredentialFacts): string =>
+  certificate === undefined ? '' : new Date(certificate.notAfter).toISOString()
+
+const identityUnknown = ({ identity }: CredentialFacts): string =>
+  `the server may not know the identity ${identity ?? 'sent'}, or a policy refuses it`
+
+/** Our issuer, when none of our issuers appears in the server's own chain: two PKIs, of which one may be unknown. */
+function strangeIssuer(attempt: Attempt, { certificate }: CredentialFacts): string | undefined {
+  const theirs = new Set(
+    attempt.serverCertificates.filter(({ depth }) => depth > 0).map(({ subject }) => dn(subject)),
+  )
+  if (certificate === undefined || theirs.size === 0) return undefined
+  return certificate.issuers.some(issuer => theirs.has(dn(issuer))) ? undefined : certificate.issuers[0]
+}
+
+// "/O=Lab/CN=Root", "O=Lab\nCN=Root" and "CN=Root, O=Lab" are one name.
+const dn = (name: string): string =>
+  name
+    .split(/\n|\/(?=[A-Za-z.0-9]+=)|,\s*(?=[A-Za-z.0-9]+=)/)
+    .filter(part => part !== '')
+    .sort()
+    .join('\n')
+
+const unreadable = ({ problems = [] }: CredentialFacts): Verdict =>
+  problems.length === 0
+    ? { code: 'credential-unreadable' }
+    : { code: 'credential-unreadable', detail: problems.join('; ') }
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+function describe(event: AttemptEvent): string[] {
+  const at = `${event.ms.toFixed(0)} ms`
+  switch (event.kind) {
+    case 'eap':
+      return [`${at} EAP ${event.status}${event.parameter === '' ? '' : `: ${event.parameter}`}`]
+    case 'certificate':
+      return [
+        `${at} server certificate depth ${String(event.certificate.depth)}: ${event.certificate.subject}`,
+      ]
+    case 'request':
+      return [`${at} supplicant asks for ${event.field}`]
+    case 'state':
+      return [`${at} state ${event.state}`]
+    case 'carrier':
+      return [`${at} carrier ${event.up ? 'up' : 'lost'}`]
+    case 'disconnect-reason':
+      return [`${at} disconnect reason ${String(event.reason)}`]
+    case 'auth-status':
+    case 'assoc-status':
+      return event.status === 0 ? [] : [`${at} ${event.kind} ${String(event.status)}`]
+    case 'act':
+      return event.act === 'logon' ? [`${at} EAPOL-Start sent`] : [`${at} network selected again`]
+    case 'psk-mismatch':
+      return [`${at} passphrase mismatch`]
+    case 'selected':
+      return [`${at} network selected`]
+    case 'auth-mode':
+    case 'bss':
+    case 'current-network':
+    case 'network-added':
+    case 'network-removed':
+    case 'scan-done':
+    case 'tick':
+      return []
+  }
+}

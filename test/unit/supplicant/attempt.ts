@@ -1,0 +1,108 @@
+import t from 'tap'
+import { advance, type AttemptNews, beginAttempt, nextDeadline } from '../../../supplicant/attempt.ts'
+import { replay } from './recordings.ts'
+
+const eap = (status: string, parameter = ''): AttemptNews => ({ kind: 'eap', status, parameter })
+const state = (value: 'associated' | 'completed' | 'disconnected' | 'scanning'): AttemptNews => ({
+  kind: 'state',
+  state: value,
+})
+const run = (start: ReturnType<typeof beginAttempt>, ...events: [number, AttemptNews][]) =>
+  events.reduce((attempt, [ms, event]) => advance(attempt, { ...event, ms }), start)
+
+t.test('a successful attempt passes all stages, each with its time', async t => {
+  const { stage, times, method, verification, serverCertificates, outcome } = await replay('ok')
+  t.equal(stage, 'completed')
+  t.match(outcome, { kind: 'joined', ms: 1996.4 })
+  t.match(times, {
+    associated: 7,
+    'eap-started': 1973.4,
+    method: 1979.8,
+    verified: 1986,
+    authenticated: 1991,
+  })
+  t.match({ method, verification }, { method: 'TLS', verification: 'success' })
+  t.match(serverCertificates, [{ depth: 1 }, { depth: 0, altSubjects: ['DNS:radius.example.org'] }])
+})
+
+t.test(
+  'the supplicant never says so: deadlines, counted from SelectNetwork, end what will not end by itself',
+  async t => {
+    const cases: [string, ReturnType<typeof beginAttempt>, number, string][] = [
+      ['nothing at all: the network is not found', beginAttempt(true), 20_000, 'not-found'],
+      [
+        'associated and no EAP',
+        run(beginAttempt(true), [7, state('associated')]),
+        10_000,
+        'no-authenticator',
+      ],
+      [
+        'no carrier',
+        run(beginAttempt(true), [7, state('associated')], [8, { kind: 'carrier', up: false }]),
+        10_000,
+        'no-carrier',
+      ],
+      [
+        'EAP started, RADIUS silent',
+        run(beginAttempt(true), [7, state('associated')], [20, eap('started')]),
+        15_000,
+        'radius-silent',
+      ],
+      ['the same, started late', run(beginAttempt(true), [9_000, eap('started')]), 19_000, 'radius-silent'],
+      [
+        'EAP succeeded, port closed',
+        run(beginAttempt(true), [30, eap('completion', 'success')]),
+        10_030,
+        'handshake-timeout',
+      ],
+      [
+        'open network, never completed',
+        run(beginAttempt(false), [50, state('associated')]),
+        10_050,
+        'handshake-timeout',
+      ],
+    ]
+    for (const [name, attempt, ms, code] of cases) {
+      t.same(nextDeadline(attempt), { ms, code }, name)
+      t.equal(advance(attempt, { kind: 'tick', ms: ms - 1 }).outcome, undefined, `${name}: not before`)
+      t.same(advance(attempt, { kind: 'tick', ms }).outcome, { kind: 'failed', code, ms }, `${name}: then`)
+    }
+  },
+)
+
+t.test('an unreadable key fails at once, since the supplicant only waits for a passphrase', async t => {
+  const request: AttemptNews = { kind: 'request', network: '/n', field: 'PASSPHRASE', text: '' }
+  t.match(run(beginAttempt(true), [20, eap('started')], [25, request]).outcome, {
+    code: 'parameter-needed',
+    ms: 25,
+  })
+  const patient = beginAttempt(true, { parameterNeeded: 5_000 })
+  t.same(nextDeadline(run(patient, [25, request])), { ms: 5_000, code: 'parameter-needed' })
+})
+
+t.test('an attempt with an outcome changes no more', async t => {
+  const joined = run(beginAttempt(true), [5, state('completed')])
+  t.equal(advance(joined, { kind: 'eap', status: 'completion', parameter: 'failure', ms: 9 }), joined)
+  t.equal(nextDeadline(joined), undefined)
+})
+
+t.test('selecting again starts the stages anew and keeps the evidence', async t => {
+  const again = run(beginAttempt(true), [7, state('associated')], [900, { kind: 'act', act: 'reselect' }])
+  t.match(again, { stage: 'selecting', times: { selecting: 900, associated: undefined } })
+  t.equal(again.evidence.length, 2)
+})
+
+t.test(
+  'on the air a wrong passphrase is told by reason 15, by a mismatch, or by a refused association',
+  async t => {
+    const psk = beginAttempt(false)
+    const reason: AttemptNews = { kind: 'disconnect-reason', reason: 15 }
+    t.match(run(psk, [5, reason], [6, state('disconnected')]).outcome, { code: 'wrong-passphrase' })
+    t.match(run(psk, [5, { kind: 'psk-mismatch' }]).outcome, { code: 'wrong-passphrase' })
+    t.match(run(psk, [5, { kind: 'auth-status', status: 1 }]), {
+      outcome: { code: 'association-rejected' },
+      assocStatus: 1,
+    })
+    t.equal(run(psk, [5, { kind: 'auth-status', status: 0 }]).outcome, undefined)
+  },
+)

@@ -1,0 +1,56 @@
+import t from 'tap'
+import { parseLink } from '../../../supplicant/links.ts'
+import { eventsOf } from '../../../supplicant/signals.ts'
+
+const PROPERTIES = 'org.freedesktop.DBus.Properties'
+const INTERFACE = 'fi.w1.wpa_supplicant1.Interface'
+
+t.test('a change of properties becomes events, the reason before the state it explains', async t => {
+  const properties = {
+    State: 'disconnected',
+    DisconnectReason: -3,
+    CurrentBSS: '/',
+    CurrentAuthMode: 'INACTIVE',
+  }
+  t.same(
+    eventsOf({ interface: PROPERTIES, member: 'PropertiesChanged', body: [INTERFACE, properties, []] }),
+    [
+      { kind: 'disconnect-reason', reason: -3 },
+      { kind: 'bss', bss: '/' },
+      { kind: 'auth-mode', mode: 'INACTIVE' },
+      { kind: 'state', state: 'disconnected' },
+    ],
+  )
+})
+
+t.test('the legacy copy of a change, other objects and unknown signals say nothing', async t => {
+  const body = [{ State: 'completed' }]
+  t.same(eventsOf({ interface: INTERFACE, member: 'PropertiesChanged', body }), [])
+  t.same(
+    eventsOf({
+      interface: PROPERTIES,
+      member: 'PropertiesChanged',
+      body: ['fi.w1.wpa_supplicant1.Network', {}],
+    }),
+    [],
+  )
+  t.same(eventsOf({ interface: INTERFACE, member: 'SomethingNew', body: [] }), [])
+  t.same(eventsOf({ interface: PROPERTIES, member: 'PropertiesChanged', body: [] }), [])
+})
+
+t.test('a state of a future version is unknown, not an error', async t => {
+  const body = [INTERFACE, { State: 'meditating' }]
+  t.same(eventsOf({ interface: PROPERTIES, member: 'PropertiesChanged', body }), [
+    { kind: 'state', state: 'unknown' },
+  ])
+})
+
+t.test('the carrier is read from what ip prints', async t => {
+  const cases: [string, ReturnType<typeof parseLink>][] = [
+    ['3: eth0@if4: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc', { name: 'eth0', carrier: true }],
+    ['3: eth0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500', { name: 'eth0', carrier: false }],
+    ['Deleted 3: wlan0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500', { name: 'wlan0', carrier: false }],
+    ['    link/ether 02:00:00:00:00:10 brd ff:ff:ff:ff:ff:ff', undefined],
+  ]
+  for (const [line, expected] of cases) t.same(parseLink(line), expected, line)
+})

@@ -1,0 +1,94 @@
+import { readdir } from 'node:fs/promises'
+import t from 'tap'
+import { FINDINGS } from '../../../supplicant/findings.ts'
+import { triage } from '../../../supplicant/triage.ts'
+import { expectations, replay } from './recordings.ts'
+
+t.test('each recording, with what we know of our credential, gives its finding', async t => {
+  const table = await expectations()
+  const files = await readdir(new URL('../../fixtures/supplicant-signals/', import.meta.url))
+  t.same(table.map(row => `${row.name}.jsonl`).sort(), files.filter(name => name.endsWith('.jsonl')).sort())
+  t.equal(table.length, 37)
+  for (const { name, facts, finding, side, title, detail } of table) {
+    const found = triage(await replay(name), facts)
+    t.equal(found?.code ?? null, finding, name)
+    t.equal(found?.side, side, `${name}: side`)
+    if (title !== undefined) t.equal(found?.title, title, `${name}: title`)
+    if (detail !== undefined) t.equal(found?.detail, detail, `${name}: detail`)
+    if (found !== undefined)
+      t.ok(found.evidence.length > 0 && found.hint !== '', `${name}: evidence and hint`)
+  }
+})
+
+t.test(
+  'S2-79 S2-81: a RADIUS server we do not trust is named letter for letter, with the fix of S2-82',
+  async t => {
+    const found = triage(await replay('unknown-ca'))
+    t.equal(found?.title, '802.1X failed with unknown CA')
+    t.equal(found?.detail, 'local TLS alert: Unknown CA')
+    t.match(found?.hint, /Advanced > Specify Server CA/)
+    t.equal(found?.side, 'configuration')
+  },
+)
+
+t.test(
+  'S2-79 S2-83: a RADIUS server that does not trust us is named letter for letter, with the fix of S2-84',
+  async t => {
+    const found = triage(await replay('py-cli-rogue'))
+    t.equal(found?.title, '802.1X failed with unknown CA')
+    t.equal(found?.detail, 'remote TLS alert: Unknown CA')
+    t.match(found?.hint, /SCEP root and chain to the trust list of the RADIUS server/)
+    t.equal(found?.side, 'server')
+  },
+)
+
+t.test('S2-80: the finding carries what the supplicant said, line by line', async t => {
+  const found = triage(await replay('unknown-ca'))
+  t.match(found?.evidence.join('\n'), /EAP local TLS alert: unknown CA/)
+  t.match(found?.evidence.join('\n'), /server certificate depth 0: .*radius\.example\.org/)
+})
+
+t.test('a silent reject without facts is rejected, cause unknown', async t => {
+  for (const name of [
+    'cli-expired',
+    'cli-future',
+    'cli-rogue',
+    'int-cli-expired',
+    'fr-tls13-cli-rogue',
+    'retry',
+  ]) {
+    const found = triage(await replay(name))
+    t.equal(found?.code, 'rejected-cause-unknown', name)
+    t.match(found?.title, /rejected, cause unknown/, name)
+  }
+})
+
+t.test(
+  'the likely causes of a silent reject are ranked: expired, not yet valid, untrusted issuer, identity',
+  async t => {
+    const attempt = await replay('cli-rogue')
+    const found = triage(attempt, {
+      now: Date.UTC(2026, 9, 1),
+      identity: 'sensor1',
+      certificate: { notBefore: 0, notAfter: Date.UTC(2026, 0, 1), issuers: ['CN=Rogue CA'] },
+    })
+    t.match(found?.likely, [/expired/, /CN=Rogue CA/, /sensor1/])
+  },
+)
+
+t.test('an expired server certificate is a matter of the clock when nobody has set it', async t => {
+  t.equal(triage(await replay('srv-expired'), { clockTrusted: false })?.side, 'clock')
+})
+
+t.test('an alert says expired, and by our own facts it is not: a clock is wrong', async t => {
+  const certificate = { notBefore: 0, notAfter: Date.UTC(2040, 0, 1), issuers: [] }
+  t.equal(triage(await replay('py-cli-expired'), { now: Date.UTC(2026, 9, 1), certificate })?.side, 'clock')
+})
+
+t.test('every finding has a title without a period and a hint with one', async t => {
+  for (const [code, { title, hint, detail }] of Object.entries(FINDINGS)) {
+    t.notMatch(title, /\.$/, code)
+    t.match(hint, /[.]$/, code)
+    t.ok(detail !== '', code)
+  }
+})
