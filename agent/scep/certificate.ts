@@ -1,0 +1,135 @@
+/** The fields of a certificate that node:crypto does not give as bytes (RFC 5280 §4.1). Signatures are checked by X509Certificate, never here. */
+import { X509Certificate } from 'node:crypto'
+import { bits, date, Fields, members, octets, oidText, read, smallInteger, tag, type Element } from './ber.ts'
+import { oids } from './algorithms.ts'
+import { nameText } from './names.ts'
+
+export interface CertificateFields {
+  /** Contents octets of the serial number, as received. */
+  serial: Buffer
+  issuer: Buffer
+  subject: Buffer
+  notBefore: Date
+  notAfter: Date
+  publicKey: Buffer
+  signatureOid: string
+  /** undefined: no keyUsage extension, everything is allowed. */
+  keyUsage: ReadonlySet<KeyUsage> | undefined
+  /** OIDs; undefined: no extendedKeyUsage extension. */
+  purposes: readonly string[] | undefined
+  ca: boolean
+  /** pathLenConstraint. */
+  pathLength: number | undefined
+  /** DER of the subjectAltName value. */
+  alternativeNames: Buffer | undefined
+  subjectKeyIdentifier: Buffer | undefined
+}
+
+const keyUsages = [
+  'digitalSignature',
+  'nonRepudiation',
+  'keyEncipherment',
+  'dataEncipherment',
+  'keyAgreement',
+  'keyCertSign',
+  'cRLSign',
+] as const
+export type KeyUsage = (typeof keyUsages)[number]
+
+const known = new WeakMap<X509Certificate, CertificateFields>()
+
+/** Reads a certificate once; later calls answer from memory. Throws BerError. */
+export function fieldsOf(certificate: X509Certificate): CertificateFields {
+  const found = known.get(certificate)
+  if (found) return found
+  const fields = readFields(certificate.raw)
+  known.set(certificate, fields)
+  return fields
+}
+
+function readFields(der: Buffer): CertificateFields {
+  const certificate = new Fields(read(der), 'Certificate')
+  const tbs = new Fields(certificate.take('tbsCertificate'), 'TBSCertificate')
+  const signatureAlgorithm = new Fields(certificate.take('signatureAlgorithm'), 'signatureAlgorithm')
+  tbs.optional(tag.context(0))
+  const serial = tbs.take('serialNumber', tag.integer).content
+  tbs.take('signature')
+  const issuer = tbs.take('issuer', tag.sequence).bytes
+  const validity = new Fields(tbs.take('validity'), 'Validity')
+  const subject = tbs.take('subject', tag.sequence).bytes
+  const publicKey = tbs.take('subjectPublicKeyInfo', tag.sequence).bytes
+  tbs.optional(0x81, 0xa1)
+  tbs.optional(0x82, 0xa2)
+  const extensions = readExtensions(tbs.optional(tag.context(3)))
+  return {
+    serial,
+    issuer,
+    subject,
+    notBefore: date(validity.take('notBefore')),
+    notAfter: date(validity.take('notAfter')),
+    publicKey,
+    signatureOid: oidText(signatureAlgorithm.take('algorithm')),
+    keyUsage: readKeyUsage(extensions.get(oids.keyUsage)),
+    purposes: mapped(extensions.get(oids.extendedKeyUsage), value => members(value).map(oidText)),
+    ...readBasicConstraints(extensions.get(oids.basicConstraints)),
+    alternativeNames: extensions.get(oids.subjectAltName),
+    subjectKeyIdentifier: mapped(extensions.get(oids.subjectKeyIdentifier), octets),
+  }
+}
+
+const mapped = <T>(value: Buffer | undefined, body: (element: Element) => T): T | undefined =>
+  value === undefined ? undefined : body(read(value))
+
+/** The extensions of `[3] EXPLICIT Extensions`, or of an extensionRequest given as a plain SEQUENCE: OID to DER value. */
+export function readExtensions(element: Element | undefined): Map<string, Buffer> {
+  const found = new Map<string, Buffer>()
+  if (!element) return found
+  const list = element.tag === tag.sequence ? element : members(element)[0]
+  for (const extension of list ? members(list) : []) {
+    const fields = new Fields(extension, 'Extension')
+    const id = oidText(fields.take('extnID'))
+    fields.optional(tag.boolean)
+    found.set(id, octets(fields.take('extnValue', tag.octetString)))
+  }
+  return found
+}
+
+function readBasicConstraints(value: Buffer | undefined): { ca: boolean; pathLength: number | undefined } {
+  if (!value) return { ca: false, pathLength: undefined }
+  const fields = new Fields(read(value), 'basicConstraints')
+  const ca = (fields.optional(tag.boolean)?.content[0] ?? 0) !== 0
+  const pathLength = fields.optional(tag.integer)
+  return { ca, pathLength: pathLength && smallInteger(pathLength) }
+}
+
+function readKeyUsage(value: Buffer | undefined): ReadonlySet<KeyUsage> | undefined {
+  if (!value) return undefined
+  const octet = bits(read(value))[0] ?? 0
+  return new Set(keyUsages.filter((_, bit) => octet & (0x80 >> bit)))
+}
+
+/** Whether a certificate is signed by its own key under its own name. */
+export const isSelfSigned = (certificate: X509Certificate): boolean =>
+  fieldsOf(certificate).issuer.equals(fieldsOf(certificate).subject) &&
+  certificate.verify(certificate.publicKey)
+
+/** A CA by basicConstraints, or an old self-signed certificate from before there was that extension. */
+export const isCa = (certificate: X509Certificate): boolean =>
+  fieldsOf(certificate).ca || (fieldsOf(certificate).keyUsage === undefined && isSelfSigned(certificate))
+
+export const sameCertificate = (a: X509Certificate, b: X509Certificate): boolean => a.raw.equals(b.raw)
+
+export const subjectText = (certificate: X509Certificate): string =>
+  nameText(read(fieldsOf(certificate).subject))
+export const issuerText = (certificate: X509Certificate): string =>
+  nameText(read(fieldsOf(certificate).issuer))
+
+/** PEM with the line ends and the final newline that every other program writes. */
+export const pem = (label: string, der: Buffer): string =>
+  `-----BEGIN ${label}-----\n${(der.toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END ${label}-----\n`
+
+/** The DER of every PEM block with this label, in order; text around the blocks is ignored. */
+export const pemBlocks = (text: string, label: string): Buffer[] =>
+  [
+    ...text.matchAll(new RegExp(`-----BEGIN ${label}-----([A-Za-z0-9+/=\\s]+)-----END ${label}-----`, 'g')),
+  ].map(match => Buffer.from(match[1] ?? '', 'base64'))

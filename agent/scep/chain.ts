@@ -1,0 +1,64 @@
+/** Building and verifying a certification path (RFC 5280 §6, without policies and name constraints). */
+import type { X509Certificate } from 'node:crypto'
+import { fieldsOf, isCa, isSelfSigned, issuerText, sameCertificate, subjectText } from './certificate.ts'
+
+export interface PathOptions {
+  anchors: readonly X509Certificate[]
+  /** Certificates that may stand between. */
+  intermediates: readonly X509Certificate[]
+  /** undefined: the clock is not trusted, dates are not judged. */
+  now: Date | undefined
+}
+
+export type Path = { ok: true; path: X509Certificate[] } | { ok: false; reason: string }
+
+/**
+ * The path from `certificate` (first) to an anchor (last), each signed by the next. An anchor need not be self-signed and is
+ * trusted as it is, whatever its dates. Every certificate is looked at once, so that a reply full of look-alikes costs no more.
+ */
+export function buildPath(certificate: X509Certificate, options: PathOptions): Path {
+  return extend([certificate], options, new Set())
+}
+
+function extend(path: X509Certificate[], options: PathOptions, seen: Set<string>): Path {
+  const last = path.at(-1)
+  if (!last) return { ok: false, reason: 'there is no certificate' }
+  if (options.anchors.some(anchor => sameCertificate(anchor, last))) return { ok: true, path }
+  seen.add(last.fingerprint256)
+  const wrong = dateProblem(last, options.now)
+  if (wrong !== undefined) return { ok: false, reason: wrong }
+  let reason = isSelfSigned(last)
+    ? `"${subjectText(last)}" is self-signed and not trusted`
+    : `the certificate of its issuer "${issuerText(last)}" is missing`
+  for (const candidate of [...options.anchors, ...options.intermediates]) {
+    if (seen.has(candidate.fingerprint256) || !hasIssued(candidate, last, path.length - 1)) continue
+    const longer = extend([...path, candidate], options, seen)
+    if (longer.ok) return longer
+    reason = longer.reason
+  }
+  return { ok: false, reason }
+}
+
+/**
+ * Whether `issuer`, with `below` CA certificates between it and the end of the path, may have signed `subject` and did.
+ * OpenSSL's checkIssued compares names, key identifiers and keyUsage.
+ */
+function hasIssued(issuer: X509Certificate, subject: X509Certificate, below: number): boolean {
+  const { subject: name, pathLength } = fieldsOf(issuer)
+  if (
+    !name.equals(fieldsOf(subject).issuer) ||
+    !isCa(issuer) ||
+    (pathLength !== undefined && pathLength < below)
+  )
+    return false
+  return subject.checkIssued(issuer) && subject.verify(issuer.publicKey)
+}
+
+/** Why a certificate is not valid at this moment, or undefined. */
+export function dateProblem(certificate: X509Certificate, now: Date | undefined): string | undefined {
+  if (!now) return undefined
+  const { notBefore, notAfter } = fieldsOf(certificate)
+  if (now < notBefore) return `"${subjectText(certificate)}" is not valid before ${notBefore.toISOString()}`
+  if (now > notAfter) return `"${subjectText(certificate)}" expired on ${notAfter.toISOString()}`
+  return undefined
+}

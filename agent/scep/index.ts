@@ -1,0 +1,28 @@
+/** The SCEP client (RFC 8894): what the rest of the program may use. */
+export {
+  openTransport,
+  defaultLimits,
+  type Transport,
+  type TransportOptions,
+  type Wire,
+  type Limits,
+  type Step,
+  type Reply,
+} from './transport.ts'
+export { parseServerUrl, type ScepServer } from './url.ts'
+export { getCaCaps, advertises, noCapabilities, type Capabilities } from './capabilities.ts'
+export { getCaCertificates, type CaReply } from './ca-certificates.ts'
+export { establishTrust, certificatesFromPem, type Trust, type TrustSettings } from './trust.ts'
+export { parseFingerprint, sha256Fingerprint } from './fingerprint.ts'
+export {
+  prepareEnrolment,
+  prepareRenewal,
+  type Enrolment,
+  type EnrolmentRequest,
+  type RenewalRequest,
+} from './enrolment.ts'
+export { requestCertificate, pollCertificate, type Outcome, type RequestSettings } from './request.ts'
+export type { Issued } from './issued.ts'
+export { alternativeName, type AlternativeName, type Subject } from './names.ts'
+export { ScepError, type ScepCode, type ScepKind, type ScepProblem, type Warning } from './errors.ts'
+export type { Digest, KeyTransport, RequestCipher } from './algorithms.ts'

@@ -1,0 +1,66 @@
+/** Which certificate of GetCACert the envelope is for, and which CA issues (B-11). */
+import type { X509Certificate } from 'node:crypto'
+import { fieldsOf, isCa, sameCertificate, subjectText } from './certificate.ts'
+import { ScepError, type Warning } from './errors.ts'
+
+/**
+ * The recipient is an end-entity certificate with keyEncipherment, else with dataEncipherment, else the only or first RA, else
+ * the lowest CA. NDES sets only one flag on each of its two RA certificates, step-ca puts its decrypter first; order means nothing.
+ * Throws `recipient-missing`.
+ */
+export function selectRecipient(
+  certificates: readonly X509Certificate[],
+  warnings: Warning[],
+): { recipient: X509Certificate; issuer: X509Certificate } {
+  const ras = certificates.filter(each => !isCa(each) && isRsa(each))
+  const cas = certificates.filter(isCa)
+  const lowest =
+    cas.find(
+      ca =>
+        !cas.some(
+          other => !sameCertificate(other, ca) && fieldsOf(other).issuer.equals(fieldsOf(ca).subject),
+        ),
+    ) ?? cas[0]
+  const recipient = forEnciphering(ras, warnings) ?? lowest
+  if (!recipient || !isRsa(recipient))
+    throw new ScepError({
+      code: 'recipient-missing',
+      kind: 'misconfigured',
+      title: 'The SCEP server has no key to encrypt to',
+      detail: recipient
+        ? `"${subjectText(recipient)}" has a ${recipient.publicKey.asymmetricKeyType ?? 'strange'} key, which cannot encipher`
+        : 'GetCACert returned no usable certificate',
+      hint: 'Give the SCEP server an RSA key or an RA certificate with one (RFC 8894 §3.1)',
+    })
+  const bits = recipient.publicKey.asymmetricKeyDetails?.modulusLength ?? 0
+  if (bits < 2048)
+    warnings.push({
+      code: 'weak-key',
+      text: `"${subjectText(recipient)}" has an RSA key of ${String(bits)} bits only`,
+    })
+  const issuer =
+    cas.find(
+      ca => fieldsOf(ca).subject.equals(fieldsOf(recipient).issuer) && !sameCertificate(ca, recipient),
+    ) ??
+    lowest ??
+    recipient
+  return { recipient, issuer: isCa(recipient) ? recipient : issuer }
+}
+
+const isRsa = (certificate: X509Certificate): boolean => certificate.publicKey.asymmetricKeyType === 'rsa'
+
+function forEnciphering(ras: X509Certificate[], warnings: Warning[]): X509Certificate | undefined {
+  const usage = (each: X509Certificate) => fieldsOf(each).keyUsage
+  const exact =
+    ras.find(each => usage(each)?.has('keyEncipherment')) ??
+    ras.find(each => usage(each)?.has('dataEncipherment')) ??
+    ras.find(each => usage(each) === undefined)
+  if (exact) return exact
+  const guessed = ras.at(-1)
+  if (guessed)
+    warnings.push({
+      code: 'recipient-guessed',
+      text: `No RA certificate is marked for enciphering; "${subjectText(guessed)}" is used`,
+    })
+  return guessed
+}

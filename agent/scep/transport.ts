@@ -1,0 +1,225 @@
+/**
+ * HTTP to one SCEP server over the caller's path (RFC 8894 §4.1, B-01 … B-08): no proxy, no redirect, deadlines and a size limit
+ * on everything, connections kept only for the transaction.
+ */
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import type { LookupFunction } from 'node:net'
+import { isAbortError, ScepError } from './errors.ts'
+import { connectTimeout, networkError, refuseStatus, replyTimeout, tooLarge } from './transport-errors.ts'
+import { parseServerUrl, requestPath, type ScepServer } from './url.ts'
+
+/** The path: from which address, in which family and with which resolver. */
+export interface Wire {
+  localAddress?: string | undefined
+  family?: 4 | 6 | undefined
+  lookup?: LookupFunction | undefined
+  /** CA certificates for an https URL (PEM); without them, those of the system. */
+  tlsRoots?: string[] | undefined
+}
+
+/** Milliseconds and bytes. */
+export interface Limits {
+  connect: number
+  /** From the request to the last byte of the reply. */
+  reply: number
+  /** GetCACaps alone: IIS may never answer it. */
+  caps: number
+  bytes: number
+}
+export const defaultLimits: Limits = { connect: 10_000, reply: 30_000, caps: 5_000, bytes: 1_048_576 }
+
+export interface Reply {
+  status: number
+  contentType: string
+  body: Buffer
+  /** The server's clock (HTTP Date). */
+  date: Date | undefined
+}
+
+/** Called after every exchange. `name` is the operation, or the messageType for PKIOperation. */
+export interface Step {
+  name: string
+  url: string
+  milliseconds: number
+  outcome: 'answered' | 'failed'
+  /** The pkiMessage and the body of the reply, for a dump. */
+  sent?: Buffer | undefined
+  received?: Buffer | undefined
+  error?: ScepError | undefined
+}
+
+export interface TransportOptions {
+  limits?: Partial<Limits> | undefined
+  onStep?: ((step: Step) => void) | undefined
+}
+
+export interface Transport extends Disposable {
+  readonly server: ScepServer
+  /** scheme, host and path: for people, without credentials. */
+  readonly display: string
+  get(operation: 'GetCACaps' | 'GetCACert' | 'GetNextCACert', signal: AbortSignal): Promise<Reply>
+  /** Sends a pkiMessage, by POST or by GET (base64). */
+  pkiOperation(name: string, message: Buffer, post: boolean, signal: AbortSignal): Promise<Reply>
+  /** Ends the kept connections. */
+  close(): void
+}
+
+/** Opens nothing yet: the first request does. Throws `url-invalid`. */
+export function openTransport(
+  server: ScepServer,
+  wire: Wire = {},
+  options: TransportOptions = {},
+): Transport {
+  const url = parseServerUrl(server.url)
+  const limits = { ...defaultLimits, ...options.limits }
+  const secure = url.protocol === 'https:'
+  // An idle connection is dropped before the server may drop it, so that a poll never meets a dead one.
+  const agentOptions = { keepAlive: true, maxSockets: 4, noDelay: true, timeout: 2_000 }
+  const agent = secure
+    ? new https.Agent({ ...agentOptions, ...(wire.tlsRoots ? { ca: wire.tlsRoots } : {}) })
+    : new http.Agent(agentOptions)
+  const display = `${url.protocol}//${url.host}${url.pathname}`
+  const identifier = server.caIdentifier === '' ? undefined : server.caIdentifier
+
+  const exchange = async (name: string, target: Target, signal: AbortSignal): Promise<Reply> => {
+    const started = performance.now()
+    const step = (rest: Pick<Step, 'outcome' | 'received' | 'error'>): void =>
+      options.onStep?.({
+        name,
+        url: display,
+        milliseconds: performance.now() - started,
+        sent: target.body,
+        ...rest,
+      })
+    try {
+      const reply = await send(
+        url,
+        target,
+        { agent, wire, limits: name === 'GetCACaps' ? { ...limits, reply: limits.caps } : limits },
+        signal,
+      )
+      step({ outcome: 'answered', received: reply.body })
+      return reply
+    } catch (error) {
+      const problem = error instanceof ScepError ? error : networkError(error, url.hostname)
+      if (isAbortError(error)) throw error
+      step({ outcome: 'failed', error: problem })
+      throw problem
+    }
+  }
+  const close = (): void => {
+    agent.destroy()
+  }
+  return {
+    server,
+    display,
+    get: (operation, signal) =>
+      exchange(operation, { method: 'GET', path: requestPath(url, operation, identifier) }, signal),
+    pkiOperation: (name, message, post, signal) =>
+      exchange(
+        name,
+        post
+          ? { method: 'POST', path: requestPath(url, 'PKIOperation', undefined), body: message }
+          : { method: 'GET', path: requestPath(url, 'PKIOperation', message.toString('base64')) },
+        signal,
+      ),
+    close,
+    [Symbol.dispose]: close,
+  }
+}
+
+interface Target {
+  method: 'GET' | 'POST'
+  path: string
+  body?: Buffer
+}
+
+interface Link {
+  agent: http.Agent
+  wire: Wire
+  limits: Limits
+}
+
+/** One request and its whole reply. */
+async function send(
+  url: URL,
+  target: Target,
+  { agent, wire, limits }: Link,
+  signal: AbortSignal,
+): Promise<Reply> {
+  signal.throwIfAborted()
+  const deadline = AbortSignal.timeout(limits.reply)
+  const { request: start } = url.protocol === 'https:' ? https : http
+  const request = start({
+    agent,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port || undefined,
+    ...(url.username
+      ? { auth: `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}` }
+      : {}),
+    method: target.method,
+    path: target.path,
+    headers: {
+      host: url.host,
+      accept: '*/*',
+      ...(target.body
+        ? { 'content-type': 'application/x-pki-message', 'content-length': String(target.body.length) }
+        : {}),
+    },
+    ...(wire.localAddress === undefined ? {} : { localAddress: wire.localAddress }),
+    ...(wire.family === undefined ? {} : { family: wire.family }),
+    ...(wire.lookup === undefined ? {} : { lookup: wire.lookup }),
+    signal: AbortSignal.any([signal, deadline]),
+  })
+  try {
+    watchConnect(request, limits.connect, url.hostname)
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve).once('error', reject)
+      request.end(target.body)
+    })
+    const body = await readBody(response, limits.bytes)
+    return accepted(response, body, url)
+  } catch (error) {
+    request.destroy()
+    if (signal.aborted) throw signal.reason
+    if (deadline.aborted) throw replyTimeout(url.hostname, limits.reply)
+    throw error
+  }
+}
+
+/** The connect deadline runs from the request to the established connection; a kept connection has passed it. */
+function watchConnect(request: ClientRequest, milliseconds: number, host: string): void {
+  request.once('socket', socket => {
+    if (!socket.connecting) return
+    const timer = setTimeout(() => request.destroy(connectTimeout(host, milliseconds)), milliseconds)
+    const stop = (): void => {
+      clearTimeout(timer)
+    }
+    socket.once('connect', stop).once('close', stop)
+  })
+}
+
+async function readBody(response: IncomingMessage, most: number): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = Number(response.headers['content-length'] ?? 0)
+  if (length > most) throw tooLarge(most)
+  length = 0
+  for await (const part of response as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > most) throw tooLarge(most)
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+function accepted(response: IncomingMessage, body: Buffer, url: URL): Reply {
+  refuseStatus(response, body, url)
+  const date = new Date(response.headers.date ?? NaN)
+  return {
+    status: response.statusCode ?? 0,
+    contentType: response.headers['content-type'] ?? '',
+    body,
+    date: Number.isNaN(date.getTime()) ? undefined : date,
+  }
+}
