@@ -31,14 +31,20 @@ const bundle = async (entry, options) => {
   }
 }
 
-await mkdir(new URL('../../dist', import.meta.url), { recursive: true })
-await Promise.all([
-  bundle('agent/main.ts', {
+const all = async () => {
+  await mkdir(new URL('../../dist', import.meta.url), { recursive: true })
+  await bundle('agent/main.ts', {
     outfile: 'dist/sonde.cjs',
     sourcemap: 'external',
     alias: { systeminformation: './systeminformation.cjs' },
     // x11 and usocket are optional extras of dbus-next for a display and for passing file descriptors.
     external: ['./systeminformation.cjs', 'x11', 'usocket'],
-  }),
-  bundle('systeminformation', { outfile: 'dist/systeminformation.cjs' }),
-])
+  })
+  await bundle('systeminformation', { outfile: 'dist/systeminformation.cjs' })
+}
+
+await all().catch(error => {
+  // What esbuild has to say it has said itself.
+  if (!error.errors) process.stderr.write(`${error.stack}\n`)
+  process.exitCode = 1
+})

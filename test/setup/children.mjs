@@ -3,6 +3,7 @@
  * to whole groups, and a group that does not end by itself is killed.
  */
 import { spawn } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -12,13 +13,29 @@ const groups = new Set()
 /** How long a group may take to clean up after a signal: a lab has namespaces and daemons to remove. */
 const patience = 30_000
 
+/**
+ * True while a process of the group runs. Zombies do not count: in a container whose first process collects no
+ * orphans they stay for ever.
+ */
 const exists = group => {
   try {
     process.kill(-group, 0)
-    return true
   } catch (error) {
-    return error.code === 'EPERM'
+    if (error.code === 'ESRCH') return false
+    if (error.code !== 'EPERM') throw error
   }
+  return readdirSync('/proc').some(name => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      // proc(5): pid (comm) state ppid pgrp …; only the comm can hold a parenthesis.
+      const [state, , pgrp] = readFileSync(`/proc/${name}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')
+      return Number(pgrp) === group && state !== 'Z' && state !== 'X'
+    } catch {
+      return false
+    }
+  })
 }
 
 const signalGroup = (group, signal) => {
@@ -34,7 +51,7 @@ const emptied = async (group, milliseconds) => {
   const end = performance.now() + milliseconds
   while (exists(group)) {
     if (performance.now() > end) return false
-    await delay(20)
+    await delay(50)
   }
   return true
 }
