@@ -14,6 +14,8 @@ export interface Wire {
   localAddress?: string | undefined
   family?: 4 | 6 | undefined
   lookup?: LookupFunction | undefined
+  /** The caller's own connections, e.g. one that checks where each would leave; it is left open by `close`. */
+  agent?: http.Agent | undefined
   /** CA certificates for an https URL (PEM); without them, those of the system. */
   tlsRoots?: string[] | undefined
 }
@@ -76,9 +78,10 @@ export function openTransport(
   const secure = url.protocol === 'https:'
   // An idle connection is dropped before the server may drop it, so that a poll never meets a dead one.
   const agentOptions = { keepAlive: true, maxSockets: 4, noDelay: true, timeout: 2_000 }
-  const agent = secure
+  const own = secure
     ? new https.Agent({ ...agentOptions, ...(wire.tlsRoots ? { ca: wire.tlsRoots } : {}) })
     : new http.Agent(agentOptions)
+  const agent = wire.agent ?? own
   const display = `${url.protocol}//${url.host}${url.pathname}`
   const identifier = server.caIdentifier === '' ? undefined : server.caIdentifier
 
@@ -109,7 +112,7 @@ export function openTransport(
     }
   }
   const close = (): void => {
-    agent.destroy()
+    own.destroy()
   }
   return {
     server,
