@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import type { Daemon } from './daemon.ts'
+import type { Site } from './site.ts'
+import { addresses, subnets, type Segment } from './topology.ts'
+
+/** Names both segments' servers know. */
+export const hosts = {
+  'scep.example.org': addresses.scep,
+  'broker.example.org': addresses.broker,
+  'radius.example.org': addresses.radius,
+} as const
+
+/**
+ * DHCP and DNS of one segment. no-ping: dnsmasq would otherwise wait 3 s for an answer before it offers an address.
+ */
+export async function dnsmasq(site: Site, segment: Segment): Promise<Daemon> {
+  const subnet = subnets[segment]
+  return site.daemon({
+    name: `dnsmasq-${segment}`,
+    role: 'backend',
+    command: 'dnsmasq',
+    args: [
+      ...['--keep-in-foreground', '--log-facility=-', '--log-queries', '--log-dhcp', '--user=root'],
+      ...['--conf-file=/dev/null', '--pid-file=', '--no-resolv', '--no-hosts', '--no-ping'],
+      ...[`--interface=lan-${segment}`, '--except-interface=lo', '--bind-interfaces'],
+      ...[`--dhcp-range=${subnet}.50,${subnet}.99,255.255.255.0,1h`, '--dhcp-authoritative'],
+      ...[`--dhcp-option=option:router,${subnet}.1`, `--dhcp-option=option:dns-server,${subnet}.1`],
+      `--dhcp-leasefile=${join(site.folder, `dnsmasq-${segment}.leases`)}`,
+      ...Object.entries(hosts).map(([name, address]) => `--address=/${name}/${address}`),
+    ],
+    ready: /DHCP, IP range/,
+  })
+}
