@@ -4,16 +4,35 @@
  */
 import * as z from 'zod/mini'
 
-const text = (most: number) => z.string().check(z.minLength(1), z.maxLength(most))
+export const text = (most: number) => z.string().check(z.minLength(1), z.maxLength(most))
 
 /** Ids of networks and sensors: they become topic levels, folder names and parts of `id_str`. */
-export const Id = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/))
+export const idPattern = /^[A-Za-z0-9_-]{1,64}$/
+export const Id = z.string().check(z.regex(idPattern, 'not an id: 1 to 64 of A-Z a-z 0-9 _ -'))
 
 const Pem = z
   .string()
   .check(
     z.maxLength(65536),
     z.regex(/^\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/, 'not a PEM certificate'),
+  )
+
+/** S2-30: `dns:`, `upn:`, `email:`, `uri:` or `ip:` with a value, or `mac` alone. */
+const AlternativeName = text(255).check(
+  z.regex(
+    /^(?:mac|(?:dns|upn|email|uri|ip):.+)$/,
+    'not an alternative name: dns:, upn:, email:, uri: or ip: and a value, or mac',
+  ),
+)
+
+/** S2-49: SHA-1 or SHA-256, colons or not. */
+const Fingerprint = z
+  .string()
+  .check(
+    z.regex(
+      /^(?:[0-9A-Fa-f]{2}[: ]?){19}[0-9A-Fa-f]{2}$|^(?:[0-9A-Fa-f]{2}[: ]?){31}[0-9A-Fa-f]{2}$/,
+      'not a SHA-1 or SHA-256 fingerprint in hex',
+    ),
   )
 
 /** S2-15, S2-17: how the radio joins; `security` names are the field's own. */
@@ -29,7 +48,7 @@ export const Wireless = z.strictObject({
     'wpa3-enterprise',
     'wpa3-enterprise-192',
   ]),
-  passphrase: z.optional(z.string().check(z.minLength(8), z.maxLength(63))),
+  passphrase: z.optional(z.string().check(z.minLength(8), z.maxLength(64))),
 })
 
 /** How the server is verified; S2-82 Specify Server CA is `serverCa`. */
@@ -69,13 +88,13 @@ const Digest = z.enum(['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'])
 /** S2-19..49: everything an enrolment needs to know of the server and of the certificate. */
 export const Scep = z.strictObject({
   enrollmentNetwork: Id,
-  url: z.url({ protocol: /^https?$/ }),
+  url: z.url({ protocol: /^https?$/ }).check(z.maxLength(2048)),
   caIdentifier: z._default(z.string().check(z.maxLength(255)), 'CAIdentifier'),
   challengePassword: z.optional(text(255)),
   subject: z._default(z.strictObject({ commonName: z._default(text(255), '{serial}') }), {
     commonName: '{serial}',
   }),
-  alternativeNames: z._default(z.array(text(255)).check(z.maxLength(16)), []),
+  alternativeNames: z._default(z.array(AlternativeName).check(z.maxLength(16)), []),
   key: z._default(z.enum(['rsa-1024', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384']), 'rsa-2048'),
   signature: z._default(Digest, 'SHA-256'),
   digest: z.optional(Digest),
@@ -85,7 +104,7 @@ export const Scep = z.strictObject({
     'PKCS1',
   ),
   caCertificates: z._default(z.array(Pem).check(z.maxLength(32)), []),
-  rootFingerprint: z._default(z.nullable(text(128)), null),
+  rootFingerprint: z._default(z.nullable(Fingerprint), null),
   renewal: z._default(Renewal, { when: 'half-life' }),
 })
 

@@ -1,0 +1,79 @@
+/** What the rest of the agent sees of a composition. Pure. */
+import type { Desired, Network } from '../types.ts'
+import type { Composition } from './compose.ts'
+import type { NetworkProfile } from './profile.ts'
+
+/** An interface of this sensor that networks may be joined with, in the order of the settings. */
+export interface SensorInterface {
+  name: string
+  kind: 'wired' | 'wireless'
+}
+
+/** Nothing known yet. */
+export const nothingDesired = (name: string): Desired => ({
+  source: 'none',
+  version: 0,
+  sha256: '',
+  name,
+  tested: [],
+  enrollment: [],
+  testEvery: 300,
+  held: [],
+})
+
+/** The desired state of one composition on this sensor; `name` is the display name where the document says none. */
+export function desiredOf(
+  composition: Composition,
+  interfaces: readonly SensorInterface[],
+  name: string,
+): Desired {
+  const { sensor, networks } = composition
+  const assignments = new Map(sensor.value.networks.map(({ network, assignment }) => [network, assignment]))
+  const held: Desired['held'] = []
+  const take = (id: string, assignment: string): Network[] => {
+    const kept = networks.get(id)
+    if (kept === undefined) return []
+    const found = interfaceFor(kept.value, interfaces)
+    if (composition.suspended.includes(id)) {
+      held.push({ id, state: 'suspended', why: 'its profile was taken away' })
+    } else if ('why' in found) {
+      held.push({ id, state: 'waiting', why: found.why })
+    } else {
+      return [{ id, assignment, interface: found.name, sha256: kept.sha256, profile: kept.value }]
+    }
+    return []
+  }
+  const tested = [...assignments].flatMap(([id, assignment]) => take(id, assignment))
+  const serving = [...networks.keys()].filter(id => !assignments.has(id))
+  return {
+    source: sensor.from,
+    version: sensor.value.version,
+    sha256: sensor.sha256,
+    name: sensor.value.name ?? name,
+    tested,
+    enrollment: serving.flatMap(id => take(id, '')),
+    testEvery: sensor.value.testEvery,
+    held,
+  }
+}
+
+/** The first interface of the kind a profile asks for, or the one it names. */
+function interfaceFor(
+  profile: NetworkProfile,
+  interfaces: readonly SensorInterface[],
+): { name: string } | { why: string } {
+  const wanted = profile.interface
+  const found = interfaces.find(({ name, kind }) => name === wanted || kind === wanted)
+  if (found === undefined) {
+    const isKind = wanted === 'wired' || wanted === 'wireless'
+    return {
+      why: isKind ? `this sensor has no ${wanted} interface` : `this sensor has no interface ${wanted}`,
+    }
+  }
+  if ((found.kind === 'wireless') !== (profile.wireless !== undefined)) {
+    return {
+      why: `the profile is ${profile.wireless ? 'wireless' : 'wired'} and ${found.name} is ${found.kind}`,
+    }
+  }
+  return { name: found.name }
+}

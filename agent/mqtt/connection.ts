@@ -1,0 +1,228 @@
+/**
+ * One MQTT connection, from CONNECT to its end; never reconnects, keeps nothing for later.
+ * The only file that imports mqtt. MQTT.js' queues and stores are not used: the link and the outbox decide what is sent.
+ */
+import mqtt, { type IClientOptions, type MqttClient as Client } from 'mqtt'
+import type { Socket } from 'node:net'
+
+export interface Message {
+  topic: string
+  payload: Buffer
+  retain: boolean
+  /** MQTT 5: where the sender wants the answer, and what to put on it. */
+  responseTopic?: string
+  correlationData?: Buffer
+}
+
+export interface Login {
+  clientId: string
+  protocol: 5 | 4
+  username?: string | undefined
+  password?: string | undefined
+  /** Seconds. */
+  keepAlive: number
+  /** Seconds the broker keeps the session, and what is queued in it, without us (MQTT 5). */
+  sessionExpiry: number
+  /** The delay in seconds holds where MQTT 5 allows one. */
+  will: { topic: string; payload: string; delay: number }
+}
+
+export interface PublishOptions {
+  retain?: boolean
+  /** Seconds the broker may keep it for a subscriber that is away (MQTT 5). */
+  expiry?: number
+  correlationData?: Buffer
+}
+
+/** Why a connection is over. `taken`: the same client id connected elsewhere (MQTT 5 says so). */
+export interface Ending {
+  reason: 'left' | 'lost' | 'taken'
+  detail: string
+}
+
+/** The broker answered CONNECT with a refusal; `version`: it does not speak this protocol version. */
+export class ConnectionRefused extends Error {
+  readonly code: number
+  readonly version: boolean
+  constructor(code: number, message: string) {
+    super(message)
+    this.name = 'ConnectionRefused'
+    this.code = code
+    this.version = code === 1 || code === 132
+  }
+}
+
+/** A message was taken by `receive`; the broker gets its PUBACK when that returns. It must not throw. */
+export type Receive = (message: Message) => void | Promise<void>
+
+/**
+ * Speaks CONNECT over an open socket. The socket is the connection's from here on, also when it throws.
+ * @throws ConnectionRefused on a refusing CONNACK
+ */
+export function connect(
+  socket: Socket,
+  login: Login,
+  receive: Receive,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const client = new mqtt.MqttClient(() => socket, optionsOf(login))
+  client.handleMessage = (packet, done) => {
+    const { topic, payload, retain, properties } = packet
+    const message: Message = {
+      topic,
+      payload: Buffer.from(payload),
+      retain,
+      ...(properties?.responseTopic !== undefined && { responseTopic: properties.responseTopic }),
+      ...(properties?.correlationData !== undefined && { correlationData: properties.correlationData }),
+    }
+    const taken = receive(message)
+    if (taken === undefined) done()
+    else void taken.finally(() => done())
+  }
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      signal.removeEventListener('abort', aborted)
+      client.removeAllListeners('connect').on('error', () => undefined)
+      client.end(true)
+      reject(error instanceof Error ? error : new Error(String(error)))
+    }
+    const aborted = (): void => fail(signal.reason)
+    const closed = (): void => fail(new Error('the broker closed the connection before CONNACK'))
+    const refused = (error: Error & { code?: unknown }): void =>
+      fail(typeof error.code === 'number' ? new ConnectionRefused(error.code, error.message) : error)
+    if (signal.aborted) return aborted()
+    signal.addEventListener('abort', aborted)
+    client.once('close', closed).once('error', refused)
+    client.once('connect', packet => {
+      signal.removeEventListener('abort', aborted)
+      client.off('close', closed).off('error', refused)
+      resolve(new Connection(client, login.protocol, packet.sessionPresent))
+    })
+  })
+}
+
+function optionsOf(login: Login): IClientOptions {
+  const { clientId, protocol, username, password, keepAlive, will, sessionExpiry } = login
+  return {
+    clientId,
+    protocolVersion: protocol,
+    clean: false,
+    keepalive: keepAlive,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(protocol === 5 && { properties: { sessionExpiryInterval: sessionExpiry, receiveMaximum: 100 } }),
+    will: {
+      topic: will.topic,
+      payload: Buffer.from(will.payload),
+      qos: 1,
+      retain: true,
+      ...(protocol === 5 && { properties: { willDelayInterval: will.delay } }),
+    },
+  }
+}
+
+export class Connection {
+  readonly protocol: 5 | 4
+  readonly sessionPresent: boolean
+  /** Monotonic ms of the CONNACK. */
+  readonly connectedAt = performance.now()
+  /** Resolves, never rejects, when the connection is over. */
+  readonly over: Promise<Ending>
+  readonly #client: Client
+  /** What waits for an acknowledgement: MQTT.js forgets its callbacks when a connection with a session ends. */
+  readonly #unanswered = new Set<(error: Error) => void>()
+  #ended = false
+  #leaving = false
+
+  constructor(client: Client, protocol: 5 | 4, sessionPresent: boolean) {
+    this.#client = client
+    this.protocol = protocol
+    this.sessionPresent = sessionPresent
+    let ending: Ending = { reason: 'lost', detail: 'the connection was closed' }
+    client.on('error', (error: Error) => {
+      ending = { ...ending, detail: error.message }
+    })
+    client.on('disconnect', ({ reasonCode }) => {
+      const code = String(reasonCode ?? 0)
+      ending = {
+        reason: reasonCode === 142 ? 'taken' : 'lost',
+        detail: `the broker disconnected: reason code ${code}`,
+      }
+    })
+    this.over = new Promise(resolve => {
+      client.once('close', () => {
+        this.#ended = true
+        for (const reject of [...this.#unanswered]) reject(new Error('the connection ended'))
+        resolve(this.#leaving ? { reason: 'left', detail: 'disconnected' } : ending)
+      })
+    })
+  }
+
+  get open(): boolean {
+    return !this.#ended && !this.#leaving
+  }
+
+  /** QoS 1; resolves with the PUBACK. Rejects when the connection ends first or the broker refuses. */
+  publish(topic: string, payload: string | Buffer, options: PublishOptions = {}): Promise<void> {
+    const { retain = false, expiry, correlationData } = options
+    const properties = {
+      ...(expiry !== undefined && { messageExpiryInterval: expiry }),
+      ...(correlationData && { correlationData }),
+    }
+    return this.#answered(done =>
+      this.#client.publish(
+        topic,
+        payload,
+        { qos: 1, retain, ...(this.protocol === 5 && { properties }) },
+        done,
+      ),
+    )
+  }
+
+  /** QoS 1; the retained messages of the topics come (again). Rejects when the broker refuses one. */
+  async subscribe(topics: readonly string[]): Promise<void> {
+    if (topics.length === 0) return
+    await this.#answered(done =>
+      this.#client.subscribe([...topics], { qos: 1 }, error => done(error ?? undefined)),
+    )
+  }
+
+  async unsubscribe(topics: readonly string[]): Promise<void> {
+    if (topics.length === 0) return
+    await this.#answered(done => this.#client.unsubscribe([...topics], done))
+  }
+
+  /** Sends DISCONNECT, so that there is no Will Message, and closes; after `ms` the socket is cut off. */
+  async leave(ms: number): Promise<void> {
+    this.#leaving = true
+    if (this.#ended) return
+    const timer = setTimeout(() => this.destroy(), ms)
+    this.#client.end(false, { reasonCode: 0 })
+    await this.over
+    clearTimeout(timer)
+  }
+
+  /** Cuts the socket off, as a power cut would: the broker publishes the Will Message. */
+  destroy(): void {
+    this.#client.stream.destroy()
+  }
+
+  #answered(ask: (done: (error?: Error) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!this.open) return reject(new Error('the connection ended'))
+      const fail = (error: Error): void => {
+        this.#unanswered.delete(fail)
+        reject(error)
+      }
+      this.#unanswered.add(fail)
+      ask(error => {
+        if (error) return fail(error)
+        this.#unanswered.delete(fail)
+        resolve()
+      })
+    })
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * What goes over one connection: subscriptions, presence, the report, events and replies.
+ * Ends with its connection; what was not acknowledged is sent again by the next one.
+ */
+import { Change } from '../change.ts'
+import type { Connection, Message } from './connection.ts'
+import type { Outbox, OutboxEvent } from './outbox.ts'
+import { online, readPresence } from './presence.ts'
+import { networkOfTopic, type Topics } from './topics.ts'
+
+/** What arrives. A returned promise delays the PUBACK until it settles; none of these may throw. */
+export interface Inbox {
+  sensorDocument: (payload: Buffer) => void
+  networkProfile: (id: string, payload: Buffer) => void
+  command: (message: Message) => void | Promise<void>
+}
+
+export interface Reply {
+  payload: string
+  /** MQTT 5: the topic and the mark the command asked for. */
+  responseTopic?: string | undefined
+  correlationData?: Buffer | undefined
+}
+
+/** What is to be sent, whichever connection carries it; owned by the link. */
+export interface Outgoing {
+  topics: Topics
+  instance: string
+  networks: ReadonlySet<string>
+  report: object | undefined
+  replies: Set<Reply>
+  outbox: Outbox
+  /** The report or the replies changed. */
+  changed: Change
+  /** Our own presence came back from the broker, in this process. */
+  known: boolean
+}
+
+export interface SessionEvents {
+  /** The broker has this report. */
+  reported: (report: object, connection: Connection) => void
+  /** Another instance is using our id. */
+  cloned: (instance: string) => void
+  /** The broker refused something for good; the connection goes on. */
+  refused: (what: string, error: unknown) => void
+}
+
+/** Milliseconds between two reports. */
+const reportEvery = 1000
+/** Events sent and not yet acknowledged. */
+const window = 64
+
+export class Session {
+  readonly #connection: Connection
+  readonly #outgoing: Outgoing
+  readonly #inbox: Inbox
+  readonly #events: SessionEvents
+  readonly #subscribed = new Set<string>()
+  readonly #over = new AbortController()
+  #unanswered = 0
+  #published: object | undefined
+  #corrected = 0
+  #hurry = false
+
+  constructor(connection: Connection, outgoing: Outgoing, inbox: Inbox, events: SessionEvents) {
+    this.#connection = connection
+    this.#outgoing = outgoing
+    this.#inbox = inbox
+    this.#events = events
+    void connection.over.then(() => this.#over.abort())
+  }
+
+  /** Sends everything there is to say on a new connection; in one go, nothing waits for an answer. */
+  start(): void {
+    const { topics, networks } = this.#outgoing
+    for (const id of networks) this.#subscribed.add(id)
+    const filters = [topics.desired, topics.commands, topics.presence, ...[...networks].map(topics.network)]
+    this.#ask('subscribe', this.#connection.subscribe(filters))
+    this.#announce()
+    void this.#reports()
+    void this.#timeline()
+    void this.#replies()
+  }
+
+  /** Brings the subscriptions to `networks` in line with what is wanted. */
+  subscribe(): void {
+    const { topics, networks } = this.#outgoing
+    const more = [...networks].filter(id => !this.#subscribed.has(id))
+    const fewer = [...this.#subscribed].filter(id => !networks.has(id))
+    for (const id of more) this.#subscribed.add(id)
+    for (const id of fewer) this.#subscribed.delete(id)
+    if (!this.#connection.open) return
+    if (more.length > 0) this.#ask('subscribe', this.#connection.subscribe(more.map(topics.network)))
+    if (fewer.length > 0) this.#ask('unsubscribe', this.#connection.unsubscribe(fewer.map(topics.network)))
+  }
+
+  receive(message: Message): void | Promise<void> {
+    const { topics } = this.#outgoing
+    switch (message.topic) {
+      case topics.desired:
+        return this.#inbox.sensorDocument(message.payload)
+      case topics.commands:
+        return this.#inbox.command(message)
+      case topics.presence:
+        return this.#presence(message.payload)
+    }
+    const id = networkOfTopic(topics.prefix, message.topic)
+    if (id !== undefined && this.#subscribed.has(id)) return this.#inbox.networkProfile(id, message.payload)
+    // A subscription that the broker kept from an earlier connection.
+    this.#ask('unsubscribe', this.#connection.unsubscribe([message.topic]))
+  }
+
+  /** Sends the last report and the events without waiting; resolves when all is acknowledged, or when `signal` aborts. */
+  async flush(signal: AbortSignal): Promise<void> {
+    const { changed, outbox } = this.#outgoing
+    this.#hurry = true
+    changed.notify()
+    const either = AbortSignal.any([signal, this.#over.signal])
+    await outbox.settled()
+    for (;;) {
+      const seen = changed.count
+      const done = this.#unanswered === 0 && outbox.size === 0 && this.#published === this.#outgoing.report
+      if (done || either.aborted) return
+      await changed.beyond(seen, undefined, either)
+    }
+  }
+
+  #announce(): void {
+    const { topics, instance } = this.#outgoing
+    const payload = JSON.stringify(online(instance, new Date()))
+    this.#ask('publish presence', this.#publish(topics.presence, payload, { retain: true }))
+  }
+
+  #presence(payload: Buffer): void {
+    const seen = readPresence(payload)
+    if (seen === undefined) return
+    if (seen.instance === this.#outgoing.instance && seen.state !== 'offline') this.#outgoing.known = true
+    else if (seen.state !== 'offline' && this.#outgoing.known) this.#events.cloned(seen.instance)
+    // The Will Message of an earlier connection came late: we are here.
+    if (
+      seen.state === 'offline' &&
+      this.#outgoing.known &&
+      performance.now() - this.#corrected > reportEvery
+    ) {
+      this.#corrected = performance.now()
+      this.#announce()
+    }
+  }
+
+  async #reports(): Promise<void> {
+    const { topics, changed } = this.#outgoing
+    let last = -Infinity
+    while (this.#connection.open) {
+      const seen = changed.count
+      const report = this.#outgoing.report
+      const wait = this.#hurry ? 0 : last + reportEvery - performance.now()
+      if (report === undefined || report === this.#published) await this.#change(seen)
+      else if (wait > 0) await this.#change(seen, wait)
+      else {
+        last = performance.now()
+        try {
+          await this.#publish(topics.reported, JSON.stringify(report), { retain: true })
+          this.#published = report
+          this.#events.reported(report, this.#connection)
+          changed.notify()
+        } catch (error) {
+          if (!this.#connection.open) return
+          this.#events.refused(`publish ${topics.reported}`, error)
+          this.#published = report
+        }
+      }
+    }
+  }
+
+  async #replies(): Promise<void> {
+    const { topics, replies, changed } = this.#outgoing
+    while (this.#connection.open) {
+      const seen = changed.count
+      for (const reply of [...replies]) {
+        const { payload, responseTopic, correlationData } = reply
+        const topic = responseTopic ?? topics.replies
+        try {
+          await this.#publish(topic, payload, correlationData && { correlationData })
+          replies.delete(reply)
+        } catch (error) {
+          if (!this.#connection.open) return
+          // A response topic we may not write to: the plain topic always carries the reply.
+          this.#events.refused(`publish ${topic}`, error)
+          replies.delete(reply)
+          if (responseTopic !== undefined) replies.add({ payload })
+        }
+      }
+      if (replies.size === 0) await this.#change(seen)
+    }
+  }
+
+  /** Events in order, `window` of them on the way at once. */
+  async #timeline(): Promise<void> {
+    const { outbox, topics, changed } = this.#outgoing
+    let sent = 0
+    let flying = 0
+    while (this.#connection.open) {
+      const seen = outbox.ready.count
+      const next = flying < window ? outbox.after(sent) : undefined
+      if (next === undefined) {
+        await outbox.ready.beyond(seen, undefined, this.#over.signal)
+        continue
+      }
+      sent = next.number
+      flying += 1
+      this.#publish(topics.events, eventPayload(outbox.epoch, next)).then(
+        () => {
+          flying -= 1
+          outbox.acknowledge(next.number)
+          outbox.ready.notify()
+          changed.notify()
+        },
+        (error: unknown) => {
+          flying -= 1
+          if (this.#connection.open) this.#events.refused(`publish ${topics.events}`, error)
+        },
+      )
+    }
+  }
+
+  async #publish(...publish: Parameters<Connection['publish']>): Promise<void> {
+    this.#unanswered += 1
+    try {
+      await this.#connection.publish(...publish)
+    } finally {
+      this.#unanswered -= 1
+      if (this.#unanswered === 0) this.#outgoing.changed.notify()
+    }
+  }
+
+  #ask(what: string, answer: Promise<void>): void {
+    answer.catch((error: unknown) => {
+      if (this.#connection.open) this.#events.refused(what, error)
+    })
+  }
+
+  #change(seen: number, ms?: number): Promise<void> {
+    return this.#outgoing.changed.beyond(seen, ms, this.#over.signal)
+  }
+}
+
+/** docs/mqtt.md, events: the line of the timeline with its place in it. */
+function eventPayload(epoch: string, { number, event, dropped }: OutboxEvent): string {
+  const { at, ...rest } = event
+  return JSON.stringify({
+    schema: 1,
+    epoch,
+    number,
+    at: new Date(at).toISOString(),
+    ...rest,
+    ...(dropped && { dropped }),
+  })
+}
