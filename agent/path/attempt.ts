@@ -2,7 +2,9 @@ import { hasCarrier, interfaceIndex, receivedFrames } from './counters.ts'
 import type { DhcpAttempt, DhcpOptions, LeaseWatcher } from './dhcp.ts'
 import { PathError } from './errors.ts'
 import { ip } from './ip.ts'
+import { isolate } from './isolation.ts'
 import type { DhcpEvent, Lease } from './lease.ts'
+import { noLease } from './no-lease.ts'
 import { startUdhcpc, type Udhcpc, type UdhcpcOptions } from './udhcpc.ts'
 
 /**
@@ -17,6 +19,7 @@ type Phase = 'held' | 'discovering' | 'requesting' | 'bound' | 'rebinding' | 're
 
 export class Attempt implements DhcpAttempt {
   readonly interface: string
+  notInForce: readonly string[] = []
   readonly #options: DhcpOptions
   readonly #first: Promise<Lease>
   #resolve: (lease: Lease) => void = () => undefined
@@ -112,6 +115,7 @@ export class Attempt implements DhcpAttempt {
 
   async #prepare(): Promise<Udhcpc> {
     await interfaceIndex(this.interface)
+    this.notInForce = await isolate(this.interface)
     await ip(`link set dev ${this.interface} up`)
     return this.#start(this.#options)
   }
@@ -230,28 +234,11 @@ export class Attempt implements DhcpAttempt {
     this.#fail(new PathError('no-carrier', `${this.interface} had no carrier after ${deadline} ms`))
   }
 
-  async #giveUp(deadline: number): Promise<void> {
+  async #giveUp(deadlineMs: number): Promise<void> {
     const received = (await receivedFrames(this.interface)) - (await this.#receivedBefore)
-    const facts = { received, discovers: this.#discovers }
-    const where = `on ${this.interface} within ${deadline} ms`
-    if (this.#nak !== undefined)
-      this.#fail(
-        new PathError('dhcp-no-ack', `the server refused the address ${where}: ${this.#nak}`, { facts }),
-      )
-    else if (this.#phase === 'requesting')
-      this.#fail(
-        new PathError('dhcp-no-ack', `no acknowledgement ${where} after ${this.#offerFrom}`, { facts }),
-      )
-    else {
-      const heard = received === 0 ? 'nothing at all was received' : `${received} frames were received`
-      this.#fail(
-        new PathError(
-          'dhcp-no-offer',
-          `no offer ${where}, DISCOVER sent ${this.#discovers} times, ${heard}`,
-          { facts },
-        ),
-      )
-    }
+    const unacknowledged = this.#phase === 'requesting' ? this.#offerFrom : undefined
+    const facts = { interface: this.interface, discovers: this.#discovers, refused: this.#nak }
+    this.#fail(noLease({ ...facts, deadlineMs, unacknowledged, received }))
   }
 
   #fail(error: PathError): void {

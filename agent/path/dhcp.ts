@@ -21,6 +21,8 @@ export interface LeaseWatcher {
 /** A DHCP client that stands ready before the port opens. */
 export interface DhcpAttempt extends AsyncDisposable {
   readonly interface: string
+  /** Kernel settings that could not be made for want of rights, e.g. `net.ipv6.conf.eth0.disable_ipv6`. */
+  readonly notInForce: readonly string[]
   /** The port has opened: DISCOVER leaves now, and again after ever longer pauses until it is answered. Starts the deadline. */
   kick: () => void
   /** The first lease. Rejects with a PathError `dhcp-no-offer`, `dhcp-no-ack`, `no-carrier`, `dhcp-client-*`, or the signal's reason. */

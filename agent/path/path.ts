@@ -13,7 +13,9 @@ import {
   addressCommand,
   checkInterfaceName,
   configureCommands,
+  prepareCommands,
   removeCommands,
+  ruleCommands,
   tableOf,
   type AddressRow,
 } from './routing.ts'
@@ -56,6 +58,8 @@ export interface Path extends AsyncDisposable {
   readonly domain: string | undefined
   readonly lease: Lease
   readonly table: number
+  /** See `DhcpAttempt`: while `disable_ipv6` is among them the interface may still speak IPv6 by itself. */
+  readonly notInForce: readonly string[]
   /** Aborted with a PathError when the lease is lost, refused or the interface is gone; `path-closed` after `close`. */
   readonly lost: AbortSignal
   /** Names by the network's own name servers, for `net.connect` and the like. */
@@ -122,6 +126,9 @@ class OpenPath implements Path {
     })
   }
 
+  get notInForce(): readonly string[] {
+    return this.#attempt.notInForce
+  }
   get lease(): Lease {
     return this.#lease
   }
@@ -144,7 +151,7 @@ class OpenPath implements Path {
 
   async verify(host: string): Promise<void> {
     this.lost.throwIfAborted()
-    await verifyRoute(this.interface, this.table, this.address, host)
+    await verifyRoute(this.interface, this.table, this.#lease, host)
     this.lost.throwIfAborted()
   }
 
@@ -213,17 +220,17 @@ class OpenPath implements Path {
       this.#onEvent({ kind: 'carrier', up: standing.carrier })
     }
     if (standing.missing.length === 0) return
-    // Until it is repaired a packet of an open connection could leave elsewhere: none may be left open.
+    const { interface: device, table } = this
+    await ip(...prepareCommands(device, table), ...ruleCommands(table, this.#lease))
+    // Closed only now: with the rules back their last packets leave on this interface, or nowhere.
+    const missing = standing.missing.join(', ')
     this.#closeSockets(
-      new PathError(
-        'path-broken',
-        `somebody removed ${standing.missing.join(', ')} of ${this.address} on ${this.interface}`,
-      ),
+      new PathError('path-broken', `somebody removed ${missing} of ${this.address} on ${device}`),
     )
-    // Routes cannot be put back on a link that is down; its coming up is announced.
+    // Address and routes cannot be put back on a link that is down; its coming up is announced.
     if (standing.link === 'down') return
-    await ip(...configureCommands(this.interface, this.table, this.#lease))
-    this.#onEvent({ kind: 'repaired', missing: standing.missing.join(', ') })
+    await ip(...configureCommands(device, table, this.#lease))
+    this.#onEvent({ kind: 'repaired', missing })
   }
 
   #lose(error: PathError): void {
@@ -259,9 +266,10 @@ export async function openPath(
   try {
     attempt.kick()
     table = options.table ?? tableOf(await interfaceIndex(checkInterfaceName(interfaceName)))
-    lease = await attempt.lease(signal)
+    const [granted] = await Promise.all([attempt.lease(signal), ip(...prepareCommands(interfaceName, table))])
+    lease = granted
     await refuseConflict(interfaceName, lease)
-    await ip(...configureCommands(interfaceName, table, lease))
+    await ip(...ruleCommands(table, lease), ...configureCommands(interfaceName, table, lease))
     signal.throwIfAborted()
     return new OpenPath(attempt, table, lease, options)
   } catch (error) {

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import { PathError } from './errors.ts'
 import { tryIp } from './ip.ts'
+import type { Lease } from './lease.ts'
+import { inspect } from './standing.ts'
 
 interface RouteRow {
   dev?: string
@@ -16,16 +18,18 @@ interface RouteRow {
 export async function verifyRoute(
   device: string,
   table: number,
-  address: string,
+  lease: Lease,
   destination: string,
 ): Promise<void> {
   const family = isIP(destination)
   if (family === 0) return
   if (family === 6) throw new PathError('ipv6-unsupported', `${destination} is an IPv6 address`)
+  const { address } = lease
   const result = await tryIp(`route get ${destination} from ${address}`)
   if (!result.ok) {
-    if (result.text.includes('Invalid argument'))
-      throw new PathError('path-broken', `${address} is not on ${device} any more`)
+    const { missing } = await inspect(device, table, lease)
+    if (missing.length > 0)
+      throw new PathError('path-broken', `somebody removed ${missing.join(', ')} of ${address} on ${device}`)
     throw new PathError('no-route', `from ${address} on ${device} to ${destination}: ${result.text}`)
   }
   const [route] = result.value as RouteRow[]

@@ -15,12 +15,24 @@ export function checkInterfaceName(name: string): string {
   throw new PathError('no-interface', `${JSON.stringify(name)} is not an interface name`)
 }
 
+/**
+ * Two rules for one selector: into the table, and behind it a dead end. So a packet that the table does not route, or whose
+ * first rule somebody deleted, finds the dead end and never the main table.
+ */
+const rules = (verb: 'add' | 'del', selector: string, table: number): string[] => [
+  `-rule ${verb} pref ${preference} ${selector} table ${table} protocol ${protocol}`,
+  `-rule ${verb} pref ${preference + 1} ${selector} unreachable protocol ${protocol}`,
+]
+
 /** What can be in place before the address is known. From here on nothing bound to the interface leaks. */
 export const prepareCommands = (device: string, table: number): string[] => [
-  `link set dev ${device} up`,
+  ...rules('add', `oif ${device}`, table),
   `route replace unreachable default metric 4294967295 table ${table} proto ${protocol}`,
-  `-rule add pref ${preference} oif ${device} table ${table} protocol ${protocol}`,
 ]
+
+/** To come before the address itself. */
+export const ruleCommands = (table: number, lease: Lease): string[] =>
+  rules('add', `from ${lease.address}`, table)
 
 /** Seconds for which the kernel keeps the address without us: a killed agent must not hold an address beyond its lease. */
 const lifetime = ({ seconds }: Lease): string =>
@@ -30,13 +42,11 @@ const lifetime = ({ seconds }: Lease): string =>
 export const addressCommand = (device: string, lease: Lease): string =>
   `address replace ${lease.address}/${lease.prefix} dev ${device} noprefixroute valid_lft ${lifetime(lease)} preferred_lft ${lifetime(lease)}`
 
-/** Rule, address and routes of a lease. Running them again repairs whatever is missing. The rule comes before the address. */
+/** Address and routes of a lease; the link must be up. Running them again repairs whatever is missing. */
 export function configureCommands(device: string, table: number, lease: Lease): string[] {
   const route = (to: string): string =>
     `route replace ${to} dev ${device} src ${lease.address} table ${table} proto ${protocol}`
   const commands = [
-    ...prepareCommands(device, table),
-    `-rule add pref ${preference} from ${lease.address} table ${table} protocol ${protocol}`,
     addressCommand(device, lease),
     `${route(`${networkOf(lease.address, lease.prefix)}/${lease.prefix}`)} scope link`,
   ]
@@ -45,15 +55,15 @@ export function configureCommands(device: string, table: number, lease: Lease): 
   return commands
 }
 
-/** Removes exactly what the two above put in place. The address goes first, the rules last: nothing can leak between. */
+/** Removes exactly what these put in place: the address first, the rules last, so that nothing can leak between. */
 export const removeCommands = (device: string, table: number, lease: Lease | undefined): string[] => [
   ...(lease === undefined
     ? []
     : [
         `-address del ${lease.address}/${lease.prefix} dev ${device}`,
-        `-rule del pref ${preference} from ${lease.address} table ${table} protocol ${protocol}`,
+        ...rules('del', `from ${lease.address}`, table),
       ]),
-  `-rule del pref ${preference} oif ${device} table ${table} protocol ${protocol}`,
+  ...rules('del', `oif ${device}`, table),
   `-route flush table ${table} proto ${protocol}`,
 ]
 
@@ -61,7 +71,6 @@ interface RuleRow {
   priority?: number
   src?: string
   oif?: string
-  table?: string
   protocol?: string
 }
 interface RouteRow {
@@ -79,9 +88,12 @@ export interface AddressRow {
 export function leftoverRules(rows: unknown): { commands: string[]; addresses: string[] } {
   const ours = (rows as RuleRow[]).filter(row => row.protocol === String(protocol))
   return {
-    commands: ours.map(
-      row =>
-        `-rule del pref ${row.priority ?? preference}${row.oif === undefined ? ` from ${row.src ?? 'all'}` : ` oif ${row.oif}`} table ${row.table ?? ''} protocol ${protocol}`,
+    commands: ours.map(({ priority = preference, src = 'all', oif }) =>
+      [
+        `-rule del pref ${priority} from ${src}`,
+        ...(oif === undefined ? [] : [`oif ${oif}`]),
+        `protocol ${protocol}`,
+      ].join(' '),
     ),
     addresses: ours.flatMap(row => (row.src === undefined || row.src === 'all' ? [] : [row.src])),
   }

@@ -1,6 +1,6 @@
 import type { Lease } from './lease.ts'
 import { tryIp, type IpResult } from './ip.ts'
-import { protocol, type AddressRow } from './routing.ts'
+import { preference, protocol, type AddressRow } from './routing.ts'
 
 /** What is left of a path in the kernel. */
 export interface Standing {
@@ -11,6 +11,7 @@ export interface Standing {
 }
 
 interface RuleRow {
+  priority?: number
   src?: string
   oif?: string
   table?: string
@@ -34,12 +35,16 @@ export async function inspect(device: string, table: number, lease: Lease): Prom
     tryIp(`route show table ${table} proto ${protocol}`),
   ])
   const [{ flags = [], addr_info: addresses = [] } = {}] = rows<AddressRow>(link)
-  const rules = rows<RuleRow>(rule).filter(row => row.table === String(table))
+  const rules = rows<RuleRow>(rule)
+  const into = rules.filter(row => row.priority === preference && row.table === String(table))
+  const deadEnd = rules.filter(row => row.priority === preference + 1)
   const routes = rows<RouteRow>(route)
   const wanted: [boolean, string][] = [
     [addresses.some(({ local }) => local === lease.address), 'the address'],
-    [rules.some(row => row.src === lease.address), `the rule from ${lease.address}`],
-    [rules.some(row => row.oif === device), `the rule oif ${device}`],
+    [into.some(row => row.src === lease.address), `the rule from ${lease.address}`],
+    [into.some(row => row.oif === device), `the rule oif ${device}`],
+    [deadEnd.some(row => row.src === lease.address), `the dead end from ${lease.address}`],
+    [deadEnd.some(row => row.oif === device), `the dead end oif ${device}`],
     [routes.some(row => row.type === 'unreachable'), `the unreachable default of table ${table}`],
     [
       routes.some(row => row.dev === device && row.dst !== 'default'),
