@@ -21,7 +21,9 @@ export class Attempt implements DhcpAttempt {
   readonly interface: string
   notInForce: readonly string[] = []
   readonly #options: DhcpOptions
+  readonly ready: Promise<void>
   readonly #first: Promise<Lease>
+  #stand: () => void = () => undefined
   #resolve: (lease: Lease) => void = () => undefined
   #reject: (error: PathError) => void = () => undefined
   #client: Promise<Udhcpc>
@@ -45,6 +47,13 @@ export class Attempt implements DhcpAttempt {
       this.#reject = reject
     })
     this.#first.catch(() => undefined)
+    this.ready = Promise.race([
+      new Promise<void>(resolve => {
+        this.#stand = resolve
+      }),
+      this.#first.then(() => undefined),
+    ])
+    this.ready.catch(() => undefined)
     this.#client = this.#prepare()
     this.#client.catch((error: unknown) => {
       this.#fail(
@@ -163,6 +172,7 @@ export class Attempt implements DhcpAttempt {
         if (this.#phase === 'bound') this.#lose(`the server refused to renew it: ${this.#nak}`)
         break
       case 'deconfig':
+        this.#stand()
         if (this.#phase === 'released') this.#released()
         else if (this.#phase === 'bound') this.#lose('the lease ran out and no server renewed it')
         break

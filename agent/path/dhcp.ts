@@ -23,6 +23,8 @@ export interface DhcpAttempt extends AsyncDisposable {
   readonly interface: string
   /** Kernel settings that could not be made for want of rights, e.g. `net.ipv6.conf.eth0.disable_ipv6`. */
   readonly notInForce: readonly string[]
+  /** The client waits for `kick`, a few ms after the start. Rejects as `lease` does; nobody has to wait for it. */
+  readonly ready: Promise<void>
   /** The port has opened: DISCOVER leaves now, and again after ever longer pauses until it is answered. Starts the deadline. */
   kick: () => void
   /** The first lease. Rejects with a PathError `dhcp-no-offer`, `dhcp-no-ack`, `no-carrier`, `dhcp-client-*`, or the signal's reason. */

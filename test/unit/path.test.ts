@@ -1,0 +1,4 @@
+import './path/lease.ts'
+import './path/routing.ts'
+import './path/ip.ts'
+import './path/failures.ts'

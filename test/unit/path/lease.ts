@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process'
+import t from 'tap'
+import { networkOf, parseRecord, script, splitRecords, type DhcpEvent } from '../../../agent/path/lease.ts'
+
+const now = new Date('2026-03-01T12:00:00Z')
+
+/** Runs the script as udhcpc does, by a real shell, and reads what it wrote. */
+function scripted(event: string, variables: Record<string, string>): (DhcpEvent | undefined)[] {
+  const { stdout } = spawnSync('/bin/sh', [event], {
+    cwd: folder,
+    env: variables,
+    input: '',
+    encoding: 'utf8',
+  })
+  const { records, rest } = splitRecords(stdout)
+  t.equal(rest, '', 'the record is complete')
+  return records.map(record => parseRecord(record, now))
+}
+
+const folder = t.testdir(
+  Object.fromEntries(['deconfig', 'bound', 'renew', 'nak', 'leasefail'].map(e => [e, script])),
+)
+
+const office = {
+  ip: '10.77.0.50',
+  mask: '24',
+  router: '10.77.0.1 10.77.0.2',
+  dns: '10.77.0.1 10.77.0.3',
+  domain: 'example.org',
+  ntpsrv: '10.77.0.1',
+  lease: '3600',
+  serverid: '10.77.0.1',
+}
+const lease = {
+  address: '10.77.0.50',
+  prefix: 24,
+  gateway: '10.77.0.1',
+  dns: ['10.77.0.1', '10.77.0.3'],
+  ntp: ['10.77.0.1'],
+  domain: 'example.org',
+  seconds: 3600,
+  server: '10.77.0.1',
+  obtainedAt: now,
+}
+
+const cases: [string, string, Record<string, string>, unknown[]][] = [
+  [
+    'a first lease is told with everything it brought',
+    'bound',
+    office,
+    [{ kind: 'lease', renewed: false, lease }],
+  ],
+  ['a renewal is told as such', 'renew', office, [{ kind: 'lease', renewed: true, lease }]],
+  ['the start and the loss of an address are told', 'deconfig', {}, [{ kind: 'deconfig' }]],
+  [
+    'a refusal is told in the words of the server, without control characters',
+    'nak',
+    { message: 'address\nnot available' },
+    [{ kind: 'nak', message: 'address?not available' }],
+  ],
+  ['the end of a round of retries means nothing', 'leasefail', office, [undefined]],
+  [
+    'a bare lease has no gateway, no servers, one hour and a mask of one host',
+    'bound',
+    { ip: '192.0.2.7' },
+    [{ kind: 'lease', renewed: false, lease: { ...bare('192.0.2.7') } }],
+  ],
+  [
+    'a domain that is no name is dropped, whatever it holds',
+    'bound',
+    { ip: '192.0.2.7', domain: 'a\nevent=nak\n$(reboot)' },
+    [{ kind: 'lease', renewed: false, lease: bare('192.0.2.7') }],
+  ],
+  [
+    'what is no IPv4 address among the servers is dropped',
+    'bound',
+    { ip: '192.0.2.7', dns: 'x 192.0.2.1 999.1.1.1', router: '-s 192.0.2.1' },
+    [
+      {
+        kind: 'lease',
+        renewed: false,
+        lease: { ...bare('192.0.2.7'), gateway: '192.0.2.1', dns: ['192.0.2.1'] },
+      },
+    ],
+  ],
+  ...['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255', 'rm -rf', ''].map(
+    (ip): [string, string, Record<string, string>, unknown[]] => [
+      `the address "${ip}" is refused`,
+      'bound',
+      { ip, mask: '24' },
+      [{ kind: 'malformed', detail: `the address "${ip}" cannot be used` }],
+    ],
+  ),
+  ['a mask of 33 is refused', 'bound', { ip: '192.0.2.7', mask: '33' }, [{ kind: 'malformed' }]],
+  ['a negative mask is refused', 'bound', { ip: '192.0.2.7', mask: '-1' }, [{ kind: 'malformed' }]],
+]
+
+function bare(address: string): Record<string, unknown> {
+  return {
+    address,
+    prefix: 32,
+    gateway: undefined,
+    domain: undefined,
+    dns: [],
+    ntp: [],
+    seconds: 3600,
+    server: '0.0.0.0',
+  }
+}
+
+for (const [sentence, event, variables, expected] of cases)
+  t.test(sentence, async t => {
+    t.match(scripted(event, variables), expected)
+  })
+
+t.test('a record that arrives in pieces is read once it is whole', async t => {
+  const whole = 'event=bound\0ip=10.0.0.9\0\0event=deconfig\0\0event=re'
+  const first = splitRecords(whole)
+  t.same(first, { records: ['event=bound\0ip=10.0.0.9', 'event=deconfig'], rest: 'event=re' })
+  t.same(splitRecords(`${first.rest}new\0\0`), { records: ['event=renew'], rest: '' })
+})
+
+t.test('the network of an address', async t => {
+  const table: [string, number, string][] = [
+    ['10.77.0.50', 24, '10.77.0.0'],
+    ['10.77.200.50', 20, '10.77.192.0'],
+    ['192.168.255.255', 1, '128.0.0.0'],
+    ['192.0.2.7', 32, '192.0.2.7'],
+    ['192.0.2.7', 31, '192.0.2.6'],
+  ]
+  for (const [address, prefix, network] of table) t.equal(networkOf(address, prefix), network)
+})
