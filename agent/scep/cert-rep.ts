@@ -69,7 +69,7 @@ export function readCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): C
     ? [{ code: 'reply-padded', text: 'The reply has bytes after its end' }]
     : []
   const common = { certificates: data.certificates, digest: weakest(signer, warnings), warnings }
-  const status = attribute(oids.pkiStatus)
+  const status = attribute(oids.pkiStatus) ?? ''
   switch (status) {
     case '0':
       if (!data.content || data.content.length < 2)
@@ -104,7 +104,7 @@ export function readCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): C
       throw fault(
         'status-invalid',
         'The CertRep has no valid pkiStatus',
-        `pkiStatus is ${status === undefined ? 'missing' : `"${serverWords(status)}"`}`,
+        `pkiStatus is ${status === '' ? 'missing' : `"${serverWords(status)}"`}`,
         askServer,
       )
   }

@@ -1,5 +1,5 @@
 /** The fields of a certificate that node:crypto does not give as bytes (RFC 5280 §4.1). Signatures are checked by X509Certificate, never here. */
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { bits, date, Fields, members, octets, oidText, read, smallInteger, tag, type Element } from './ber.ts'
 import { oids } from './algorithms.ts'
 import { nameText } from './names.ts'

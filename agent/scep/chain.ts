@@ -10,7 +10,8 @@ export interface PathOptions {
   now: Date | undefined
 }
 
-export type Path = { ok: true; path: X509Certificate[] } | { ok: false; reason: string }
+/** `outdated`: nothing but a date is wrong. */
+export type Path = { ok: true; path: X509Certificate[] } | { ok: false; reason: string; outdated?: boolean }
 
 /**
  * The path from `certificate` (first) to an anchor (last), each signed by the next. An anchor need not be self-signed and is
@@ -26,17 +27,18 @@ function extend(path: X509Certificate[], options: PathOptions, seen: Set<string>
   if (options.anchors.some(anchor => sameCertificate(anchor, last))) return { ok: true, path }
   seen.add(last.fingerprint256)
   const wrong = dateProblem(last, options.now)
-  if (wrong !== undefined) return { ok: false, reason: wrong }
-  let reason = isSelfSigned(last)
+  if (wrong !== undefined) return { ok: false, reason: wrong, outdated: true }
+  const missing = isSelfSigned(last)
     ? `"${subjectText(last)}" is self-signed and not trusted`
     : `the certificate of its issuer "${issuerText(last)}" is missing`
+  let failure: Path = { ok: false, reason: missing }
   for (const candidate of [...options.anchors, ...options.intermediates]) {
     if (seen.has(candidate.fingerprint256) || !hasIssued(candidate, last, path.length - 1)) continue
     const longer = extend([...path, candidate], options, seen)
     if (longer.ok) return longer
-    reason = longer.reason
+    failure = longer
   }
-  return { ok: false, reason }
+  return failure
 }
 
 /**

@@ -32,6 +32,8 @@ const generateKeyPair = promisify(generateKeyPairWithCallback)
 export interface Enrolment {
   format: 1
   messageType: 'PKCSReq' | 'RenewalReq'
+  /** Whether it replaces a certificate: a refusal has another title then (S2-57). */
+  renewal: boolean
   transactionId: string
   /** PEM CERTIFICATE REQUEST; carries the key the certificate is for. */
   csr: string
@@ -65,7 +67,7 @@ export interface EnrolmentRequest extends Common {
 /** Makes a PKCSReq for a new certificate. Throws `name-invalid`, `key-unsupported`. */
 export function prepareEnrolment(request: EnrolmentRequest): Promise<Enrolment> {
   const alternativeNames = request.names.length > 0 ? subjectAltName(request.names) : undefined
-  return selfSigned(request, distinguishedName(request.subject), alternativeNames)
+  return selfSigned(request, distinguishedName(request.subject), alternativeNames, false)
 }
 
 export interface RenewalRequest extends Common {
@@ -85,11 +87,12 @@ export async function prepareRenewal(request: RenewalRequest): Promise<Enrolment
   )
   const { subject, alternativeNames } = fieldsOf(current)
   if (request.method === 're-enrol' || current.publicKey.asymmetricKeyType !== 'rsa')
-    return selfSigned(request, subject, alternativeNames)
+    return selfSigned(request, subject, alternativeNames, true)
   const csr = await buildRequest(request, subject, alternativeNames)
   return {
     format: 1,
     messageType: request.method,
+    renewal: true,
     transactionId: transactionIdOf(request.key),
     csr: pem('CERTIFICATE REQUEST', csr),
     signerCertificate: pem('CERTIFICATE', current.raw),
@@ -100,6 +103,7 @@ async function selfSigned(
   request: Common,
   subject: Buffer,
   alternativeNames: Buffer | undefined,
+  renewal: boolean,
 ): Promise<Enrolment> {
   const kind = checkedKind(request.key)
   const signerKey =
@@ -113,6 +117,7 @@ async function selfSigned(
   return {
     format: 1,
     messageType: 'PKCSReq',
+    renewal,
     transactionId: transactionIdOf(request.key),
     csr: pem('CERTIFICATE REQUEST', csr),
     signerCertificate: pem('CERTIFICATE', certificate),
@@ -180,7 +185,6 @@ export interface OpenEnrolment {
   request: RequestFields
   /** The certificate that signs, and the key that signs and opens. */
   signer: { certificate: X509Certificate; key: KeyObject }
-  /** Signed by a certificate that is not its own: a renewal. */
   renewal: boolean
   /** The key type of the certificate asked for. */
   keyType: 'rsa' | 'ec'
@@ -202,8 +206,7 @@ export function openEnrolment(enrolment: Enrolment, key: KeyObject): OpenEnrolme
       csr,
       request,
       signer: { certificate, key: signerKey },
-      renewal:
-        enrolment.signerKey === undefined && !fieldsOf(certificate).publicKey.equals(request.publicKey),
+      renewal: enrolment.renewal,
       keyType: keyKind(createPublicKey({ key: request.publicKey, format: 'der', type: 'spki' })),
     }
   })

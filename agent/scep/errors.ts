@@ -106,14 +106,11 @@ export interface Warning {
     | 'not-advertised'
     | 'caps-weaker'
     | 'fallback-used'
-    | 'default-name-omitted'
     | 'subject-changed'
     | 'names-changed'
     | 'no-client-auth'
     | 'ca-expires'
     | 'recipient-guessed'
-    | 'challenge-on-renewal'
-    | 'renewal-as-enrolment'
     | 'reply-padded'
   text: string
 }
@@ -148,7 +145,6 @@ export function reading<T>(
 export function serverWords(words: string, ...secrets: (string | undefined)[]): string {
   let text = words
   for (const secret of secrets) if (secret) text = text.replaceAll(secret, '(challenge password)')
-  // eslint-disable-next-line no-control-regex -- control characters are what is removed
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, ' ').trim()
   return line.length > 300 ? `${line.slice(0, 299)}…` : line
 }

@@ -12,7 +12,9 @@ export {
 export { parseServerUrl, type ScepServer } from './url.ts'
 export { getCaCaps, advertises, noCapabilities, type Capabilities } from './capabilities.ts'
 export { getCaCertificates, type CaReply } from './ca-certificates.ts'
-export { establishTrust, certificatesFromPem, type Trust, type TrustSettings } from './trust.ts'
+export { getNextCaCertificates } from './next-ca.ts'
+export { establishTrust, type Trust } from './trust.ts'
+export { certificatesFromPem, type TrustSettings, type Basis } from './anchors.ts'
 export { parseFingerprint, sha256Fingerprint } from './fingerprint.ts'
 export {
   prepareEnrolment,
@@ -21,8 +23,27 @@ export {
   type EnrolmentRequest,
   type RenewalRequest,
 } from './enrolment.ts'
-export { requestCertificate, pollCertificate, type Outcome, type RequestSettings } from './request.ts'
+export { requestCertificate, pollCertificate, type Outcome } from './request.ts'
+export { getCertificate, getCrl, type Asker } from './query.ts'
+export type { RequestSettings, Peer } from './exchange.ts'
+export {
+  renewalMethod,
+  pollDelays,
+  defaultPollLimits,
+  pendingGivenUp,
+  pollingUnsupported,
+  capsWeakened,
+  type PollLimits,
+} from './policy.ts'
 export type { Issued } from './issued.ts'
-export { alternativeName, type AlternativeName, type Subject } from './names.ts'
-export { ScepError, type ScepCode, type ScepKind, type ScepProblem, type Warning } from './errors.ts'
+export { alternativeName, type AlternativeName, type MacCarrier, type Subject } from './names.ts'
+export {
+  ScepError,
+  type FailInfo,
+  type PkiStatus,
+  type ScepCode,
+  type ScepKind,
+  type ScepProblem,
+  type Warning,
+} from './errors.ts'
 export type { Digest, KeyTransport, RequestCipher } from './algorithms.ts'

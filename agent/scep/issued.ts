@@ -1,7 +1,8 @@
 /** What SUCCESS brought: the envelope opened, our certificate found and checked before anybody installs it (B-50 … B-52). */
 import type { X509Certificate } from 'node:crypto'
 import { BerError, read } from './ber.ts'
-import { ciphers, oids, type Digest } from './algorithms.ts'
+import { ciphers, oids, signatures, type Digest } from './algorithms.ts'
+import type { CertRep } from './cert-rep.ts'
 import { buildPath, dateProblem } from './chain.ts'
 import { fieldsOf, isCa, pem, sameCertificate, subjectText } from './certificate.ts'
 import { openEnvelope, unreadable, type Opened } from './enveloped-data.ts'
@@ -22,10 +23,10 @@ export interface Issued {
 
 /** Opens the envelope of a SUCCESS and returns our certificate. Throws `reply-unreadable`, `certificate-missing`, `certificate-untrusted`, `certificate-dates`. */
 export function issuedCertificate(
-  envelope: Buffer,
+  { envelope, digest }: CertRep & { status: 'SUCCESS' },
   open: OpenEnrolment,
   trust: Trust,
-  { digest, warnings }: { digest: Digest; warnings: Warning[] },
+  warnings: readonly Warning[],
 ): Issued {
   const opened = reading("The CertRep's envelope", 'reply-malformed', () =>
     openEnvelope(envelope, { ...open.signer, password: open.request.challengePassword }),
@@ -51,11 +52,10 @@ export function issuedCertificate(
     if (problem !== undefined)
       throw wrong('certificate-dates', 'The issued certificate is not valid now', problem)
   }
-  warnings.push(...weaknesses(opened), ...deviations(certificate, open))
   return {
     certificate: pem('CERTIFICATE', certificate.raw),
     chain: path.path.slice(1).map(each => pem('CERTIFICATE', each.raw)),
-    warnings,
+    warnings: [...warnings, ...weaknesses(opened, certificate), ...deviations(certificate, open)],
     replyAlgorithms: { encryption: opened.encryption, keyTransport: opened.keyTransport, digest },
   }
 }
@@ -84,15 +84,22 @@ const wrong = (code: ScepCode, title: string, detail: string): ScepError =>
           : 'Look at the log of the SCEP server',
   })
 
-function weaknesses({ encryption }: Opened): Warning[] {
-  return ciphers[encryption].weak
-    ? [
-        {
-          code: 'weak-encryption',
-          text: `The SCEP server encrypts its replies with ${encryption === 'DES' ? 'single DES' : encryption}`,
-        },
-      ]
-    : []
+function weaknesses({ encryption }: Opened, certificate: X509Certificate): Warning[] {
+  const found: Warning[] = []
+  if (ciphers[encryption].weak)
+    found.push({
+      code: 'weak-encryption',
+      text: `The SCEP server encrypts its replies with ${encryption === 'DES' ? 'single DES' : encryption}`,
+    })
+  const bits = certificate.publicKey.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < 2048)
+    found.push({
+      code: 'weak-key',
+      text: `The certificate's key has ${String(bits)} bits only; OpenSSL and many CAs refuse it`,
+    })
+  if (signatures[fieldsOf(certificate).signatureOid]?.digest === 'SHA-1')
+    found.push({ code: 'weak-digest', text: 'The CA signs certificates with SHA-1' })
+  return found
 }
 
 /** CAs may rewrite what was asked for; that is said, not refused (B-51). */

@@ -1,39 +1,22 @@
-/** PKCSReq, RenewalReq and CertPoll: one message out, one CertRep back, every refusal in words (RFC 8894 §3.3, §4.3, §4.4). */
+/** PKCSReq, RenewalReq and CertPoll: what an enrolment says to the server, and its three ends (RFC 8894 §3.3, §4.3, §4.4). */
 import type { KeyObject } from 'node:crypto'
 import { encode, raw, sequence } from './der.ts'
-import { type Digest, type KeyTransport, type RequestCipher } from './algorithms.ts'
-import {
-  algorithmWarnings,
-  automaticDigest,
-  automaticEncryption,
-  usesPost,
-  type Capabilities,
-} from './capabilities.ts'
-import { readCertRep, type CertRep } from './cert-rep.ts'
+import type { Capabilities } from './capabilities.ts'
+import type { CertRep } from './cert-rep.ts'
 import { fieldsOf } from './certificate.ts'
 import { openEnrolment, type Enrolment, type OpenEnrolment } from './enrolment.ts'
-import { ScepError, serverWords, type Warning } from './errors.ts'
+import { ScepError, type Warning } from './errors.ts'
+import { exchange, type Peer, type RequestSettings } from './exchange.ts'
 import { issuedCertificate, type Issued } from './issued.ts'
-import { replyNotScep } from './not-scep.ts'
-import { buildPkiMessage, type Algorithms, type RequestType } from './pki-message.ts'
+import type { RequestType } from './pki-message.ts'
 import { refusal } from './refusal.ts'
 import type { Transport } from './transport.ts'
 import type { Trust } from './trust.ts'
 
-export interface RequestSettings {
-  encryption: RequestCipher | 'automatic'
-  /** Digest of the pkiMessage (S2-39); omitted = the signature's (S2-40). */
-  digest?: Digest | 'automatic' | undefined
-  signature: Digest | 'automatic'
-  keyTransport: KeyTransport
-  /** Tried once after badAlg, badMessageCheck or an unreadable answer (S1-40 … S1-42, B-30). */
-  fallback?: Omit<RequestSettings, 'fallback'> | undefined
-}
-
 export type Outcome = ({ status: 'issued' } & Issued) | { status: 'pending'; warnings: Warning[] }
 
 /** Sends the enrolment's PKCSReq or RenewalReq. `key` is that of its signer certificate. Throws ScepError. */
-export function requestCertificate(
+export async function requestCertificate(
   transport: Transport,
   caps: Capabilities,
   trust: Trust,
@@ -44,14 +27,15 @@ export function requestCertificate(
 ): Promise<Outcome> {
   const open = openEnrolment(enrolment, key)
   return withFallback(
-    { transport, caps, trust, open, type: open.messageType, data: open.csr },
+    { transport, caps, trust },
+    { open, type: open.messageType, data: open.csr },
     settings,
     signal,
   )
 }
 
-/** Asks for the outcome of a pending enrolment by CertPoll (GetCertInitial), under its transactionID and key. Throws ScepError. */
-export function pollCertificate(
+/** Asks for the outcome of a pending enrolment by CertPoll, under its transactionID and with its key. Throws ScepError. */
+export async function pollCertificate(
   transport: Transport,
   caps: Capabilities,
   trust: Trust,
@@ -61,82 +45,64 @@ export function pollCertificate(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const open = openEnrolment(enrolment, key)
-  const data = encode(sequence(raw(fieldsOf(trust.issuer).subject), raw(open.request.subject)))
-  return withFallback({ transport, caps, trust, open, type: 'CertPoll', data }, settings, signal)
+  const issuerAndSubject = sequence(raw(fieldsOf(trust.issuer).subject), raw(open.request.subject))
+  return withFallback(
+    { transport, caps, trust },
+    { open, type: 'CertPoll', data: encode(issuerAndSubject) },
+    settings,
+    signal,
+  )
 }
 
-interface Exchange {
-  transport: Transport
-  caps: Capabilities
-  trust: Trust
+interface Ask {
   open: OpenEnrolment
   type: RequestType
   data: Buffer
 }
 
 async function withFallback(
-  exchange: Exchange,
+  peer: Peer,
+  ask: Ask,
   settings: RequestSettings,
   signal: AbortSignal,
 ): Promise<Outcome> {
   try {
-    return await once(exchange, settings, signal)
+    return await once(peer, ask, settings, signal)
   } catch (error) {
-    if (!settings.fallback || !(error instanceof ScepError) || !mayHelp(error)) throw error
-    const outcome = await once(exchange, settings.fallback, signal)
-    const { encryption, keyTransport } = settings.fallback
-    outcome.warnings.push({
-      code: 'fallback-used',
-      text: `The first request failed (${error.problem.failInfo ?? error.code}); the one with ${encryption} and ${keyTransport} was understood`,
-    })
-    return outcome
+    const { fallback } = settings
+    if (!fallback || !(error instanceof ScepError) || !anotherWayMayHelp(error)) throw error
+    const outcome = await once(peer, ask, fallback, signal)
+    const reason = error.problem.failInfo ?? error.code
+    const text = `The first request failed (${reason}); the one with ${fallback.encryption} and ${fallback.keyTransport} was understood`
+    return { ...outcome, warnings: [...outcome.warnings, { code: 'fallback-used', text }] }
   }
 }
 
-const mayHelp = ({ code, problem }: ScepError): boolean =>
-  problem.failInfo === 'badAlg' ||
-  problem.failInfo === 'badMessageCheck' ||
+const anotherWayMayHelp = ({ code, problem: { failInfo } }: ScepError): boolean =>
+  failInfo === 'badAlg' ||
+  failInfo === 'badMessageCheck' ||
   code === 'reply-unreadable' ||
   code === 'reply-algorithm'
 
-/** The algorithms of a request: those chosen, or what the capabilities suggest. */
-export function algorithmsFor(caps: Capabilities, settings: RequestSettings): Algorithms {
-  const digest = settings.digest ?? settings.signature
-  return {
-    encryption: settings.encryption === 'automatic' ? automaticEncryption(caps) : settings.encryption,
-    digest: digest === 'automatic' ? automaticDigest(caps) : digest,
-    keyTransport: settings.keyTransport,
-  }
-}
-
-async function once(
-  { transport, caps, trust, open, type, data }: Exchange,
+const once = (
+  peer: Peer,
+  { open, type, data }: Ask,
   settings: RequestSettings,
   signal: AbortSignal,
-): Promise<Outcome> {
-  const secret = open.request.challengePassword
-  const algorithms = algorithmsFor(caps, settings)
-  const message = await buildPkiMessage({
-    type,
-    transactionId: open.transactionId,
-    data,
-    recipient: trust.recipient,
-    signer: open.signer,
-    algorithms,
-  })
-  try {
-    const reply = await transport.pkiOperation(type, message.bytes, usesPost(caps), signal)
-    if (reply.body[0] !== 0x30) throw replyNotScep(type, reply, secret)
-    const certRep = readCertRep(reply.body, message, trust)
-    const warnings = [
-      ...algorithmWarnings(caps, algorithms.encryption, algorithms.digest),
-      ...certRep.warnings,
-    ]
-    return conclude(certRep, open, trust, type, warnings)
-  } catch (error) {
-    throw withoutSecret(error, secret)
-  }
-}
+): Promise<Outcome> =>
+  exchange(
+    peer,
+    {
+      type,
+      data,
+      transactionId: open.transactionId,
+      signer: open.signer,
+      secret: open.request.challengePassword,
+    },
+    settings,
+    (certRep, warnings) => conclude(certRep, open, peer.trust, type, warnings),
+    signal,
+  )
 
 function conclude(
   certRep: CertRep,
@@ -151,23 +117,6 @@ function conclude(
     case 'FAILURE':
       throw refusal(certRep, { renewal: open.renewal, keyType: open.keyType, type })
     case 'SUCCESS':
-      return {
-        status: 'issued',
-        ...issuedCertificate(certRep.envelope, open, trust, { digest: certRep.digest, warnings }),
-      }
+      return { status: 'issued', ...issuedCertificate(certRep, open, trust, warnings) }
   }
-}
-
-/** A server may print the password it refused; it goes no further than here. */
-function withoutSecret(error: unknown, secret: string | undefined): unknown {
-  if (
-    !(error instanceof ScepError) ||
-    secret === undefined ||
-    error.problem.serverText?.includes(secret) !== true
-  )
-    return error
-  return new ScepError(
-    { ...error.problem, serverText: serverWords(error.problem.serverText, secret) },
-    { cause: error.cause },
-  )
 }

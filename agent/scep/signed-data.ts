@@ -65,6 +65,9 @@ export function contentInfo(
   return { content, padded: outer.bytes.length !== bytes.length }
 }
 
+/** No CA has so many; each costs time to read and to verify. */
+const mostCertificates = 64
+
 /** Reads a ContentInfo with SignedData. Verifies nothing. Throws BerError. */
 export function readSignedData(bytes: Buffer): SignedData {
   const { content: element, padded } = contentInfo(bytes, oids.signedData, 'SignedData')
@@ -77,6 +80,8 @@ export function readSignedData(bytes: Buffer): SignedData {
   const certificates = mapDefined(fields.optional(tag.context(0)), members) ?? []
   const crls = mapDefined(fields.optional(tag.context(1)), members) ?? []
   const signers = members(fields.take('signerInfos', tag.set))
+  if (certificates.length > mostCertificates)
+    throw new BerError(`${String(certificates.length)} certificates`)
   return {
     content: mapDefined(content, octets),
     contentType,
@@ -97,7 +102,8 @@ export function certificateOf(der: Buffer): X509Certificate {
   try {
     const certificate = new X509Certificate(der)
     fieldsOf(certificate)
-    void certificate.publicKey
+    if (certificate.publicKey.asymmetricKeyType === undefined)
+      throw new BerError('its key is of an unknown kind')
     return certificate
   } catch (error) {
     throw new BerError(

@@ -75,12 +75,7 @@ export function openTransport(
 ): Transport {
   const url = parseServerUrl(server.url)
   const limits = { ...defaultLimits, ...options.limits }
-  const secure = url.protocol === 'https:'
-  // An idle connection is dropped before the server may drop it, so that a poll never meets a dead one.
-  const agentOptions = { keepAlive: true, maxSockets: 4, noDelay: true, timeout: 2_000 }
-  const own = secure
-    ? new https.Agent({ ...agentOptions, ...(wire.tlsRoots ? { ca: wire.tlsRoots } : {}) })
-    : new http.Agent(agentOptions)
+  const own = keepingAgent(url, wire)
   const agent = wire.agent ?? own
   const display = `${url.protocol}//${url.host}${url.pathname}`
   const identifier = server.caIdentifier === '' ? undefined : server.caIdentifier
@@ -130,6 +125,13 @@ export function openTransport(
     close,
     [Symbol.dispose]: close,
   }
+}
+
+/** An idle connection is dropped before the server may drop it, so that a poll never meets a dead one. */
+function keepingAgent(url: URL, { tlsRoots }: Wire): http.Agent {
+  const options = { keepAlive: true, maxSockets: 4, noDelay: true, timeout: 2_000 }
+  if (url.protocol === 'http:') return new http.Agent(options)
+  return new https.Agent({ ...options, ...(tlsRoots ? { ca: tlsRoots } : {}) })
 }
 
 interface Target {
