@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod/mini'
 import { AgentError } from './errors.ts'
+import { knownKeys } from './desired/parse.ts'
 import { problemsOf, type Problem } from './desired/problems.ts'
 import { Id } from './desired/profile.ts'
 
@@ -68,7 +69,7 @@ export async function readSettings(path: string, environment: NodeJS.ProcessEnv)
   if (!parsed.success)
     throw invalid(
       path,
-      problemsOf(parsed.error.issues, raw, () => []),
+      problemsOf(parsed.error.issues, raw, at => knownKeys(Settings, at)),
     )
   return {
     ...parsed.data,

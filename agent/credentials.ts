@@ -51,6 +51,8 @@ export class Credentials {
   readonly #root: string
   readonly #spare: SpareKeys | undefined
   readonly #keys = new Map<string, Promise<KeyObject>>()
+  /** The key is made ahead while the network is joined: both begin, one after the other. */
+  readonly #beginning = new Map<string, Promise<void>>()
 
   constructor(root: string, spare: SpareKeys | undefined) {
     this.#root = join(root, 'dot1x')
@@ -86,7 +88,18 @@ export class Credentials {
   }
 
   /** Starts afresh where the assignment changed: what was made for another one goes (S2-69). */
-  async begin(network: string, assignment: string): Promise<void> {
+  begin(network: string, assignment: string): Promise<void> {
+    const begun = (this.#beginning.get(network) ?? Promise.resolve()).then(() =>
+      this.#begin(network, assignment),
+    )
+    this.#beginning.set(
+      network,
+      begun.catch(() => undefined),
+    )
+    return begun
+  }
+
+  async #begin(network: string, assignment: string): Promise<void> {
     if ((await this.#state(network))?.assignment === assignment) return
     await this.#clear(network)
     await privateFolder(this.#path(network))
@@ -171,6 +184,16 @@ export class Credentials {
   /** Nothing of the network is left. */
   async forget(network: string): Promise<void> {
     await removeDurable(this.#path(network))
+  }
+
+  /** The CA's fingerprint as trusted on first use; outlives the certificates, so that a change is an alarm. */
+  async pin(network: string): Promise<string | undefined> {
+    return readIfThere(this.#path(network, 'ca-pin'))
+  }
+
+  async savePin(network: string, pin: string): Promise<void> {
+    await privateFolder(this.#path(network))
+    await writeDurable(this.#path(network, 'ca-pin'), pin)
   }
 
   files(network: string, generation: string): CredentialFiles {

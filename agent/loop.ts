@@ -4,7 +4,7 @@
  * This is the only place that starts a step, and the only one that logs how it ended.
  */
 import { checkpoint } from './checkpoint.ts'
-import type { Change } from './change.ts'
+import { Change } from './change.ts'
 import { planDevice, planInterface, type Plan, type PlanOptions } from './core/plan.ts'
 import type { Effects, Step } from './core/step.ts'
 import { basisOf, findNetwork, purposeOf } from './core/want.ts'
@@ -39,13 +39,19 @@ interface Running {
   step: Step
   purpose: string | undefined
   interrupt: AbortController
+  since: number
 }
+
+/** Milliseconds. The longest step is an enrolment at a server that answers in its last second. */
+const longestStep = 300_000
 
 const device = ''
 
 export class Loop {
   readonly #world: World
   readonly #running = new Map<string, Running>()
+  readonly #looked = new Map<string, number>()
+  readonly #looks = new Change()
   #busy = 0
 
   constructor(world: World) {
@@ -55,6 +61,25 @@ export class Loop {
   /** Steps that are being done now, by interface. */
   get running(): Step[] {
     return [...this.#running.values()].map(running => running.step)
+  }
+
+  /**
+   * Whether every lane turns: it has looked within the last seconds when asked to, or its step is younger than
+   * any step may become.
+   */
+  async alive(): Promise<boolean> {
+    const asked = performance.now()
+    this.#world.change.notify()
+    const late = AbortSignal.timeout(5000)
+    const turning = (lane: string): boolean => {
+      const running = this.#running.get(lane)
+      return running ? asked - running.since < longestStep : (this.#looked.get(lane) ?? 0) >= asked
+    }
+    while (!late.aborted) {
+      if ([device, ...this.#world.interfaces].every(turning)) return true
+      await this.#looks.beyond(this.#looks.count, undefined, late)
+    }
+    return false
   }
 
   /** Ends when `signal` aborts and every lane has let go of its step. */
@@ -80,6 +105,8 @@ export class Loop {
       const desired = world.desired()
       const actual = await world.observe()
       world.seen(desired, actual)
+      this.#looked.set(lane, performance.now())
+      this.#looks.notify()
       const plan = this.#plan(lane, desired, actual)
       const step = plan.steps[0]
       if (!step) {
@@ -113,9 +140,10 @@ export class Loop {
     const basis = network && basisOf(network, desired, actual)
     const interrupt = new AbortController()
     const signal = AbortSignal.any([stop, interrupt.signal])
-    this.#running.set(lane, { step, purpose: purposeOf(step.network, desired), interrupt })
-    this.#busy += 1
     const started = performance.now()
+    this.#running.set(lane, { step, purpose: purposeOf(step.network, desired), interrupt, since: started })
+    this.#busy += 1
+    this.#world.seen(desired, actual)
     this.#started(step)
     try {
       this.#world.ahead(following, signal)

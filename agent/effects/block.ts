@@ -16,6 +16,11 @@ export interface BlockFiles {
 }
 
 const prefix = 'sonde:'
+const blobPrefix = 'sonde-'
+
+/** Blobs are named by the certificate's fingerprint: the same name always holds the same bytes. */
+export const certificateBlob = (fingerprint: string): string => blobPrefix + fingerprint.slice(0, 16)
+export const isOwnBlob = (name: string): boolean => name.startsWith(blobPrefix)
 
 export const blockId = (network: string, revision: string): string => `${prefix}${network}:${revision}`
 

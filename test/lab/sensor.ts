@@ -134,7 +134,7 @@ export async function raiseSensor(lab: Lab, options: Partial<SensorOptions>): Pr
     name: id,
     role: 'sensor',
     command: process.execPath,
-    args: [await bundle(), file],
+    args: [await bundle(), 'run', file],
     env: { DBUS_SYSTEM_BUS_ADDRESS: lab.bus.address, ...options.environment },
     ready: () => Promise.resolve(), // a test waits for what it is about: presence, a reported state, an error
   })

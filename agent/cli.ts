@@ -1,0 +1,38 @@
+/** The command line of the device: `sonde run`, and what works without an agent. Prints; the agent itself only logs. */
+import { AgentError } from './errors.ts'
+import { version } from './version.ts'
+
+const usage = `sonde ${version}
+
+  sonde run [SETTINGS]      the agent (default settings: /etc/sonde/sonde.json)
+  sonde version
+`
+
+const defaultSettings = '/etc/sonde/sonde.json'
+
+/** Returns the exit code: 0 done, 1 failed, 2 the words are off. `run` starts the agent with a settings file. */
+export async function runCommand(words: string[], run: (file: string) => Promise<number>): Promise<number> {
+  const [command, ...rest] = words
+  try {
+    switch (command) {
+      case 'run':
+        return await run(rest[0] ?? defaultSettings)
+      case 'version':
+        process.stdout.write(`${version}\n`)
+        return 0
+      case undefined:
+      case 'help':
+      case '--help':
+        process.stdout.write(usage)
+        return command === undefined ? 2 : 0
+      default:
+        process.stderr.write(`sonde: there is no command ${JSON.stringify(command)}\n\n${usage}`)
+        return 2
+    }
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error
+    const { title, detail, hint } = error.finding
+    process.stderr.write(`sonde: ${title}: ${detail}\n  ${hint}\n`)
+    return 1
+  }
+}

@@ -1,0 +1,63 @@
+/** From the libraries' own errors to the finding that is reported. */
+import { isSupplicantError, triage, type CredentialFacts } from '../../supplicant/index.ts'
+import { AgentError, type Finding, type Retry } from '../errors.ts'
+import { PathError } from '../path/index.ts'
+import { ScepError, type ScepKind } from '../scep/index.ts'
+
+/** The error as an AgentError with its finding; abort reasons and unknown errors are passed through as they are. */
+export function asAgentError(error: unknown, credential: CredentialFacts = {}): unknown {
+  if (error instanceof AgentError) return error
+  const finding = findingOf(error, credential)
+  return finding ? new AgentError(finding, { cause: error }) : error
+}
+
+function findingOf(error: unknown, credential: CredentialFacts): Finding | undefined {
+  if (error instanceof PathError) {
+    const { code, title, detail, hint, side, retry } = error
+    return { code, title, detail, hint, side, retry }
+  }
+  if (error instanceof ScepError) return scepFinding(error)
+  if (isSupplicantError(error)) {
+    const found = error.attempt && triage(error.attempt, credential)
+    if (found) return joinFinding(found)
+    return {
+      code: error.code,
+      title: 'wpa_supplicant cannot do what is asked',
+      detail: error.message,
+      hint: 'check that wpa_supplicant runs with D-Bus (-u) and that the agent may talk to it (group netdev)',
+      side: 'sensor',
+      retry: error.retry,
+    }
+  }
+  return undefined
+}
+
+function joinFinding(found: NonNullable<ReturnType<typeof triage>>): Finding {
+  const { code, title, hint, side, retry, likely } = found
+  const causes = likely.length > 0 ? `; likely: ${likely.join('; ')}` : ''
+  return { code, title, detail: found.detail + causes, hint, side, retry }
+}
+
+/** A refusal is not repeated by itself: the password or the server has to change first (S2-57..59). */
+const retryOf: Record<ScepKind, Retry> = {
+  rejected: 'change',
+  misconfigured: 'change',
+  pending: 'backoff',
+  unreachable: 'backoff',
+  'too-early': 'backoff',
+  'server-fault': 'backoff',
+}
+
+function scepFinding({ problem }: ScepError): Finding {
+  const { code, kind, title, hint } = problem
+  const names = [problem.pkiStatus, problem.failInfo].filter(name => name !== undefined).join(' ')
+  const facts = [names, problem.serverText].filter(text => text !== undefined && text !== '').join(': ')
+  return {
+    code: `scep-${code}`,
+    title,
+    detail: facts === '' || problem.detail.includes(facts) ? problem.detail : `${problem.detail} (${facts})`,
+    hint,
+    side: kind === 'unreachable' ? 'network' : kind === 'misconfigured' ? 'configuration' : 'server',
+    retry: retryOf[kind],
+  }
+}

@@ -1,0 +1,48 @@
+/** One effect per action of the plan. */
+import type { Effects, Step } from '../core/step.ts'
+import { credentialStatus } from '../core/credential.ts'
+import { findNetwork } from '../core/want.ts'
+import type { Context } from './context.ts'
+import { enroll } from './enroll.ts'
+import { asAgentError } from './findings.ts'
+import { forget, install, join, lease, uninstall } from './join.ts'
+import { test } from './test.ts'
+
+export type { Context } from './context.ts'
+export { Port } from './port.ts'
+export { TrustFiles } from './trust-files.ts'
+
+export const effectsOf = (context: Context): Effects => ({
+  uninstall: async step => {
+    await uninstall(step, context).catch(rethrow)
+  },
+  install: async step => {
+    await install(step, context).catch(rethrow)
+  },
+  join: (step, signal) => join(step, signal, context),
+  lease: (step, signal) => lease(step, signal, context),
+  enroll: async (step, signal) => {
+    await enroll(step, signal, context).catch(rethrow)
+  },
+  test: (step, signal) => test(step, signal, context),
+  forget: step => forget(step, context),
+})
+
+const rethrow = (error: unknown): never => {
+  throw asAgentError(error)
+}
+
+/**
+ * What of the following steps can begin now: the key of an enrolment is made while the enrollment network is joined,
+ * because it takes longer than everything else together. A failure shows again when the step needs the key.
+ */
+export async function ahead(steps: Step[], context: Context): Promise<void> {
+  const step = steps.find(candidate => candidate.action === 'enroll')
+  const network = step && findNetwork(context.desired(), step.network)
+  if (!network?.profile.scep) return
+  const { key } = network.profile.scep
+  const state = await context.credentials.read(network.id)
+  if (credentialStatus(network, state, context.now()).kind !== 'absent') return
+  await context.credentials.begin(network.id, network.assignment)
+  await context.credentials.key(network.id, key, context.now())
+}

@@ -1,0 +1,97 @@
+/** Installing, joining, leasing and leaving: what happens at the port. */
+import type { StepOf } from '../core/step.ts'
+import { findNetwork } from '../core/want.ts'
+import { AgentError } from '../errors.ts'
+import type { Network } from '../types.ts'
+import type { Context } from './context.ts'
+import { asAgentError } from './findings.ts'
+import { membership } from './membership.ts'
+import type { Port } from './port.ts'
+
+export async function install(step: StepOf<'install'>, context: Context): Promise<void> {
+  const { port, network } = at(step, context)
+  const { block, blobs } = await membership(network, step.revision, context)
+  await port.install(block, blobs)
+  const text = `network block ${block.id_str} installed`
+  const data = { block: block.id_str, blobs: blobs.map(blob => blob.name) }
+  context.say({ event: 'installed', severity: 'info', ...where(step), text, data })
+}
+
+export async function uninstall(step: StepOf<'uninstall'>, context: Context): Promise<void> {
+  const port = context.ports.get(step.interface)
+  if (!port) return
+  const { blocks } = await port.state()
+  const gone = blocks.filter(block => block.network === step.network && block.revision === step.revision)
+  await port.uninstall(gone)
+}
+
+export async function join(step: StepOf<'join'>, signal: AbortSignal, context: Context): Promise<void> {
+  const { port, network } = at(step, context)
+  const { block, blobs, facts } = await membership(network, step.revision, context)
+  try {
+    const target = { network: step.network, revision: step.revision }
+    const { attempt, ms } = await port.join(target, block, blobs, signal)
+    const stages = Object.fromEntries(
+      Object.entries(attempt.times).map(([stage, time]) => [stage, Math.round(time)]),
+    )
+    context.memory.joined(step.network, { at: context.now(), ms: Math.round(ms), stages })
+    const method = attempt.method === undefined ? '' : ` by ${attempt.method}`
+    const text = `joined ${step.network}${method}`
+    const server = attempt.serverCertificates.find(certificate => certificate.depth === 0)
+    const data = { ms: Math.round(ms), stages, ...(server && { server: server.subject }) }
+    context.say({ event: 'joined', severity: 'info', ...where(step), text, data })
+  } catch (error) {
+    throw asAgentError(error, facts)
+  }
+}
+
+export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context: Context): Promise<void> {
+  const { port, network } = at(step, context)
+  try {
+    const path = await port.lease(signal)
+    const text = `${path.address}/${String(path.prefix)} on ${step.interface}`
+    const data = { address: path.address, gateway: path.gateway, dns: path.dns, server: path.lease.server }
+    context.say({ event: 'leased', severity: 'info', ...where(step), text, data })
+  } catch (error) {
+    if (network.profile.eap && port.looksLocked(error)) throw locked(network, error)
+    throw asAgentError(error)
+  }
+}
+
+export async function forget(step: StepOf<'forget'>, context: Context): Promise<void> {
+  const { current } = await context.credentials.read(step.network)
+  await context.credentials.forget(step.network)
+  context.memory.forget(step.network)
+  const text = `the credential of ${step.network} was deleted`
+  const data = current && { fingerprint: current.certificate.fingerprint }
+  context.say({ event: 'forgotten', severity: 'info', network: step.network, text, ...(data && { data }) })
+}
+
+/** Whoever planned the step saw both; a change since then means that the step is pointless. */
+function at(
+  step: { interface: string; network: string },
+  context: Context,
+): { port: Port; network: Network } {
+  const port = context.ports.get(step.interface)
+  const network = findNetwork(context.desired(), step.network)
+  if (!port || !network) throw new DOMException('the network is gone', 'AbortError')
+  return { port, network }
+}
+
+const where = (step: { interface: string; network: string }): { interface: string; network: string } => ({
+  interface: step.interface,
+  network: step.network,
+})
+
+const locked = (network: Network, cause: unknown): AgentError =>
+  new AgentError(
+    {
+      code: 'port-stays-locked',
+      title: 'The port stays locked after 802.1X succeeded',
+      detail: `${network.interface} was authenticated for ${network.id}, but not one frame has come back since`,
+      hint: 'look at the switch: the port must be authorised for this MAC, and the VLAN that RADIUS assigns must exist on it',
+      side: 'network',
+      retry: 'backoff',
+    },
+    { cause },
+  )

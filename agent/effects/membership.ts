@@ -1,0 +1,104 @@
+/** Everything the supplicant needs for one network, read from the profile and from the credential in force. */
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Blob, CredentialFacts, NetworkBlock } from '../../supplicant/index.ts'
+import { substitute, variablesFor } from '../desired/variables.ts'
+import type { Network } from '../types.ts'
+import { certificateBlob, networkBlock, type BlockFiles } from './block.ts'
+import type { Context } from './context.ts'
+
+export interface Membership {
+  block: NetworkBlock
+  blobs: Blob[]
+  /** What triage may know of our side. */
+  facts: CredentialFacts
+}
+
+export async function membership(network: Network, revision: string, context: Context): Promise<Membership> {
+  const current = (await context.credentials.read(network.id)).current
+  const own = current && (await ownCertificate(network, current.generation, context))
+  const trust = await context.trust.file(trusted(network, own?.anchors ?? []))
+  const files: BlockFiles = {
+    ...(trust !== undefined && { trust }),
+    ...(own &&
+      current && {
+        key: own.keyPath,
+        certificateBlob: certificateBlob(current.certificate.fingerprint),
+        commonName: own.commonName,
+      }),
+  }
+  const block = networkBlock(withVariables(network, context), revision, files)
+  return {
+    block,
+    blobs:
+      own && current ? [{ name: certificateBlob(current.certificate.fingerprint), bytes: own.bytes }] : [],
+    facts: {
+      now: context.now(),
+      ...(block.eap !== undefined && { method: block.eap }),
+      ...(block.identity !== undefined && { identity: block.identity }),
+      ...(current && {
+        certificate: {
+          notBefore: current.certificate.notBefore,
+          notAfter: current.certificate.notAfter,
+          issuers: [current.certificate.issuer],
+        },
+      }),
+      ...(network.profile.eap?.serverName !== undefined && { serverName: network.profile.eap.serverName }),
+    },
+  }
+}
+
+/**
+ * EAP trust (S2-47, S2-82): Specify Server CA and the uploaded CAs; where neither is given, what GetCACert returned.
+ * `serverCaOnly` leaves Specify Server CA alone. RA certificates are never among the anchors.
+ */
+function trusted(network: Network, anchors: string[]): string[] {
+  const { eap, scep } = network.profile
+  if (!eap || eap.acceptAnyServer) return []
+  if (eap.serverCaOnly) return eap.serverCa
+  const given = [...eap.serverCa, ...(scep?.caCertificates ?? [])]
+  return given.length > 0 && (scep?.caCertificates ?? []).length === 0 ? given : [...given, ...anchors]
+}
+
+interface OwnCertificate {
+  keyPath: string
+  bytes: Uint8Array
+  anchors: string[]
+  commonName: string
+}
+
+/** Certificate and intermediates as one PEM: the form that carries a chain (lab fact). */
+async function ownCertificate(
+  network: Network,
+  generation: string,
+  context: Context,
+): Promise<OwnCertificate> {
+  const files = context.credentials.files(network.id, generation)
+  const [certificate, chain, anchors] = await Promise.all(
+    [files.certificate, files.chain, files.anchors].map(path => readFile(path, 'utf8')),
+  )
+  return {
+    keyPath: files.key,
+    bytes: Buffer.from((certificate ?? '') + intermediates(chain ?? '').join('')),
+    anchors: pemBlocks(anchors ?? ''),
+    commonName: /^CN=(.*)$/m.exec(new X509Certificate(certificate ?? '').subject)?.[1] ?? '',
+  }
+}
+
+const pemBlocks = (text: string): string[] =>
+  text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n?/g) ?? []
+
+/** A root in the client's chain is dead weight in every EAP exchange. */
+const intermediates = (chain: string): string[] =>
+  pemBlocks(chain).filter(pem => {
+    const { subject, issuer } = new X509Certificate(pem)
+    return subject !== issuer
+  })
+
+function withVariables(network: Network, context: Context): Network {
+  const { eap } = network.profile
+  if (eap?.identity === undefined) return network
+  const values = variablesFor(context.identity, context.desired().name, network.interface)
+  const identity = substitute(eap.identity, values, 'eap.identity')
+  return { ...network, profile: { ...network.profile, eap: { ...eap, identity } } }
+}

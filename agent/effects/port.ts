@@ -1,0 +1,241 @@
+/**
+ * The sensor's side of one port: the interface in the supplicant, what it is joined to, and the IP path over it.
+ * One step at a time works on it (the loop sees to that); what happens between steps arrives as news.
+ */
+import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/index.ts'
+import { isSupplicantError, join, triage, watch } from '../../supplicant/index.ts'
+import type { Joined, Supplicant, WatchEvent } from '../../supplicant/index.ts'
+import { looksLocked, openPath, startDhcp, type DhcpAttempt, type Path } from '../path/index.ts'
+import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
+import { isOwnBlob, ownBlock } from './block.ts'
+
+export interface PortOptions {
+  name: string
+  kind: 'wired' | 'wireless'
+  supplicant: Supplicant
+  /** Something happened that the loop should look at. */
+  changed: () => void
+  say: (event: Omit<TimelineEvent, 'at'>) => void
+  now: () => number
+  /** Who holds connections over the path: told when there is one, and before it ends. */
+  reachability: { opened: (path: Path) => void; leaving: (path: Path) => Promise<void> }
+}
+
+export class Port {
+  readonly name: string
+  readonly #options: PortOptions
+  #handle: SupplicantInterface | undefined
+  #joined: JoinedNetwork | undefined
+  #path: Path | undefined
+  #dhcp: DhcpAttempt | undefined
+  #watching: Disposable | undefined
+
+  constructor(options: PortOptions) {
+    this.name = options.name
+    this.#options = options
+  }
+
+  /** The path over the joined network; undefined without a lease. */
+  get path(): Path | undefined {
+    return this.#path
+  }
+
+  get joined(): JoinedNetwork | undefined {
+    return this.#joined
+  }
+
+  /** Reads the actual state; a supplicant that is not there is a state, not an error. */
+  async state(): Promise<InterfaceState> {
+    const handle = await this.#open()
+    const facts = handle && (await absent(handle.read()))
+    if (!facts) return { name: this.name, supplicant: false, blocks: [] }
+    const blocks = facts.networks.flatMap(entry => ownBlock(entry.path, entry.idStr) ?? [])
+    const current = blocks.find(block => block.path === facts.currentNetwork?.path)
+    // After a restart of the agent the supplicant may still hold the port open: that join counts.
+    if (facts.state === 'completed' && current && !this.#joined && !this.#path)
+      this.#joined = { network: current.network, revision: current.revision, at: this.#options.now() }
+    return {
+      name: this.name,
+      supplicant: true,
+      blocks,
+      ...(this.#joined && { joined: this.#joined }),
+      ...(this.#path && { lease: leaseFacts(this.#path) }),
+    }
+  }
+
+  async install(block: NetworkBlock, blobs: Blob[]): Promise<void> {
+    await (await this.#need()).install(block, blobs)
+  }
+
+  /** Logs off at once where the block is in use (S1-16), then takes it and its blobs out. */
+  async uninstall(blocks: InstalledBlock[]): Promise<void> {
+    const handle = await this.#need()
+    if (blocks.some(block => block.network === this.#joined?.network)) await this.leave()
+    for (const block of blocks) await handle.removeNetwork(block.path)
+    const { networks, blobs } = await handle.read()
+    const used = networks.map(entry => entry.properties['client_cert'])
+    for (const blob of blobs)
+      if (isOwnBlob(blob) && !used.includes(`blob://${blob}`)) await handle.removeBlob(blob)
+  }
+
+  /**
+   * Joins the network of the block. The DHCP client is started meanwhile, so that its DISCOVER can leave
+   * in the moment the port opens. Rejects with a SupplicantError.
+   */
+  async join(
+    target: Omit<JoinedNetwork, 'at'>,
+    block: NetworkBlock,
+    blobs: Blob[],
+    signal: AbortSignal,
+  ): Promise<Joined> {
+    const handle = await this.#need()
+    await this.#closePath()
+    this.#joined = undefined
+    const dhcp = startDhcp(this.name)
+    try {
+      const joined = await join(handle, block, { blobs }, signal)
+      this.#joined = { ...target, at: this.#options.now() }
+      this.#dhcp = dhcp
+      dhcp.kick()
+      return joined
+    } catch (error) {
+      await dhcp[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Gets the lease for the joined network. A failure ends the join: the next try authenticates anew. */
+  async lease(signal: AbortSignal): Promise<Path> {
+    const attempt = this.#dhcp
+    this.#dhcp = undefined
+    try {
+      const path = await openPath(this.name, { dhcp: true, ...(attempt && { attempt }) }, signal)
+      this.#path = path
+      path.lost.addEventListener('abort', () => {
+        void this.#lost(path)
+      })
+      this.#options.reachability.opened(path)
+      return path
+    } catch (error) {
+      this.#joined = undefined
+      throw error
+    }
+  }
+
+  /** Whether a failed lease looks like a port that did not open although 802.1X succeeded. */
+  looksLocked(error: unknown): boolean {
+    return looksLocked(error)
+  }
+
+  /** Gives up the path and closes the port: EAPOL-Logoff is the one thing that does so at once. */
+  async leave(): Promise<void> {
+    await this.#closePath()
+    this.#joined = undefined
+    const handle = this.#handle
+    if (!handle || handle.gone) return
+    await absent(handle.logoff())
+    await absent(handle.disconnect())
+  }
+
+  /** Lets go: nothing of ours is left in the supplicant, and blocks of others are enabled again. */
+  async close(): Promise<void> {
+    await this.leave()
+    this.#watching?.[Symbol.dispose]()
+    const handle = this.#handle
+    if (!handle || handle.gone) return
+    for (const entry of (await absent(handle.networks())) ?? []) {
+      if (ownBlock(entry.path, entry.idStr)) await absent(handle.removeNetwork(entry.path))
+      else await absent(handle.enable(entry.path))
+    }
+  }
+
+  async #open(): Promise<SupplicantInterface | undefined> {
+    if (this.#handle && !this.#handle.gone) return this.#handle
+    const driver = this.#options.kind === 'wired' ? 'wired' : 'nl80211'
+    const handle = await absent(this.#options.supplicant.interface({ name: this.name, driver }))
+    if (handle && handle !== this.#handle) this.#watch(handle)
+    return handle
+  }
+
+  async #need(): Promise<SupplicantInterface> {
+    if (this.#handle && !this.#handle.gone) return this.#handle
+    const driver = this.#options.kind === 'wired' ? 'wired' : 'nl80211'
+    const handle = await this.#options.supplicant.interface({ name: this.name, driver })
+    this.#watch(handle)
+    return handle
+  }
+
+  #watch(handle: SupplicantInterface): void {
+    this.#watching?.[Symbol.dispose]()
+    this.#handle = handle
+    this.#watching = watch(handle, event => {
+      this.#happened(event)
+    })
+  }
+
+  /** What happens between steps. State alone lies, so `watch` looks at the carrier and at EAP too. */
+  #happened(event: WatchEvent): void {
+    switch (event.kind) {
+      case 'gone':
+        return void this.#drop('the supplicant went away')
+      case 'carrier-lost':
+        return void this.#drop('the link lost its carrier')
+      case 'reauthentication-failed':
+        return void this.#drop(`a re-authentication failed: ${triage(event.attempt)?.title ?? 'no answer'}`)
+      case 'disconnected':
+        return void this.#drop('the supplicant was disconnected')
+      case 'reauthenticated':
+        return this.#say('reauthenticated', 'info', 'the port was authenticated again')
+      case 'roamed':
+        return this.#say('roamed', 'info', `roamed to ${event.bss}`)
+      case 'carrier-back':
+      case 'reconnected':
+        this.#options.changed()
+    }
+  }
+
+  async #drop(why: string): Promise<void> {
+    const joined = this.#joined
+    this.#joined = undefined
+    if (joined) this.#say('lost', 'warning', `${joined.network} was lost: ${why}`, joined.network)
+    await this.#closePath()
+    this.#options.changed()
+  }
+
+  #say(event: string, severity: 'info' | 'warning', text: string, network = this.#joined?.network): void {
+    const where = { interface: this.name, ...(network !== undefined && { network }) }
+    if (network !== undefined) this.#options.say({ event, severity, text, ...where })
+  }
+
+  async #lost(path: Path): Promise<void> {
+    if (this.#path !== path) return
+    await this.#drop('its address was lost')
+  }
+
+  async #closePath(): Promise<void> {
+    const [path, dhcp] = [this.#path, this.#dhcp]
+    this.#dhcp = undefined
+    if (path) await this.#options.reachability.leaving(path)
+    this.#path = undefined
+    await path?.close()
+    await dhcp?.[Symbol.asyncDispose]()
+  }
+}
+
+const leaseFacts = (path: Path): NonNullable<InterfaceState['lease']> => ({
+  address: path.address,
+  prefix: path.prefix,
+  ...(path.gateway !== undefined && { gateway: path.gateway }),
+  dns: [...path.dns],
+  obtainedAt: path.lease.obtainedAt.getTime(),
+})
+
+/** The value, or undefined where the supplicant or the interface is not there (any more). */
+async function absent<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call
+  } catch (error) {
+    if (isSupplicantError(error)) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,34 @@
+import type { StepOf } from '../core/step.ts'
+import { findNetwork } from '../core/want.ts'
+import { gateway } from '../probes/gateway.ts'
+import { runProbe, type Probe } from '../probes/probe.ts'
+import { scepReachable } from '../probes/scep-reachable.ts'
+import type { Network } from '../types.ts'
+import type { Context } from './context.ts'
+
+const probesFor = ({ profile }: Network): Probe[] => [
+  gateway,
+  ...(profile.scep ? [scepReachable(profile.scep)] : []),
+]
+
+/** Runs every probe over the joined network, side by side. A probe that fails is a result, not a failed step. */
+export async function test(step: StepOf<'test'>, signal: AbortSignal, context: Context): Promise<void> {
+  const network = findNetwork(context.desired(), step.network)
+  const port = context.ports.get(step.interface)
+  if (!network || !port?.path || !port.joined) throw new DOMException('the network was left', 'AbortError')
+  const { path, joined } = port
+  const probes = await Promise.all(probesFor(network).map(probe => runProbe(probe, path, signal)))
+  const passed = probes.every(probe => probe.passed)
+  context.memory.tested(step.network, { at: context.now(), passed, probes }, joined.revision)
+  const failed = probes.filter(probe => !probe.passed).map(probe => `${probe.probe}: ${probe.detail}`)
+  context.say({
+    event: passed ? 'test-passed' : 'test-failed',
+    severity: passed ? 'info' : 'error',
+    network: step.network,
+    interface: step.interface,
+    text: passed
+      ? `${step.network} passed its test`
+      : `${step.network} failed its test: ${failed.join('; ')}`,
+    data: { probes },
+  })
+}

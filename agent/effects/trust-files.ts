@@ -1,0 +1,33 @@
+/**
+ * CA files for wpa_supplicant, named by their content: `trust/<digest>.pem`.
+ * A path and not a blob, because a blob takes one CA only and silently ignores the rest.
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { digest12 } from '../core/hash.ts'
+import { removeDurable, writeDurable } from '../durable.ts'
+
+export class TrustFiles {
+  readonly #folder: string
+  readonly #written = new Set<string>()
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** The path of a file with these certificates (PEM); undefined for none. */
+  async file(certificates: readonly string[]): Promise<string | undefined> {
+    if (certificates.length === 0) return undefined
+    const text = certificates.map(pem => pem.trim() + '\n').join('')
+    const path = join(this.#folder, `${digest12(text)}.pem`)
+    if (!this.#written.has(path)) await writeDurable(path, text)
+    this.#written.add(path)
+    return path
+  }
+
+  /** Removes the files that were not asked for since the start. */
+  async prune(): Promise<void> {
+    for (const name of await readdir(this.#folder))
+      if (!this.#written.has(join(this.#folder, name))) await removeDurable(join(this.#folder, name))
+  }
+}

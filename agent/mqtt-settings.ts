@@ -1,0 +1,35 @@
+/** From the device settings to the link's: files are read here, so that a missing one is a settings error with its path. */
+import { readFile } from 'node:fs/promises'
+import type { Settings } from './config.ts'
+import { AgentError } from './errors.ts'
+import type { LinkSettings } from './mqtt/link.ts'
+import type { Topics } from './mqtt/topics.ts'
+
+export async function brokerLinkSettings({ mqtt }: Settings, topics: Topics): Promise<LinkSettings> {
+  const [ca, certificate, key] = await Promise.all([
+    pem('mqtt.ca', mqtt.ca),
+    pem('mqtt.certificate', mqtt.certificate),
+    pem('mqtt.key', mqtt.key),
+  ])
+  const { urls, username, password, keepalive } = mqtt
+  return { topics, urls, username, password, ca, certificate, key, keepAlive: keepalive }
+}
+
+async function pem(setting: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new AgentError(
+      {
+        code: 'settings-invalid',
+        title: 'The settings cannot be used',
+        detail: `${setting}: ${path} cannot be read`,
+        hint: 'give the path of a PEM file that the agent may read',
+        side: 'configuration',
+        retry: 'never',
+      },
+      { cause },
+    )
+  }
+}
