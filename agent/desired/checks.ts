@@ -137,7 +137,7 @@ function* checkEap(eap: Section | undefined): Generator<Problem> {
 /** S2-06. */
 function* checkScep(profile: Section, id: string): Generator<Problem> {
   const scep = section(profile['scep'])
-  if (scep !== undefined && scep['enrollmentNetwork'] === id) {
+  if (scep?.['enrollmentNetwork'] === id) {
     yield {
       path: 'scep.enrollmentNetwork',
       message: 'is this network itself, which cannot be joined before it has a certificate',

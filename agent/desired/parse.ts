@@ -108,16 +108,9 @@ export function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[])
 /** Through optional, default, nullable and unions to the types themselves. */
 function unwrap(type: z.core.$ZodType): z.core.$ZodType[] {
   const def = (type as z.core.$ZodTypes)._zod.def
-  switch (def.type) {
-    case 'optional':
-    case 'nullable':
-    case 'default':
-      return unwrap(def.innerType)
-    case 'union':
-      return def.options.flatMap(unwrap)
-    default:
-      return [type]
-  }
+  if (def.type === 'optional' || def.type === 'nullable' || def.type === 'default')
+    return unwrap(def.innerType)
+  return def.type === 'union' ? def.options.flatMap(unwrap) : [type]
 }
 
 const shapeOf = (type: z.core.$ZodType): z.core.$ZodShape | undefined => {

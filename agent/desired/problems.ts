@@ -103,21 +103,16 @@ function choice(path: Path, values: readonly unknown[], value: unknown): Problem
 function size(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, path: Path): Problem {
   const bound = issue.code === 'too_small' ? issue.minimum : issue.maximum
   const word = issue.code === 'too_small' ? 'at least' : 'at most'
-  switch (issue.origin) {
-    case 'string':
-      return bound === 1 && issue.code === 'too_small'
-        ? problem(path, 'is empty')
-        : problem(path, `has to have ${word} ${bound} characters`)
-    case 'array':
-      return problem(path, `has to have ${word} ${bound} ${bound === 1 ? 'entry' : 'entries'}`)
-    default:
-      return problem(
-        path,
-        issue.inclusive === false
-          ? `has to be ${issue.code === 'too_small' ? 'more' : 'less'} than ${bound}`
-          : `has to be ${word} ${bound}`,
-      )
+  if (issue.origin === 'string') {
+    return bound === 1 && issue.code === 'too_small'
+      ? problem(path, 'is empty')
+      : problem(path, `has to have ${word} ${String(bound)} characters`)
   }
+  if (issue.origin === 'array') {
+    return problem(path, `has to have ${word} ${String(bound)} ${bound === 1 ? 'entry' : 'entries'}`)
+  }
+  const strict = issue.code === 'too_small' ? 'more than' : 'less than'
+  return problem(path, `has to be ${issue.inclusive === false ? strict : word} ${String(bound)}`)
 }
 
 /** Of several forms the one the writer most likely meant: the one with the fewest complaints. */

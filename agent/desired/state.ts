@@ -2,8 +2,6 @@
  * The desired state of this sensor: raw documents in, the state in force out.
  * Decisions are pure and taken at once (compose.ts, trial.ts); the cache on disk follows behind them.
  */
-import type { Topics } from '../mqtt/topics.ts'
-import type { Desired } from '../types.ts'
 import { readCache, writeCache } from './cache.ts'
 import {
   compose,
@@ -17,14 +15,16 @@ import {
 } from './compose.ts'
 import { parseNetworkProfile, parseSensorDocument } from './parse.ts'
 import type { Problem, TopicProblem } from './problems.ts'
-import type { SensorDocument, Target } from './sensor.ts'
-import { giveUp, onTrial, propose, prove, type Phase, type Trial } from './trial.ts'
-import { desiredOf, nothingDesired, type SensorInterface } from './view.ts'
+import type { SensorDocument } from './sensor.ts'
+import { giveUp, onTrial, propose, prove, type Trial } from './trial.ts'
+export type { Applied, DesiredView, SensorInterface } from './view.ts'
+import { appliedOf, desiredOf, nothingDesired, type DesiredView, type SensorInterface } from './view.ts'
 
 export interface DesiredSettings {
   /** Private folder for the cache. */
   directory: string
-  topics: Topics
+  /** Where the documents come from, for the list of problems. */
+  topics: { desired: string; network: (id: string) => string }
   interfaces: readonly SensorInterface[]
   /** Display name until a sensor document says another. */
   name?: string
@@ -34,30 +34,6 @@ export interface DesiredSettings {
   revertAfter?: number
   /** The cache could not be written; the state in force is not affected. */
   onCacheError?: (error: unknown) => void
-}
-
-/** `reported.applied`: the documents the state in force is made of. */
-export interface Applied {
-  /** Identity of the state: the hash a quarantine goes by. '' without one. */
-  state: string
-  desired?: { version: number; epoch: number; sha256: string }
-  networks: Record<string, string>
-}
-
-export interface DesiredView {
-  desired: Desired
-  /** What tests try to reach. */
-  targets: Target[]
-  problems: TopicProblem[]
-  awaited: Awaited[]
-  /** Networks whose topics have to be subscribed. */
-  subscriptions: string[]
-  applied: Applied
-  /** The state in quarantine, after a revert. */
-  rejected?: Applied
-  phase: Phase
-  /** The broker was reached with the state in force: what it no longer lists may be deleted. */
-  confirmed: boolean
 }
 
 /** Monotonic milliseconds: the wall clock of a sensor may jump by years. */
@@ -72,6 +48,7 @@ export class DesiredState implements AsyncDisposable {
   #since = monotonic()
   /** Problems of the last document of each topic. */
   readonly #refused = new Map<string, TopicProblem[]>()
+  #awaited: Awaited[] = []
   #view: DesiredView
   #writing: Promise<void> = Promise.resolve()
   #dirty = false
@@ -95,7 +72,7 @@ export class DesiredState implements AsyncDisposable {
     this.#networks = networks
     for (const [id, { latest }] of networks) if (latest.from === 'bootstrap') networks.delete(id)
     this.#trial = trial
-    this.#view = this.#look([])
+    this.#view = this.#look()
     this.#takeBootstrap()
     this.#decide()
   }
@@ -207,34 +184,34 @@ export class DesiredState implements AsyncDisposable {
       topic,
       problems.map(problem => ({ topic, ...problem })),
     )
-    this.#view = { ...this.#view, problems: [...this.#refused.values()].flat() }
+    this.#view = this.#look()
     return false
   }
 
   #decide(): boolean {
     const { composition, awaited } = compose(this.#documents, this.#trial.inForce)
-    return this.#become(propose(this.#trial, composition), awaited)
+    this.#awaited = awaited
+    return this.#become(propose(this.#trial, composition))
   }
 
-  #become(trial: Trial, awaited: Awaited[] = this.#view.awaited): boolean {
-    const before = this.#trial
-    const changed = trial.inForce?.id !== before.inForce?.id
+  #become(trial: Trial): boolean {
+    const changed = trial.inForce?.id !== this.#trial.inForce?.id
     if (changed) this.#since = monotonic()
     this.#trial = trial
     this.#dropUnused()
-    this.#view = this.#look(awaited)
+    this.#view = this.#look()
     this.#save()
     return changed
   }
 
-  #look(awaited: Awaited[]): DesiredView {
+  #look(): DesiredView {
     const { inForce, setAside, phase } = this.#trial
     const name = this.#settings.name ?? ''
     return {
       desired: inForce ? desiredOf(inForce, this.#settings.interfaces, name) : nothingDesired(name),
       targets: inForce?.sensor.value.targets ?? [],
       problems: [...this.#refused.values()].flat(),
-      awaited: awaited.map(entry =>
+      awaited: this.#awaited.map(entry =>
         this.#refused.has(this.#settings.topics.network(entry.network))
           ? { ...entry, why: 'its profile was refused: see the problems' }
           : entry,
@@ -283,16 +260,5 @@ export class DesiredState implements AsyncDisposable {
 
   get #documents(): Documents {
     return { ...(this.#sensor && { sensor: this.#sensor }), networks: this.#networks }
-  }
-}
-
-function appliedOf(composition: Trial['inForce']): Applied {
-  if (composition === undefined) return { state: '', networks: {} }
-  const { id, sensor, networks } = composition
-  const { version, epoch } = sensor.value
-  return {
-    state: id,
-    desired: { version, epoch, sha256: sensor.sha256 },
-    networks: Object.fromEntries([...networks].map(([id, profile]) => [id, profile.sha256])),
   }
 }

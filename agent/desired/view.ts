@@ -1,6 +1,9 @@
 /** What the rest of the agent sees of a composition. Pure. */
 import type { Desired, Network } from '../types.ts'
-import type { Composition } from './compose.ts'
+import type { Awaited, Composition } from './compose.ts'
+import type { TopicProblem } from './problems.ts'
+import type { Target } from './sensor.ts'
+import type { Phase } from './trial.ts'
 import type { NetworkProfile } from './profile.ts'
 
 /** An interface of this sensor that networks may be joined with, in the order of the settings. */
@@ -76,4 +79,39 @@ function interfaceFor(
     }
   }
   return { name: found.name }
+}
+
+/** `reported.applied`: the documents the state in force is made of. */
+export interface Applied {
+  /** Identity of the state: the hash a quarantine goes by. '' without one. */
+  state: string
+  desired?: { version: number; epoch: number; sha256: string }
+  networks: Record<string, string>
+}
+
+export interface DesiredView {
+  desired: Desired
+  /** What tests try to reach. */
+  targets: Target[]
+  problems: TopicProblem[]
+  awaited: Awaited[]
+  /** Networks whose topics have to be subscribed. */
+  subscriptions: string[]
+  applied: Applied
+  /** The state in quarantine, after a revert. */
+  rejected?: Applied
+  phase: Phase
+  /** The broker was reached with the state in force: what it no longer lists may be deleted. */
+  confirmed: boolean
+}
+
+export function appliedOf(composition: Composition | undefined): Applied {
+  if (composition === undefined) return { state: '', networks: {} }
+  const { id, sensor, networks } = composition
+  const { version, epoch } = sensor.value
+  return {
+    state: id,
+    desired: { version, epoch, sha256: sensor.sha256 },
+    networks: Object.fromEntries([...networks].map(([id, profile]) => [id, profile.sha256])),
+  }
 }

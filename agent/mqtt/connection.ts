@@ -90,7 +90,10 @@ export function connect(
     const closed = (): void => fail(new Error('the broker closed the connection before CONNACK'))
     const refused = (error: Error & { code?: unknown }): void =>
       fail(typeof error.code === 'number' ? new ConnectionRefused(error.code, error.message) : error)
-    if (signal.aborted) return aborted()
+    if (signal.aborted) {
+      aborted()
+      return
+    }
     signal.addEventListener('abort', aborted)
     client.once('close', closed).once('error', refused)
     client.once('connect', packet => {
@@ -161,7 +164,7 @@ export class Connection {
     })
   }
 
-  get open(): boolean {
+  isOpen(): boolean {
     return !this.#ended && !this.#leaving
   }
 
@@ -212,16 +215,16 @@ export class Connection {
 
   #answered(ask: (done: (error?: Error) => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (!this.open) return reject(new Error('the connection ended'))
+      if (!this.isOpen()) throw new Error('the connection ended')
       const fail = (error: Error): void => {
         this.#unanswered.delete(fail)
         reject(error)
       }
       this.#unanswered.add(fail)
       ask(error => {
-        if (error) return fail(error)
         this.#unanswered.delete(fail)
-        resolve()
+        if (error) reject(error)
+        else resolve()
       })
     })
   }

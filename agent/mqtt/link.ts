@@ -7,6 +7,7 @@ import { Change } from '../change.ts'
 import type { Finding } from '../errors.ts'
 import { delays } from './backoff.ts'
 import { connect, ConnectionRefused, type Connection, type Login, type Receive } from './connection.ts'
+import { aborted, deadline, isOver } from './deadline.ts'
 import { findingOf, identityInUse } from './findings.ts'
 import type { Outbox } from './outbox.ts'
 import { away, offline, type Presence } from './presence.ts'
@@ -149,7 +150,7 @@ export class Link implements AsyncDisposable {
 
   async #close(presence: Presence): Promise<void> {
     const current = this.#session
-    if (current?.connection.open === true) {
+    if (current?.connection.isOpen() === true) {
       const { connection, session } = current
       const late = AbortSignal.timeout(farewell)
       await session.flush(late)
@@ -166,13 +167,13 @@ export class Link implements AsyncDisposable {
     let pauses = delays({ first, most, jitter: 0.5 })
     while (!signal.aborted) {
       for (const url of this.#inTurn()) {
-        if (signal.aborted) break
+        if (isOver(signal)) break
         this.#become({ ...this.#problem(), state: 'connecting', url })
         const lasted = await this.#attempt(url, reach, signal)
         if (lasted > most) pauses = delays({ first, most, jitter: 0.5 })
         if (lasted > 0) break
       }
-      if (signal.aborted) break
+      if (isOver(signal)) break
       const pause = this.#clone === undefined ? pauses.next().value : giveWay * (0.5 + Math.random())
       this.#clone = undefined
       await this.#change.beyond(this.#change.count, pause, signal)
@@ -279,27 +280,5 @@ export class Link implements AsyncDisposable {
     this.#status = { ...status, since: same ? this.#status.since : performance.now() }
     if (status.state === 'connected') this.#change.notify()
     this.#events.changed?.(this.#status)
-  }
-}
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise(resolve => {
-    if (signal.aborted) return resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-
-/** Aborts after `ms` or with `signal`, and leaves nothing on `signal` behind. */
-function deadline(ms: number, signal: AbortSignal): { signal: AbortSignal } & Disposable {
-  const controller = new AbortController()
-  const follow = (): void => controller.abort(signal.reason)
-  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${String(ms / 1000)} s`)), ms)
-  if (signal.aborted) follow()
-  signal.addEventListener('abort', follow)
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]: () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', follow)
-    },
   }
 }

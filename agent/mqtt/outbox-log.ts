@@ -8,6 +8,7 @@
  */
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Change } from '../change.ts'
 import { checkpoint } from '../checkpoint.ts'
 import { readIfThere, writeDurable } from '../durable.ts'
 import type { TimelineEvent } from '../types.ts'
@@ -145,7 +146,7 @@ export class OutboxLog {
         this.#waiting = [...batch, ...this.#waiting]
         this.#onError?.(error)
         if (this.#closing.signal.aborted) return
-        await pause(pauseAfterError, this.#closing.signal)
+        await new Change().beyond(0, pauseAfterError, this.#closing.signal)
       }
     }
   }
@@ -176,13 +177,13 @@ export class OutboxLog {
 /** What can be read of a store. A last line without its end is a torn write and was never sent. */
 function readLog(text: string): { header?: Header; records: LogRecord[]; damaged: boolean } {
   const lines = text.split('\n').slice(0, -1)
-  const header = read<Partial<Header> & { format?: number }>(lines[0] ?? '')
+  const header = read(lines[0] ?? '')
   const known = header?.format === 1 && typeof header.epoch === 'string'
   let damaged = !known
   let acknowledged = header?.acknowledged ?? 0
   const records: LogRecord[] = []
   for (const line of lines.slice(1)) {
-    const entry = read<{ n?: number; e?: TimelineEvent; a?: number }>(line)
+    const entry = read(line)
     if (typeof entry?.a === 'number') acknowledged = Math.max(acknowledged, entry.a)
     else if (typeof entry?.n === 'number' && entry.e)
       records.push({ number: entry.n, event: entry.e, size: line.length + 1 })
@@ -194,22 +195,18 @@ function readLog(text: string): { header?: Header; records: LogRecord[]; damaged
   return { header: { epoch: header.epoch ?? '', next, acknowledged }, records: pending, damaged }
 }
 
-function read<T>(line: string): T | undefined {
+interface Line extends Partial<Header> {
+  format?: number
+  n?: number
+  e?: TimelineEvent
+  a?: number
+}
+
+function read(line: string): Line | undefined {
   try {
     const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null ? (value as T) : undefined
+    return typeof value === 'object' && value !== null ? value : undefined
   } catch {
     return undefined
   }
 }
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise(resolve => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })

@@ -171,7 +171,7 @@ export class Outbox implements AsyncDisposable {
 
   /** Leaves what is acknowledged or dropped out of the file. */
   #rewrite(): void {
-    void this.#log.rewrite(() => ({
+    this.#log.rewrite(() => ({
       header: { epoch: this.epoch, next: this.#next, acknowledged: this.#acknowledged },
       lines: [...this.#pending.values()].map(({ number, event }) => JSON.stringify({ n: number, e: event })),
     }))

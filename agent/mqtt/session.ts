@@ -2,7 +2,7 @@
  * What goes over one connection: subscriptions, presence, the report, events and replies.
  * Ends with its connection; what was not acknowledged is sent again by the next one.
  */
-import { Change } from '../change.ts'
+import type { Change } from '../change.ts'
 import type { Connection, Message } from './connection.ts'
 import type { Outbox, OutboxEvent } from './outbox.ts'
 import { online, readPresence } from './presence.ts'
@@ -89,25 +89,21 @@ export class Session {
     const fewer = [...this.#subscribed].filter(id => !networks.has(id))
     for (const id of more) this.#subscribed.add(id)
     for (const id of fewer) this.#subscribed.delete(id)
-    if (!this.#connection.open) return
+    if (!this.#connection.isOpen()) return
     if (more.length > 0) this.#ask('subscribe', this.#connection.subscribe(more.map(topics.network)))
     if (fewer.length > 0) this.#ask('unsubscribe', this.#connection.unsubscribe(fewer.map(topics.network)))
   }
 
   receive(message: Message): void | Promise<void> {
     const { topics } = this.#outgoing
-    switch (message.topic) {
-      case topics.desired:
-        return this.#inbox.sensorDocument(message.payload)
-      case topics.commands:
-        return this.#inbox.command(message)
-      case topics.presence:
-        return this.#presence(message.payload)
-    }
-    const id = networkOfTopic(topics.prefix, message.topic)
-    if (id !== undefined && this.#subscribed.has(id)) return this.#inbox.networkProfile(id, message.payload)
+    const { topic, payload } = message
+    const id = networkOfTopic(topics.prefix, topic)
+    if (topic === topics.commands) return this.#inbox.command(message)
+    if (topic === topics.desired) this.#inbox.sensorDocument(payload)
+    else if (topic === topics.presence) this.#presence(payload)
+    else if (id !== undefined && this.#subscribed.has(id)) this.#inbox.networkProfile(id, payload)
     // A subscription that the broker kept from an earlier connection.
-    this.#ask('unsubscribe', this.#connection.unsubscribe([message.topic]))
+    else this.#ask('unsubscribe', this.#connection.unsubscribe([topic]))
   }
 
   /** Sends the last report and the events without waiting; resolves when all is acknowledged, or when `signal` aborts. */
@@ -150,7 +146,7 @@ export class Session {
   async #reports(): Promise<void> {
     const { topics, changed } = this.#outgoing
     let last = -Infinity
-    while (this.#connection.open) {
+    while (this.#connection.isOpen()) {
       const seen = changed.count
       const report = this.#outgoing.report
       const wait = this.#hurry ? 0 : last + reportEvery - performance.now()
@@ -164,7 +160,7 @@ export class Session {
           this.#events.reported(report, this.#connection)
           changed.notify()
         } catch (error) {
-          if (!this.#connection.open) return
+          if (!this.#connection.isOpen()) return
           this.#events.refused(`publish ${topics.reported}`, error)
           this.#published = report
         }
@@ -174,7 +170,7 @@ export class Session {
 
   async #replies(): Promise<void> {
     const { topics, replies, changed } = this.#outgoing
-    while (this.#connection.open) {
+    while (this.#connection.isOpen()) {
       const seen = changed.count
       for (const reply of [...replies]) {
         const { payload, responseTopic, correlationData } = reply
@@ -183,7 +179,7 @@ export class Session {
           await this.#publish(topic, payload, correlationData && { correlationData })
           replies.delete(reply)
         } catch (error) {
-          if (!this.#connection.open) return
+          if (!this.#connection.isOpen()) return
           // A response topic we may not write to: the plain topic always carries the reply.
           this.#events.refused(`publish ${topic}`, error)
           replies.delete(reply)
@@ -199,7 +195,7 @@ export class Session {
     const { outbox, topics, changed } = this.#outgoing
     let sent = 0
     let flying = 0
-    while (this.#connection.open) {
+    while (this.#connection.isOpen()) {
       const seen = outbox.ready.count
       const next = flying < window ? outbox.after(sent) : undefined
       if (next === undefined) {
@@ -217,7 +213,7 @@ export class Session {
         },
         (error: unknown) => {
           flying -= 1
-          if (this.#connection.open) this.#events.refused(`publish ${topics.events}`, error)
+          if (this.#connection.isOpen()) this.#events.refused(`publish ${topics.events}`, error)
         },
       )
     }
@@ -235,7 +231,7 @@ export class Session {
 
   #ask(what: string, answer: Promise<void>): void {
     answer.catch((error: unknown) => {
-      if (this.#connection.open) this.#events.refused(what, error)
+      if (this.#connection.isOpen()) this.#events.refused(what, error)
     })
   }
 

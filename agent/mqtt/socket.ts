@@ -54,7 +54,10 @@ function opened(socket: net.Socket, event: 'connect' | 'secureConnect', signal: 
     const done = (error?: Error): void => {
       socket.off(event, succeeded).off('error', done).off('close', closed)
       signal.removeEventListener('abort', aborted)
-      if (error === undefined) return resolve()
+      if (error === undefined) {
+        resolve()
+        return
+      }
       // Whoever destroys a socket may still get an error from it; nobody is there to hear it.
       socket.on('error', () => undefined).destroy()
       reject(error)
@@ -62,7 +65,10 @@ function opened(socket: net.Socket, event: 'connect' | 'secureConnect', signal: 
     const succeeded = (): void => done()
     const closed = (): void => done(new Error('the connection was closed before it was open'))
     const aborted = (): void => done(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
-    if (signal.aborted) return aborted()
+    if (signal.aborted) {
+      aborted()
+      return
+    }
     socket.once(event, succeeded).once('error', done).once('close', closed)
     signal.addEventListener('abort', aborted)
   })

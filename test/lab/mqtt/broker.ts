@@ -1,0 +1,77 @@
+/** A real mosquitto on loopback, on a port and in a folder of its own. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Broker extends AsyncDisposable {
+  port: number
+  url: string
+  directory: string
+  pid: () => number
+  stop: (signal?: NodeJS.Signals) => Promise<void>
+  start: () => Promise<void>
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** @param lines more lines of mosquitto.conf; `%d` is the broker's folder */
+export async function mosquitto(lines: readonly string[] = ['allow_anonymous true']): Promise<Broker> {
+  const directory = await mkdtemp(join(tmpdir(), 'sonde-mosquitto-'))
+  const port = await freePort()
+  const configuration = join(directory, 'mosquitto.conf')
+  const fixed = [`listener ${port} 127.0.0.1`, 'set_tcp_nodelay true', 'max_queued_messages 0']
+  const own = lines.map(line => line.replaceAll('%d', directory))
+  await writeFile(configuration, [...fixed, ...own, ''].join('\n'))
+  let child: ChildProcess | undefined
+  const start = async () => {
+    child = spawn('mosquitto', ['-v', '-c', configuration], { stdio: ['ignore', 'ignore', 'pipe'] })
+    await says(child, ' running')
+  }
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    const running = child
+    child = undefined
+    if (running?.exitCode !== null) return
+    running.kill(signal)
+    await once(running, 'exit')
+  }
+  await start()
+  return {
+    port,
+    url: `mqtt://127.0.0.1:${port}`,
+    directory,
+    pid: () => child?.pid ?? 0,
+    start,
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop('SIGKILL')
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function says(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let log = ''
+    const timer = setTimeout(() => reject(new Error(`mosquitto is not running after 10 s:\n${log}`)), 10_000)
+    child.once('exit', code => reject(new Error(`mosquitto ended with ${code}:\n${log}`)))
+    child.once('error', reject)
+    child.stderr?.on('data', (data: Buffer) => {
+      if (log.length < 65536) log += data.toString()
+      if (log.includes(text)) {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  })
+}

@@ -1,0 +1,3 @@
+import './desired/profile.ts'
+import './desired/sensor.ts'
+import './desired/composition.ts'
