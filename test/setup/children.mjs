@@ -10,8 +10,21 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** Groups that may still have members, by the process id of their leader. */
 const groups = new Set()
 
+/** Set by the first signal: from then on nothing is started and nobody is told of an end, which the signal caused. */
+let stopping = false
+
+const never = () => new Promise(() => {})
+
 /** How long a group may take to clean up after a signal: a lab has namespaces and daemons to remove. */
 const patience = 30_000
+
+/** proc(5): pid (comm) state ppid pgrp …; only the comm can hold a parenthesis. */
+const stat = pid => {
+  const [state, parent, group] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return { state, parent: Number(parent), group: Number(group) }
+}
 
 /**
  * True while a process of the group runs. Zombies do not count: in a container whose first process collects no
@@ -27,11 +40,8 @@ const exists = group => {
   return readdirSync('/proc').some(name => {
     if (!/^\d+$/.test(name)) return false
     try {
-      // proc(5): pid (comm) state ppid pgrp …; only the comm can hold a parenthesis.
-      const [state, , pgrp] = readFileSync(`/proc/${name}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' ')
-      return Number(pgrp) === group && state !== 'Z' && state !== 'X'
+      const { state, group: its } = stat(name)
+      return its === group && state !== 'Z' && state !== 'X'
     } catch {
       return false
     }
@@ -68,6 +78,7 @@ const end = async (group, signal) => {
  * `minutes`, `stragglers` is true when it left processes behind, which have been ended then.
  */
 export const run = async (command, args, { onLine, capture = false, env, minutes = 30 } = {}) => {
+  if (stopping) return never()
   const piped = capture || onLine ? 'pipe' : 'inherit'
   const child = spawn(command, args, {
     detached: true,
@@ -92,13 +103,25 @@ export const run = async (command, args, { onLine, capture = false, env, minutes
   if (stragglers) await end(child.pid, 'SIGTERM')
   await Promise.all(lines)
   groups.delete(child.pid)
+  if (stopping) return never()
   return { code, stragglers, output }
+}
+
+/** Our parent; under npm, which starts a shell that starts us, the parent's parent as well. */
+const ancestors = () => {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return String(parent)
+  try {
+    return `${parent} ${stat(parent).parent}`
+  } catch {
+    return ''
+  }
 }
 
 /**
  * Passes SIGINT, SIGTERM and SIGHUP on to all groups, waits until they are gone, then calls `stopped(signal)`.
  * A second signal kills at once; one that arrives within a second is the same keystroke coming through
- * npm as well. The death of our parent, which no signal announces, counts as SIGHUP. Returns what undoes all this.
+ * npm as well. The death of our ancestors, which no signal announces, counts as SIGHUP. Returns what undoes all this.
  */
 export const passSignals = stopped => {
   let first
@@ -108,14 +131,15 @@ export const passSignals = stopped => {
       return
     }
     first = performance.now()
+    stopping = true
     await Promise.all([...groups].map(group => end(group, signal)))
     stopped(signal)
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, stop)
-  const parent = process.ppid
+  const before = ancestors()
   const watch = setInterval(() => {
-    if (process.ppid !== parent) void stop('SIGHUP')
+    if (ancestors() !== before) void stop('SIGHUP')
   }, 1000).unref()
   return () => {
     clearInterval(watch)

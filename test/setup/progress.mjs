@@ -16,6 +16,7 @@ const seconds = time => {
 export const progress = ({ say, depth = 1 }) => {
   let counts
   let file = []
+  /** The diagnostics that may follow a result: how their lines begin, and whether they are shown. */
   let yaml
   /** Names of the open subtests, outermost first. */
   const open = []
@@ -32,11 +33,25 @@ export const progress = ({ say, depth = 1 }) => {
     if (directive === 'SKIP') say(`${indent}  - ${name}: skipped: ${reason || 'no reason given'}`)
     else if (bad) say(`${indent}  ✗ ${[...open.slice(0, level), name].join(' › ')}${duration}`)
     else if (level <= depth) say(`${indent}  ✓ ${name}${duration}`)
-    yaml = bad && !repeats ? `${indent}  ` : undefined
+    yaml = { indent: `${indent}  `, shown: bad && !repeats, begun: false }
     if (level > 0) return
     if (bad) for (const line of file.slice(-200)) say(`      ${line}`)
     file = []
     failedAt = -1
+  }
+
+  /** True when the line belongs to the diagnostics of the result before it. */
+  const diagnostic = line => {
+    if (yaml === undefined) return false
+    const { indent, shown, begun } = yaml
+    if (!begun && line !== `${indent}---`) {
+      yaml = undefined
+      return false
+    }
+    const bounds = line === `${indent}---` || line === `${indent}...`
+    if (shown && !bounds) say(`    ${line}`)
+    yaml = line === `${indent}...` ? undefined : { ...yaml, begun: true }
+    return true
   }
 
   const feed = line => {
@@ -51,13 +66,16 @@ export const progress = ({ say, depth = 1 }) => {
     }
     const found = result.exec(line)
     if (found) return show(found)
-    if (yaml !== undefined && line.startsWith(yaml)) return say(`    ${line}`)
-    yaml = undefined
+    if (diagnostic(line)) return
     const subtest = /^( *)# Subtest(?:: (.*))?$/.exec(line)
     if (subtest) {
       open.length = subtest[1].length / 4
       open.push(subtest[2] ?? '')
-    } else if (/\S/.test(line) && !/^ *(TAP version \d+|1\.\.\d+.*|# time=.*|\})$/.test(line)) file.push(line)
+    } else if (
+      /\S/.test(line) &&
+      !/^ *(TAP version \d+|1\.\.\d+.*|# time=.*|# No coverage generated|\})$/.test(line)
+    )
+      file.push(line)
   }
 
   /** What a run wrote outside any file: the coverage table, complaints of tap itself. */
