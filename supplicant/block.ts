@@ -60,7 +60,7 @@ export type BlockKey = keyof typeof KEYS
 
 /**
  * A network block in the supplicant's own words (wpa_supplicant.conf(5)). `id_str` is required: it is how a block is
- * found again, so it should change whenever the content does. `blob://name` refers to a blob of the same interface.
+ * found again, so it must change whenever the content does, secrets included. `blob://name` refers to a blob of the same interface.
  */
 export type NetworkBlock = { [K in BlockKey]?: ValueOf<(typeof KEYS)[K]> } & {
   id_str: string
@@ -131,13 +131,27 @@ export function asStored(key: string, value: string | number | Uint8Array): stri
 export const fromStored = (value: string): string =>
   /^"(?<inner>[^]*)"$/.exec(value)?.groups?.['inner'] ?? value
 
-/** Whether a stored block holds everything a wanted one asks for. */
-export const holds = (stored: Record<string, string>, block: NetworkBlock): boolean =>
-  Object.entries(block).every(([key, value]) => {
+/**
+ * Whether a stored block is the wanted one: it holds everything asked for, and no text that was not. Secrets are never
+ * given back by the supplicant, so a changed secret shows only by a changed `id_str`.
+ */
+export const isSame = (stored: Record<string, string>, block: NetworkBlock): boolean => {
+  const wanted: Record<string, string | number | Uint8Array | undefined> = block
+  const asked = Object.entries(block).every(([key, value]) => {
     const there = stored[key]
-    // A value left at its default is not reported by the supplicant; zero is the default of every number we set.
+    if (isSecret(key)) return true
     return there === undefined || there === '' ? value === 0 : sameWords(there, asStored(key, value))
   })
+  // Numbers and most words have defaults that differ between versions; the others are there because somebody set them.
+  const unasked = Object.entries(stored).some(
+    ([key, value]) =>
+      value !== '' && wanted[key] === undefined && isKey(key) && !hasDefault(key) && !isSecret(key),
+  )
+  return asked && !unasked
+}
+
+const hasDefault = (key: BlockKey): boolean =>
+  KEYS[key] === 'int' || (KEYS[key] === 'word' && !['bssid', 'scan_freq', 'freq_list'].includes(key))
 
 // The supplicant gives lists such as key_mgmt back in an order of its own.
 const sameWords = (a: string, b: string): boolean =>
@@ -145,7 +159,6 @@ const sameWords = (a: string, b: string): boolean =>
 
 const isKey = (key: string): key is BlockKey => Object.hasOwn(KEYS, key)
 const isPrintable = (bytes: Uint8Array): boolean => bytes.every(byte => byte >= 0x20 && byte < 0x7f)
-// eslint-disable-next-line no-control-regex -- they are what is looked for
 const hasControl = (value: string): boolean => /[\x00-\x1f\x7f]/.test(value)
 
 const invalid = (block: NetworkBlock, key: string, problem: string): SupplicantError =>

@@ -60,6 +60,7 @@ const ERRORS: Record<string, SupplicantErrorCode> = {
   'fi.w1.wpa_supplicant1.BlobExists': 'blob-exists',
   'fi.w1.wpa_supplicant1.BlobUnknown': 'blob-unknown',
   'fi.w1.wpa_supplicant1.InvalidArgs': 'invalid-block',
+  'org.freedesktop.DBus.Error.InvalidArgs': 'invalid-block',
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Blob, encode, fromStored, holds, isSecret, type NetworkBlock } from './block.ts'
+import { type Blob, encode, fromStored, isSame, isSecret, type NetworkBlock } from './block.ts'
 import { type BusSignal, variant } from './bus.ts'
 import { isSupplicantError, SupplicantError } from './errors.ts'
 import type { Links } from './links.ts'
@@ -109,13 +109,13 @@ export class SupplicantInterface {
 
   /**
    * Puts blobs and block into the supplicant, each only where it is missing, and gives the block's object path.
-   * A block with the same `id_str` and another content is replaced. Rejects with `invalid-block` naming the key.
+   * A block with the same `id_str` and another content (secrets cannot be compared) is replaced. Rejects with `invalid-block` naming the key.
    */
   async install(block: NetworkBlock, blobs: readonly Blob[] = []): Promise<string> {
     const encoded = encode(block)
     const [stored] = await Promise.all([this.#stored(await this.refresh()), this.#addBlobs(blobs)])
     const same = stored.filter(entry => fromStored(entry.properties['id_str'] ?? '') === block.id_str)
-    const kept = same.find(entry => holds(entry.properties, block))
+    const kept = same.find(entry => isSame(entry.properties, block))
     await Promise.all(same.filter(entry => entry !== kept).map(entry => this.removeNetwork(entry.path)))
     if (kept !== undefined) return kept.path
     try {

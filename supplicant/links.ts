@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 
 export interface LinkChange {
@@ -86,7 +87,8 @@ export class Links implements Disposable {
       const child = spawn(command, [...before, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
       this.#children.add(child)
       child.unref()
-      if ('unref' in child.stdout && typeof child.stdout.unref === 'function') child.stdout.unref()
+      // A pipe is a socket underneath: neither it nor the child shall keep a process alive that is done.
+      if (child.stdout instanceof Socket) child.stdout.unref()
       const done = new Promise<void>(end => {
         child.once('close', () => {
           this.#children.delete(child)

@@ -139,24 +139,6 @@ export class Supplicant implements AsyncDisposable {
     this.#drop(handle.path)
   }
 
-  /**
-   * A new handle for the same interface with nothing in it: the way out of the 60 s for which the supplicant holds
-   * after a failed authentication. Refused (`refused`) while blocks are there that `ours` does not claim.
-   */
-  async reset(
-    handle: SupplicantInterface,
-    ours: (idStr: string | undefined) => boolean,
-  ): Promise<SupplicantInterface> {
-    const foreign = (await handle.networks()).filter(network => !ours(network.idStr))
-    if (foreign.length > 0)
-      throw new SupplicantError(
-        'refused',
-        `${handle.name} has ${String(foreign.length)} network blocks of others`,
-      )
-    await this.remove(handle)
-    return await this.interface(handle.settings)
-  }
-
   /** What this build can do, e.g. `ap`, `pmf`, `sae`, `owe` and the EAP methods. */
   async capabilities(): Promise<{ capabilities: string[]; eapMethods: string[]; interfaces: string[] }> {
     const properties = await this.#properties()

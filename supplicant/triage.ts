@@ -85,7 +85,8 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
 }
 
 function parameter({ needed }: Attempt, facts: CredentialFacts): Verdict {
-  switch (needed?.field) {
+  const field = needed?.field ?? 'something'
+  switch (field) {
     case 'PASSPHRASE':
       return unreadable(facts)
     case 'PASSWORD':
@@ -94,7 +95,7 @@ function parameter({ needed }: Attempt, facts: CredentialFacts): Verdict {
     case 'IDENTITY':
       return { code: 'identity-missing' }
     default:
-      return { code: 'parameter-missing', detail: `the supplicant asked for ${needed?.field ?? 'something'}` }
+      return { code: 'parameter-missing', detail: `the supplicant asked for ${field}` }
   }
 }
 

@@ -1,6 +1,7 @@
 import { advance, type Attempt, beginAttempt, nextDeadline } from './attempt.ts'
 import type { SupplicantError } from './errors.ts'
 import type { InterfaceNews, SupplicantInterface } from './interface.ts'
+import type { State } from './signals.ts'
 
 /** What can happen to a joined network. After `carrier-back` and `reauthentication-failed` it must be joined again. */
 export type WatchEvent =
@@ -19,72 +20,53 @@ export type WatchEvent =
  * its own, with its own deadline, counted from the first EAP signal.
  */
 export function watch(target: SupplicantInterface, listener: (event: WatchEvent) => void): Disposable {
-  let attempt: Attempt | undefined
-  let began = 0
-  let timer: NodeJS.Timeout | undefined
-  let reason: number | undefined
-  let bss: string | undefined
-  let connected = true
+  return new Watch(target, listener)
+}
 
-  const conclude = (kind: 'reauthenticated' | 'reauthentication-failed') => {
-    clearTimeout(timer)
-    const ended = attempt
-    attempt = undefined
-    if (ended !== undefined) listener({ kind, attempt: ended })
-  }
-  const reauthenticate = (news: InterfaceNews, at: number) => {
-    if (news.kind !== 'eap' && news.kind !== 'certificate' && news.kind !== 'request') return
-    if (attempt === undefined) {
-      began = at
-      attempt = beginAttempt(true)
-    }
-    attempt = advance(attempt, { ...news, ms: at - began })
-    if (attempt.outcome?.kind === 'failed') conclude('reauthentication-failed')
-    else if (attempt.times.authenticated !== undefined) conclude('reauthenticated')
-    else {
-      clearTimeout(timer)
-      timer = setTimeout(
-        tick,
-        Math.max(1, Math.ceil((nextDeadline(attempt)?.ms ?? 0) - (performance.now() - began))),
-      )
-    }
-  }
-  const tick = () => {
-    if (attempt === undefined) return
-    attempt = advance(attempt, { kind: 'tick', ms: performance.now() - began })
-    if (attempt.outcome !== undefined) conclude('reauthentication-failed')
+class Watch implements Disposable {
+  readonly #listener: (event: WatchEvent) => void
+  readonly #subscription: Disposable
+  #attempt: Attempt | undefined
+  #began = 0
+  #timer: NodeJS.Timeout | undefined
+  #reason: number | undefined
+  #bss: string | undefined
+  #connected = true
+
+  constructor(target: SupplicantInterface, listener: (event: WatchEvent) => void) {
+    this.#listener = listener
+    this.#subscription = target.on((news, at) => {
+      this.#heard(news, at)
+    })
   }
 
-  const subscription = target.on((news, at) => {
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#subscription[Symbol.dispose]()
+  }
+
+  #heard(news: InterfaceNews, at: number): void {
     switch (news.kind) {
       case 'eap':
       case 'certificate':
       case 'request':
-        reauthenticate(news, at)
+        this.#reauthentication(news, at)
         break
       case 'carrier':
-        listener({ kind: news.up ? 'carrier-back' : 'carrier-lost' })
+        this.#listener({ kind: news.up ? 'carrier-back' : 'carrier-lost' })
         break
       case 'disconnect-reason':
-        reason = news.reason
+        this.#reason = news.reason
         break
       case 'bss':
-        if (bss !== undefined && news.bss !== '/' && news.bss !== bss)
-          listener({ kind: 'roamed', bss: news.bss })
-        if (news.bss !== '/') bss = news.bss
+        this.#moved(news.bss)
         break
       case 'state':
-        if (connected && (news.state === 'disconnected' || news.state === 'interface_disabled')) {
-          connected = false
-          listener({ kind: 'disconnected', reason })
-        } else if (!connected && news.state === 'completed') {
-          connected = true
-          listener({ kind: 'reconnected' })
-        }
+        this.#changed(news.state)
         break
       case 'gone':
-        clearTimeout(timer)
-        listener(news)
+        clearTimeout(this.#timer)
+        this.#listener(news)
         break
       case 'selected':
       case 'auth-mode':
@@ -97,11 +79,55 @@ export function watch(target: SupplicantInterface, listener: (event: WatchEvent)
       case 'scan-done':
         break
     }
-  })
-  return {
-    [Symbol.dispose]: () => {
-      clearTimeout(timer)
-      subscription[Symbol.dispose]()
-    },
+  }
+
+  #moved(bss: string): void {
+    if (bss === '/') return
+    if (this.#bss !== undefined && bss !== this.#bss) this.#listener({ kind: 'roamed', bss })
+    this.#bss = bss
+  }
+
+  #changed(state: State): void {
+    if (this.#connected && (state === 'disconnected' || state === 'interface_disabled')) {
+      this.#connected = false
+      this.#listener({ kind: 'disconnected', reason: this.#reason })
+    } else if (!this.#connected && state === 'completed') {
+      this.#connected = true
+      this.#listener({ kind: 'reconnected' })
+    }
+  }
+
+  #reauthentication(
+    news: Extract<InterfaceNews, { kind: 'eap' | 'certificate' | 'request' }>,
+    at: number,
+  ): void {
+    if (this.#attempt === undefined) {
+      this.#began = at
+      this.#attempt = beginAttempt(true)
+    }
+    this.#attempt = advance(this.#attempt, { ...news, ms: at - this.#began })
+    this.#conclude()
+  }
+
+  #conclude(): void {
+    clearTimeout(this.#timer)
+    const attempt = this.#attempt
+    if (attempt === undefined) return
+    const deadline = nextDeadline(attempt)
+    const ended = attempt.outcome !== undefined || attempt.times.authenticated !== undefined
+    if (!ended && deadline !== undefined) {
+      const wait = deadline.ms - (performance.now() - this.#began)
+      this.#timer = setTimeout(
+        () => {
+          this.#attempt = advance(attempt, { kind: 'tick', ms: performance.now() - this.#began })
+          this.#conclude()
+        },
+        Math.max(1, Math.ceil(wait)),
+      )
+      return
+    }
+    this.#attempt = undefined
+    const failed = attempt.outcome?.kind === 'failed'
+    this.#listener({ kind: failed ? 'reauthentication-failed' : 'reauthenticated', attempt })
   }
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from './lab.ts'
+import { run } from '../command.ts'
 
 export interface Leaf {
   /** File paths. */

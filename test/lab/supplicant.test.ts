@@ -1,0 +1,3 @@
+import './supplicant/deadline.ts'
+import './supplicant/joining.ts'
+import './supplicant/findings.ts'

@@ -1,0 +1,213 @@
+import { setTimeout } from 'node:timers/promises'
+import t from 'tap'
+import {
+  type Attempt,
+  isSupplicantError,
+  join,
+  type SupplicantError,
+  type WatchEvent,
+  watch,
+} from '../../../supplicant/index.ts'
+import { Journal } from '../journal.ts'
+import { credentials, tlsBlobs, tlsBlock } from './credentials.ts'
+import { SupplicantLab } from './lab.ts'
+import { Pki } from './pki.ts'
+
+t.test('joining a wired network', async t => {
+  await using pki = await Pki.create()
+  const all = await credentials(pki)
+  const eap = { ca: all.root, ...all.server }
+  await using lab = await SupplicantLab.raise(t)
+  const { wpa, eth0 } = await lab.connect()
+  await using _ = wpa
+
+  await t.test('S2-05: EAP-TLS with certificate and CA as blobs and the key as a path', async t => {
+    await lab.authenticator({ eap })
+    const { block, blobs } = await tlsBlobs(all)
+    const stages: string[] = []
+    const progress = (attempt: Attempt) => stages.at(-1) === attempt.stage || stages.push(attempt.stage)
+    const joined = await join(eth0, block, { blobs, onProgress: progress })
+    t.same(stages, [
+      'selecting',
+      'associated',
+      'eap-started',
+      'method',
+      'server-certificate',
+      'verified',
+      'authenticated',
+      'completed',
+    ])
+    t.match(joined.attempt, { method: 'TLS', verification: 'success', outcome: { kind: 'joined' } })
+    t.match(joined.attempt.serverCertificates, [
+      { depth: 1 },
+      { depth: 0, altSubjects: ['DNS:radius.example.org'] },
+    ])
+    t.ok(joined.ms < 500, `${joined.ms.toFixed(1)} ms, not the two seconds of startWhen`)
+    t.match(await eth0.read(), {
+      state: 'completed',
+      authMode: 'EAP-TLS',
+      carrier: true,
+      currentNetwork: {
+        path: joined.network,
+        idStr: 'corp:1',
+        enabled: true,
+        properties: { identity: 'sensor1' },
+      },
+    })
+    t.same((await eth0.read()).blobs.sort(), ['ca-1', 'cert-1'])
+  })
+
+  await t.test(
+    'installing what is there changes nothing; another content of the same id_str replaces it',
+    async t => {
+      const { block, blobs } = await tlsBlobs(all)
+      const [before] = await eth0.networks()
+      t.equal(await eth0.install(block, blobs), before?.path)
+      t.equal((await eth0.read()).state, 'completed', 'the session goes on')
+      const changed = await eth0.install({ ...block, identity: 'sensor2' }, blobs)
+      const after = await eth0.networks()
+      t.match(after, [{ path: changed, idStr: 'corp:1', properties: { identity: 'sensor2' } }])
+      t.equal(after.length, 1)
+    },
+  )
+
+  await t.test('secrets are not read back', async t => {
+    const path = await eth0.install({ ...tlsBlock(all, { id_str: 'secret', password: 'hunter2' }) })
+    const entry = (await eth0.networks()).find(network => network.path === path)
+    t.notMatch(JSON.stringify(entry), /hunter2/)
+    t.equal(entry?.idStr, 'secret')
+    await eth0.removeNetwork(path)
+    await eth0.removeNetwork(path)
+  })
+
+  await t.test('a block the supplicant does not accept is an error that names block and keys', async t => {
+    const refused = join(eth0, tlsBlock(all, { id_str: 'bad', eap: 'SORCERY' }))
+    await t.rejects(refused, { code: 'invalid-block', retry: 'change', message: /network block bad .*eap/ })
+  })
+
+  await t.test(
+    'after a rejection the sensor is disconnected, and no 60 s of holding stand in the way of the next',
+    async t => {
+      await lab.authenticator({ eap })
+      const error = await failure(join(eth0, tlsBlock(all, { ca_cert: all.otherRoot })))
+      t.match(error, { code: 'rejected', attempt: { localAlert: 'unknown CA' } })
+      t.equal((await eth0.read()).state, 'disconnected')
+      await lab.authenticator({ eap })
+      const joined = await join(eth0, tlsBlock(all))
+      t.ok(joined.ms < 500, `${joined.ms.toFixed(1)} ms`)
+    },
+  )
+
+  await t.test('after a logoff the next join is as fast as the first', async t => {
+    await eth0.logoff()
+    await eth0.disconnect()
+    await lab.authenticator({ eap })
+    t.ok((await join(eth0, tlsBlock(all))).ms < 500)
+  })
+
+  await t.test('a join that is aborted leaves the interface disconnected', async t => {
+    await lab.noAuthenticator()
+    const abort = new AbortController()
+    const joining = join(
+      eth0,
+      tlsBlock(all),
+      {
+        onProgress: ({ stage }) => {
+          if (stage === 'associated') abort.abort(new Error('not wanted any more'))
+        },
+      },
+      abort.signal,
+    )
+    await t.rejects(joining, { message: 'not wanted any more' })
+    t.equal((await eth0.read()).state, 'disconnected')
+    t.equal(wpa.counts().pending, 0)
+    await t.rejects(join(eth0, tlsBlock(all), {}, AbortSignal.abort(new Error('never was'))), {
+      message: 'never was',
+    })
+  })
+
+  await t.test('two joins of one interface: the second waits for the first', async t => {
+    await lab.authenticator({ eap })
+    const [first, second] = await Promise.all([
+      join(eth0, tlsBlock(all)),
+      join(eth0, tlsBlock(all, { id_str: 'corp:2' })),
+    ])
+    t.not(first.network, second.network)
+    t.equal((await eth0.read()).currentNetwork?.path, second.network)
+  })
+
+  await t.test('an authenticator that comes up late is met within 1.1 s of its being ready', async t => {
+    for (const late of [100, 1_300, 3_900]) {
+      await lab.noAuthenticator()
+      const deadlines = { noAuthenticator: Infinity }
+      const joining = join(eth0, tlsBlock(all), { deadlines })
+      await setTimeout(late) // the delay is what is tested
+      await lab.authenticator({ eap })
+      const ready = performance.now()
+      await joining
+      const after = performance.now() - ready
+      t.ok(after <= 1_100, `${late} ms late: joined ${after.toFixed(0)} ms after it was ready`)
+    }
+  })
+})
+
+t.test('watching a joined network', async t => {
+  await using pki = await Pki.create()
+  const all = await credentials(pki)
+  await using lab = await SupplicantLab.raise(t)
+  const { wpa, eth0 } = await lab.connect()
+  await using _ = wpa
+  const events = new Journal<WatchEvent>('watch', event => event.kind)
+  const seen = (kind: WatchEvent['kind'], sentence: string, since: number, ms = 10_000) =>
+    events.find(event => (event.kind === kind ? event : undefined), sentence, ms, since)
+  await lab.radius({ tls: await lab.tls({ ca: all.root, ...all.server }) })
+  await lab.authenticator({ reauthPeriod: 1 })
+  await join(eth0, tlsBlock(all))
+  using watching = watch(eth0, event => events.add(event))
+  t.ok(watching)
+
+  await t.test('a re-authentication asked for by the switch is an attempt of its own', async t => {
+    const event = await seen('reauthenticated', 'the switch asks again', 0)
+    t.match(event, { attempt: { method: 'TLS', verification: 'success' } })
+  })
+
+  await t.test('one that fails is told, though State stays completed', async t => {
+    const from = events.end
+    await lab.radius({ behaviour: 'refuse-identity' })
+    const event = await seen('reauthentication-failed', 'the server refuses', from)
+    t.match(event, { attempt: { outcome: { code: 'rejected' } } })
+    t.equal((await eth0.read()).state, 'completed')
+  })
+
+  await t.test('a pulled cable is told, and its return, though State stays completed', async t => {
+    const from = events.end
+    await lab.cable('down')
+    await seen('carrier-lost', 'the cable is out', from)
+    t.match(await eth0.read(), { state: 'completed', carrier: false })
+    await lab.cable('up')
+    await seen('carrier-back', 'the cable is in again', from)
+    t.equal(eth0.carrier, true)
+  })
+
+  await t.test('a disconnection is told', async t => {
+    const from = events.end
+    await eth0.disconnect()
+    t.match(await seen('disconnected', 'somebody disconnects', from), { reason: -3 })
+  })
+
+  await t.test('the end of the supplicant is told', async t => {
+    const from = events.end
+    lab.supplicant.kill('SIGKILL')
+    t.match(await seen('gone', 'the supplicant is killed', from), { error: { code: 'supplicant-absent' } })
+  })
+})
+
+async function failure(work: Promise<unknown>): Promise<SupplicantError> {
+  try {
+    await work
+  } catch (error) {
+    if (isSupplicantError(error)) return error
+    throw error
+  }
+  throw new Error('it did not fail')
+}
