@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Daemon } from './daemon.ts'
 import { challenge, peapUser } from './documents.ts'
@@ -50,7 +50,7 @@ export async function logon(lab: Lab, port = 'eth0'): Promise<void> {
   await lab.exec('sensor', 'wpa_cli', ['-p', join(lab.site.folder, 'wpa'), '-i', port, 'logon'])
 }
 
-/** udhcpc's lease on an interface; the address replaces the one before it. Rejects when there is none. */
+/** udhcpc's lease on an interface; the address replaces the one before it. Rejects when none comes within 2 s. */
 export async function lease(lab: Lab, port = 'eth0'): Promise<void> {
   const script = join(lab.site.folder, 'udhcpc.sh')
   await writeFile(
@@ -64,12 +64,14 @@ esac
 `,
     { mode: 0o755 },
   )
-  await lab.exec('sensor', 'udhcpc', ['-i', port, '-n', '-f', '-q', '-t', '3', '-T', '1', '-s', script])
+  await lab.exec('sensor', 'udhcpc', ['-i', port, '-n', '-f', '-q', '-t', '2', '-T', '1', '-s', script])
 }
 
-/** A certificate by Debian's scepclient, with a key it makes itself. */
+/** A certificate by Debian's scepclient, with a key it makes itself. It leaves its request beside the key: a folder for each. */
 export async function enroll(lab: Lab, name: string): Promise<Identity> {
-  const [certificate, key] = [join(lab.site.folder, `${name}.pem`), join(lab.site.folder, `${name}.key`)]
+  const folder = join(lab.site.folder, `by-hand-${name}`)
+  await mkdir(folder)
+  const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')]
   await lab.exec('sensor', 'scepclient', [
     ...['-server-url', lab.scep.urlByAddress, '-challenge', challenge, '-cn', name],
     ...['-private-key', key, '-certificate', certificate],

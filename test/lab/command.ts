@@ -50,7 +50,7 @@ export async function run(
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => {
-      if (code === 0) return resolve(out)
+      if (code === 0) resolve(out)
       const end = signal === null ? `exit code ${code}` : `${signal} (deadline ${deadlineMs} ms)`
       reject(new Error(`${command} ${args.join(' ')}: ${end}\n${errors || out}${input}`))
     })

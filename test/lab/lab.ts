@@ -22,7 +22,7 @@ export type LabOptions = {
   management: boolean
   radius: Partial<RadiusOptions>
   scep: Partial<ScepOptions>
-  switch: Partial<Pick<SwitchOptions, 'assign' | 'reauthPeriod'>>
+  switch: Partial<Omit<SwitchOptions, 'ports'>>
   /** A private bus with wpa_supplicant on it. */
   supplicant: boolean
   /** Where configuration, sockets and logs go and stay; default: a temporary folder that disposal removes. */
@@ -79,7 +79,7 @@ async function start(site: Site, options: LabOptions): Promise<Parts> {
     return { bus: dbus, supplicant: await supplicant(site, dbus.address) }
   }
   const work = [
-    raiseSwitch(site, { ports: cables, assign: segmentOf, reauthPeriod: 0, ...options.switch }),
+    raiseSwitch(site, { ports: cables, assign: segmentOf, reauthPeriod: 0, quiet: false, ...options.switch }),
     servers(),
     messaging(),
     sensorSide(),

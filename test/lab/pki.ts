@@ -13,7 +13,7 @@ export function checkout(): string {
 }
 
 /** Raise when what is made here changes: older caches are then ignored. */
-const version = 1
+const version = 2
 const cache = join(checkout(), 'node_modules', '.cache', 'sonde-lab', `pki-${version}`)
 
 /** Files of certificates and keys, made once per checkout: RSA keys cost seconds, and a lab shall not. */
@@ -22,7 +22,7 @@ export type Pki = {
   root: string
   /** A root that signed nothing in this lab. */
   otherRoot: string
-  /** RADIUS server certificates for radius.example.org with their keys in one PEM file. */
+  /** RADIUS server certificates for radius.example.org, each with its key and its root in one PEM file. */
   server: string
   serverExpired: string
   serverOfOtherRoot: string
@@ -91,8 +91,11 @@ async function make(folder: string): Promise<void> {
       ...{ name: 'client', subject: '/O=Lab/CN=sensor1', issuer: 'root', extensions: forClient },
     }),
   ])
-  for (const name of ['server', 'server-expired', 'server-of-other-root'])
-    await appendFile(join(folder, `${name}.pem`), await readFile(join(folder, `${name}.key`)))
+  // One file for FreeRADIUS: certificate, key, and the root it sends along.
+  const issuers = { server: 'root', 'server-expired': 'root', 'server-of-other-root': 'other-root' }
+  for (const [name, issuer] of Object.entries(issuers))
+    for (const part of [`${name}.key`, `${issuer}.pem`])
+      await appendFile(join(folder, `${name}.pem`), await readFile(join(folder, part)))
 }
 
 /** The cached files; made first where there are none. Labs that start at the same time each make their own, and one is kept. */

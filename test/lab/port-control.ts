@@ -19,7 +19,20 @@ export function segmentOf(session: Session): Segment {
 const identity =
   /IEEE 802\.1X: (?:STA identity|old identity .* updated with User-Name from Access-Accept) '(.*)'$/
 const proposed = /IEEE 802\.1X: decapsulated EAP packet .*: EAP-Request-(\S+) \(\d+\)$/
+const loggedOff = 'IEEE 802.1X: received EAPOL-Logoff from STA'
+const dismissed = 'MLME: MLME-DEAUTHENTICATE.indication'
 const verdict = /IEEE 802\.1X: (authorizing|unauthorizing) port$/
+
+/** What a port asks of its switch. */
+export type PortCalls = {
+  /** The segment of whoever authenticated. */
+  assign(session: Session): Segment
+  tell(event: PortEvent): void
+  /** hostapd shall forget who was there and begin anew. */
+  afresh(): Promise<void>
+  /** Waits 5 s after a failed authentication before anybody is answered, as hostapd does by itself. */
+  quiet: boolean
+}
 
 /**
  * The part of a switch that hostapd's wired driver leaves out: it moves the bridge port into the segment of whoever
@@ -29,22 +42,16 @@ const verdict = /IEEE 802\.1X: (authorizing|unauthorizing) port$/
 export class PortControl {
   readonly port: Port
   readonly #ip: Daemon
-  readonly #assign: (session: Session) => Segment
-  readonly #tell: (event: PortEvent) => void
+  readonly #calls: PortCalls
   #session: Session = { identity: '', method: '' }
+  #loggedOff = false
   #lockedForGood = false
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(
-    port: Port,
-    ip: Daemon,
-    assign: (session: Session) => Segment,
-    tell: (event: PortEvent) => void,
-  ) {
+  constructor(port: Port, ip: Daemon, calls: PortCalls) {
     this.port = port
     this.#ip = ip
-    this.#assign = assign
-    this.#tell = tell
+    this.#calls = calls
   }
 
   /** Never opens the port again, whatever hostapd says. */
@@ -59,6 +66,12 @@ export class PortControl {
     if (name !== undefined) this.#session = { ...this.#session, identity: name }
     const method = proposed.exec(line)?.[1]
     if (method !== undefined) this.#session = { ...this.#session, method }
+    if (line.endsWith(loggedOff)) this.#loggedOff = true
+    // hostapd treats a wired client like a Wi-Fi station that left: for 5 s it would ignore it, also after EAPOL-Logoff.
+    if (line.includes(dismissed) && (this.#loggedOff || !this.#calls.quiet)) {
+      this.#loggedOff = false
+      this.#later(this.#calls.afresh())
+    }
     const said = verdict.exec(line)?.[1]
     if (said === 'authorizing' && !this.#lockedForGood) this.#later(this.#open(this.#session))
     // A switch that starts locks its ports.
@@ -67,7 +80,9 @@ export class PortControl {
 
   /** Nobody awaits what a log line caused; a bridge that refuses must not go unseen. */
   #later(change: Promise<void>): void {
-    change.catch((error: unknown) => this.#tell({ ...this.#now, state: 'failed', error: String(error) }))
+    change.catch((error: unknown) =>
+      this.#calls.tell({ ...this.#now, state: 'failed', error: String(error) }),
+    )
   }
 
   get #now() {
@@ -76,17 +91,17 @@ export class PortControl {
 
   async #open(session: Session): Promise<void> {
     const from = performance.now()
-    const segment = this.#assign(session)
+    const segment = this.#calls.assign(session)
     // Entering another bridge resets the flags to open ones: the port only ever moves for somebody who may enter.
     await this.#do([`${this.#set} master br-${segment}`, `${this.#set} type bridge_slave ${open}`])
     const now = this.#now
-    this.#tell({ ...now, state: 'open', segment, session, ms: now.at - from })
+    this.#calls.tell({ ...now, state: 'open', segment, session, ms: now.at - from })
   }
 
   /** Locks the port and forgets the addresses learnt there; a locked port passes frames from a known address. */
   async close(): Promise<void> {
     await this.#do([`${this.#set} type bridge_slave ${closed}`, `${this.#set} type bridge_slave fdb_flush`])
-    this.#tell({ ...this.#now, state: 'closed' })
+    this.#calls.tell({ ...this.#now, state: 'closed' })
   }
 
   async setLink(state: 'up' | 'down'): Promise<void> {

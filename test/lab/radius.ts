@@ -120,6 +120,11 @@ server default {
  authenticate {
   eap
  }
+ post-auth {
+  Post-Auth-Type REJECT {
+   eap
+  }
+ }
 }
 server inner {
  authorize {

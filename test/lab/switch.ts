@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { run } from './command.ts'
 import type { Daemon } from './daemon.ts'
 import { Journal } from './journal.ts'
-import type { Namespaces } from './namespace.ts'
 import { PortControl, type PortEvent, type Session } from './port-control.ts'
 import { sharedSecret } from './radius.ts'
 import type { Site } from './site.ts'
@@ -14,6 +14,8 @@ export type SwitchOptions = {
   assign: (session: Session) => Segment
   /** Seconds between re-authentications the switch asks for; 0 never. */
   reauthPeriod: number
+  /** After a failed authentication nobody is answered for 5 s; otherwise at once. */
+  quiet: boolean
 }
 
 /** hostapd listens on the bridge port: EAPOL is never seen on the bridge itself. */
@@ -35,6 +37,9 @@ auth_server_shared_secret=${sharedSecret}
 `
 }
 
+/** hostapd has `deauthenticate ff:…` remove all stations of a port at once, where a single one lingers for 5 s. */
+const forgetAll = 'deauthenticate ff:ff:ff:ff:ff:ff'
+
 type Opened = Extract<PortEvent, { state: 'open' }>
 
 /** The switch: hostapd as the authenticator, and control of its ports. */
@@ -43,14 +48,17 @@ export class Switch {
   readonly authenticator: Daemon
   /** Everything that became of the ports, in order. */
   readonly events = new Journal<PortEvent>('switch', event => JSON.stringify(event))
-  readonly #spaces: Namespaces
+  readonly #folder: string
   readonly #controls: readonly PortControl[]
 
-  constructor(spaces: Namespaces, authenticator: Daemon, ip: Daemon, options: SwitchOptions) {
+  constructor(folder: string, authenticator: Daemon, ip: Daemon, options: SwitchOptions) {
     this.authenticator = authenticator
-    this.#spaces = spaces
+    this.#folder = folder
     const tell = (event: PortEvent) => this.events.add(event)
-    this.#controls = options.ports.map(port => new PortControl(port, ip, options.assign, tell))
+    const { assign, quiet } = options
+    this.#controls = options.ports.map(
+      port => new PortControl(port, ip, { assign, quiet, tell, afresh: () => this.#afresh(port) }),
+    )
     authenticator.output.follow(line => {
       for (const control of this.#controls) if (line.startsWith(`${control.port.name}: `)) control.read(line)
     })
@@ -79,22 +87,30 @@ export class Switch {
     const control = this.#control(index)
     await control.setLink('down')
     await control.close()
-    await this.forget(index)
+    await this.#ask(control.port, [forgetAll])
   }
 
   async plug(index = 0): Promise<void> {
-    await this.#control(index).setLink('up')
+    const control = this.#control(index)
+    await control.setLink('up')
+    await this.#afresh(control.port)
   }
 
-  /** Has hostapd drop its session, as a switch does on link down or on its operator's word. */
-  async forget(index = 0): Promise<void> {
-    const { port } = this.#control(index)
-    if (this.authenticator.running) await this.ask(['-i', port.name, 'deauthenticate', port.mac])
+  /** The switch forgets who is there, locks the port and asks for an identity, as on its operator's word. */
+  async reset(index = 0): Promise<void> {
+    await this.#afresh(this.#control(index).port)
   }
 
-  /** hostapd_cli's answer. */
-  async ask(args: readonly string[]): Promise<string> {
-    return this.#spaces.exec('switch', 'hostapd_cli', ['-p', join(this.#spaces.folder, 'hostapd'), ...args])
+  /** new_sta sends EAP-Request/Identity, so that an EAPOL-Start that came a moment too early is not lost. */
+  async #afresh(port: Port): Promise<void> {
+    await this.#ask(port, [forgetAll, `new_sta ${port.mac}`])
+  }
+
+  /** One hostapd_cli for several lines; a stopped hostapd has nothing to forget. */
+  async #ask(port: Port, lines: readonly string[]): Promise<void> {
+    if (!this.authenticator.running) return
+    const args = ['-p', join(this.#folder, 'hostapd'), '-i', port.name]
+    await run('hostapd_cli', args, { input: [...lines, 'quit', ''].join('\n') })
   }
 
   #control(index: number): PortControl {
@@ -129,5 +145,5 @@ export async function raiseSwitch(site: Site, options: SwitchOptions): Promise<S
     args: files,
     ready: new RegExp(`${options.ports.at(-1)?.name}: AP-ENABLED`),
   })
-  return new Switch(site.spaces, authenticator, ip, options)
+  return new Switch(site.folder, authenticator, ip, options)
 }

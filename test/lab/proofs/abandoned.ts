@@ -1,5 +1,5 @@
 /** Raises a lab, says which, and then ends as its argument says: what lab.test.ts finds of it afterwards is a defect. */
-import { raise } from './lab.ts'
+import { raise } from '../lab.ts'
 
 const lab = await raise()
 const pids = lab.site.daemons.map(daemon => daemon.pid)
