@@ -47,8 +47,9 @@ export function issuedCertificate(
   })
   if (!path.ok)
     throw wrong('certificate-untrusted', 'The issued certificate does not chain to a trusted CA', path.reason)
+  const now = issuedBy(certificate, trust.now)
   for (const each of path.path) {
-    const problem = dateProblem(each, trust.now)
+    const problem = dateProblem(each, now)
     if (problem !== undefined)
       throw wrong('certificate-dates', 'The issued certificate is not valid now', problem)
   }
@@ -58,6 +59,19 @@ export function issuedCertificate(
     warnings: [...warnings, ...weaknesses(opened, certificate), ...deviations(certificate, open)],
     replyAlgorithms: { encryption: opened.encryption, keyTransport: opened.keyTransport, digest },
   }
+}
+
+/** Milliseconds by which the CA's clock may be ahead of ours. */
+const clockSkew = 300_000
+
+/**
+ * The time by which the reply is judged. `now` was read before the request left, and the CA has its own clock: a certificate
+ * just made for us proves that its notBefore has come, unless that is further off than clocks differ.
+ */
+function issuedBy(certificate: X509Certificate, now: Date | undefined): Date | undefined {
+  const { notBefore } = fieldsOf(certificate)
+  const ahead = now ? notBefore.getTime() - now.getTime() : 0
+  return ahead > 0 && ahead <= clockSkew ? notBefore : now
 }
 
 /** Content that is no certificate bag is what a wrong key makes, so it is the same error. */
