@@ -42,6 +42,9 @@ export interface CredentialFiles {
   anchors: string
 }
 
+/** What becomes of a key that is not on disk yet; `ms` since it was begun. */
+export type KeyNews = { state: 'started' } | { state: 'ready'; origin: 'spare' | 'generated'; ms: number }
+
 interface StateFile {
   assignment: string
   removed?: { at: number }
@@ -110,23 +113,32 @@ export class Credentials {
    * The key of the open enrolment, from disk, from the spare keys, or generated now. On disk when this resolves.
    * Calls for one network while a key is being made share it.
    */
-  key(network: string, kind: KeyKind, now: number): Promise<KeyObject> {
+  key(network: string, kind: KeyKind, now: number, told: (news: KeyNews) => void): Promise<KeyObject> {
     const running = this.#keys.get(network)
     if (running) return running
-    const made = this.#makeKey(network, kind, now).finally(() => this.#keys.delete(network))
+    const made = this.#makeKey(network, kind, now, told).finally(() => this.#keys.delete(network))
     this.#keys.set(network, made)
     return made
   }
 
-  async #makeKey(network: string, kind: KeyKind, now: number): Promise<KeyObject> {
+  async #makeKey(
+    network: string,
+    kind: KeyKind,
+    now: number,
+    told: (news: KeyNews) => void,
+  ): Promise<KeyObject> {
     const folder = this.#path(network, 'open')
     const path = join(folder, 'key.pem')
     const there = await readIfThere(path)
     if (there !== undefined) return readKey(there)
+    const began = performance.now()
+    told({ state: 'started' })
     await privateFolder(folder)
-    if (await this.#spare?.take(kind, path, now)) return readKey((await readIfThere(path)) ?? '')
-    const key = await generateKey(kind)
-    await writeDurable(path, keyPem(key))
+    const spare = await this.#spare?.take(kind, path, now)
+    const key = spare ? readKey((await readIfThere(path)) ?? '') : await generateKey(kind)
+    if (!spare) await writeDurable(path, keyPem(key))
+    const ms = Math.round(performance.now() - began)
+    told({ state: 'ready', origin: spare ? 'spare' : 'generated', ms })
     return key
   }
 

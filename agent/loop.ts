@@ -164,7 +164,8 @@ export class Loop {
   #started(step: Step): void {
     checkpoint(`step ${step.action}`)
     this.#world.log.info({ step }, 'step started')
-    this.#world.say({ event: 'step-started', severity: 'debug', text: sentence(step), ...about(step) })
+    const data = { ...step }
+    this.#world.say({ event: 'step-started', severity: 'debug', text: sentence(step), ...about(step), data })
   }
 
   #done(step: Step, ms: number): void {

@@ -14,6 +14,7 @@ import { AgentError } from '../errors.ts'
 import * as scep from '../scep/index.ts'
 import type { Network } from '../types.ts'
 import type { Context } from './context.ts'
+import { keyOf } from './key.ts'
 
 /** A reply that is on its way is waited for this long after an interruption: it may hold the certificate. */
 const grace = 3_000
@@ -90,12 +91,8 @@ async function openRequest(
   const basis = digest12([network.assignment, settings.key, settings.signature, settings.url, content])
   const there = await context.credentials.request<scep.Enrolment>(network.id)
   if (there && there.basis !== basis) await context.credentials.dropRequest(network.id, true)
-  const began = performance.now()
-  const key = await context.credentials.key(network.id, settings.key, context.now())
+  const key = await keyOf(network.id, settings.key, context)
   if (there?.basis === basis) return { key, request: there, resumed: true }
-  const ms = Math.round(performance.now() - began)
-  const text = `key ready: ${settings.key}`
-  context.say({ event: 'key-ready', severity: 'info', network: network.id, text, data: { ms } })
   const enrolment = await scep.prepareEnrolment({
     key,
     ...content,

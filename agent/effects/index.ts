@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 import { enroll } from './enroll.ts'
 import { asAgentError } from './findings.ts'
 import { forget, install, join, lease, uninstall } from './join.ts'
+import { keyOf } from './key.ts'
 import { test } from './test.ts'
 
 export type { Context } from './context.ts'
@@ -44,5 +45,5 @@ export async function ahead(steps: Step[], context: Context): Promise<void> {
   const state = await context.credentials.read(network.id)
   if (credentialStatus(network, state, context.now()).kind !== 'absent') return
   await context.credentials.begin(network.id, network.assignment)
-  await context.credentials.key(network.id, key, context.now())
+  await keyOf(network.id, key, context)
 }
