@@ -50,9 +50,14 @@ const rules: readonly Rule[] = [
     why: 'effects import scep, supplicant, path and store, not who calls them',
   },
   {
-    of: /^agent\/(path|probes)\//,
+    of: /^agent\/path\//,
     not: /^agent\/(main|loop|mqtt[^/]*|cli)\.ts$|^agent\/(mqtt|web|cli|effects|core|scep)\/|^supplicant\//,
     why: 'a path knows one interface, not what it is used for',
+  },
+  {
+    of: /^agent\/probes\//,
+    not: /^agent\/(main|loop|mqtt[^/]*|cli)\.ts$|^agent\/(mqtt|web|cli|effects)\//,
+    why: 'a probe runs over a path and says what it saw, whoever asks',
   },
   {
     of: /^agent\/(loop|mqtt[^/]*)\.ts$|^agent\/(mqtt|web)\//,
@@ -79,7 +84,7 @@ const places: readonly { packages: RegExp; only: RegExp }[] = [
   { packages: /^node-forge(\/|$)/, only: /^agent\/(scep\/.+|keys\.ts)$/ },
   { packages: /^pino(\/|$)/, only: /^agent\/log\.ts$/ },
   { packages: /^systeminformation(\/|$)/, only: /^agent\/identity\.ts$/ },
-  { packages: /^zod\/mini$/, only: /^agent\/(desired\/.+|config\.ts|store\.ts)$|^console\// },
+  { packages: /^zod\/mini$/, only: /^agent\/((desired|mqtt)\/.+|config\.ts|store\.ts)$|^console\// },
 ]
 
 const product = /^(agent|supplicant|console)\//
