@@ -83,13 +83,13 @@ const nothing: Remembered = { documents: { networks: new Map() }, trial: { phase
 export async function readCache(directory: string): Promise<Remembered> {
   const text = await readIfThere(file(directory))
   if (text === undefined) return nothing
-  let content: Partial<OnDisk>
+  let content: Partial<OnDisk> | null
   try {
-    content = JSON.parse(text) as Partial<OnDisk>
+    content = JSON.parse(text) as Partial<OnDisk> | null
   } catch {
     return nothing
   }
-  if (content.format !== 1 || !content.texts || !content.networks) return nothing
+  if (content?.format !== 1 || !content.texts || !content.networks) return nothing
   return new Reader(content.texts).remembered(content)
 }
 

@@ -83,6 +83,19 @@ export const Renewal = z.union([
   z.strictObject({ percent: z.number().check(z.minimum(1), z.maximum(99)) }),
 ])
 
+export const Polling = z.strictObject({
+  every: z._default(z.int().check(z.minimum(5), z.maximum(86400)), 60),
+  most: z._default(z.int().check(z.minimum(1), z.maximum(100000)), 1000),
+  giveUpAfterHours: z._default(z.number().check(z.positive(), z.maximum(8760)), 168),
+})
+
+export const Ladder = z.strictObject({
+  /** Renew over the enrollment network when the tested one has not served for so long. */
+  enrollmentNetworkAfterHours: z.optional(z.number().check(z.minimum(0), z.maximum(8760))),
+  /** Enrol afresh over the enrollment network after expiry, without a person (against S2-60). */
+  reenrollAfterExpiry: z._default(z.boolean(), false),
+})
+
 const Digest = z.enum(['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'])
 
 /** S2-19..49: everything an enrolment needs to know of the server and of the certificate. */
@@ -105,7 +118,17 @@ export const Scep = z.strictObject({
   ),
   caCertificates: z._default(z.array(Pem).check(z.maxLength(32)), []),
   rootFingerprint: z._default(z.nullable(Fingerprint), null),
+  /** Microsoft certificate template name; OpenXPKI maps it to a profile. */
+  template: z.optional(text(255)),
   renewal: z._default(Renewal, { when: 'half-life' }),
+  /** `auto` learns per server; `re-enrol` is a PKCSReq with a self-signed signer (B-70). */
+  renewalMethod: z._default(z.enum(['auto', 'RenewalReq', 'PKCSReq', 're-enrol']), 'auto'),
+  /** RFC 8894 section 2.4: SHOULD be omitted, but many servers ask for it (B-71). */
+  challengeOnRenewal: z._default(z.boolean(), true),
+  /** How a PENDING request is asked for again: seconds between, how often at most, and hours until it is given up. */
+  polling: z._default(Polling, { every: 60, most: 1000, giveUpAfterHours: 168 }),
+  /** Ways out that the contract does not ask for; all off unless given. */
+  ladder: z.optional(Ladder),
 })
 
 export const NetworkProfile = z.strictObject({

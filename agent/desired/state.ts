@@ -36,6 +36,9 @@ export interface DesiredSettings {
   onCacheError?: (error: unknown) => void
 }
 
+/** The topic of a document that came with the settings. */
+const inSettings = 'settings bootstrap.'
+
 /** Monotonic milliseconds: the wall clock of a sensor may jump by years. */
 const monotonic = (): number => performance.now()
 
@@ -86,8 +89,12 @@ export class DesiredState implements AsyncDisposable {
     return this.#takeSensor(this.#settings.topics.desired, bytes, 'broker') && this.#decide()
   }
 
-  /** A message of a network's topic; an empty one suspends it. Returns whether the desired state in force changed. */
+  /**
+   * A message of a network's topic; an empty one suspends it. Returns whether the desired state in force changed.
+   * One that nothing needs is not looked at: it comes again when its topic is subscribed.
+   */
   offerNetwork(id: string, bytes: Uint8Array): boolean {
+    if (!this.#view.subscriptions.includes(id)) return false
     return this.#takeNetwork(this.#settings.topics.network(id), id, bytes, 'broker') && this.#decide()
   }
 
@@ -133,15 +140,10 @@ export class DesiredState implements AsyncDisposable {
     const { sensor, networks = {} } = this.#settings.bootstrap ?? {}
     for (const [id, document] of Object.entries(networks)) {
       if (this.#networks.has(id)) continue
-      this.#takeNetwork(
-        `settings bootstrap.networks.${id}`,
-        id,
-        Buffer.from(JSON.stringify(document)),
-        'bootstrap',
-      )
+      this.#takeNetwork(`${inSettings}networks.${id}`, id, Buffer.from(JSON.stringify(document)), 'bootstrap')
     }
     if (sensor !== undefined && this.#sensor === undefined) {
-      this.#takeSensor('settings bootstrap.sensor', Buffer.from(JSON.stringify(sensor)), 'bootstrap')
+      this.#takeSensor(`${inSettings}sensor`, Buffer.from(JSON.stringify(sensor)), 'bootstrap')
     }
   }
 
@@ -231,10 +233,13 @@ export class DesiredState implements AsyncDisposable {
   /** Profiles that nothing refers to any more, and their problems. */
   #dropUnused(): void {
     const used = new Set(this.#subscriptions())
+    const { desired, network } = this.#settings.topics
+    const topics = new Set([desired, ...[...used].map(network)])
     for (const [id, { latest }] of this.#networks) {
-      if (used.has(id) || latest.from === 'bootstrap') continue
-      this.#networks.delete(id)
-      this.#refused.delete(this.#settings.topics.network(id))
+      if (!used.has(id) && latest.from !== 'bootstrap') this.#networks.delete(id)
+    }
+    for (const topic of this.#refused.keys()) {
+      if (!topics.has(topic) && !topic.startsWith(inSettings)) this.#refused.delete(topic)
     }
   }
 

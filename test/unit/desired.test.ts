@@ -1,3 +1,6 @@
 import './desired/profile.ts'
 import './desired/sensor.ts'
 import './desired/composition.ts'
+import './desired/trial.ts'
+import './desired/cache.ts'
+import './desired/generated.ts'

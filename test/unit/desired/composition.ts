@@ -5,7 +5,7 @@ import { but, bytes, corp, onboarding, plain, sensor } from './documents.ts'
 const topics = { desired: 'sonde/sensors/s/desired', network: (id: string) => `sonde/networks/${id}` }
 const interfaces = [{ name: 'eth0', kind: 'wired' as const }]
 export const open = (t: Test, more: Partial<DesiredSettings> = {}) =>
-  DesiredState.open({ directory: t.testdir(), topics, interfaces, ...more })
+  DesiredState.open({ directory: more.directory ?? t.testdir(), topics, interfaces, ...more })
 const ids = (state: DesiredState) => state.view.desired.tested.map(({ id }) => id)
 
 t.test(
