@@ -1,7 +1,7 @@
 import { hasCarrier, interfaceIndex, receivedFrames } from './counters.ts'
 import type { DhcpAttempt, DhcpOptions, LeaseWatcher } from './dhcp.ts'
 import { PathError } from './errors.ts'
-import { ip } from './ip.ts'
+import { forgetInterfaces, ip } from './ip.ts'
 import { isolate } from './isolation.ts'
 import type { DhcpEvent, Lease } from './lease.ts'
 import { noLease } from './no-lease.ts'
@@ -124,6 +124,7 @@ export class Attempt implements DhcpAttempt {
 
   async #prepare(): Promise<Udhcpc> {
     await interfaceIndex(this.interface)
+    forgetInterfaces()
     this.notInForce = await isolate(this.interface)
     await ip(`link set dev ${this.interface} up`)
     return this.#start(this.#options)

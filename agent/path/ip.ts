@@ -24,44 +24,53 @@ interface Pending {
  * A command that does not parse ends iproute2 even with `-force`, hence arguments are checked before they get here.
  */
 class ResidentIp {
-  #child: Child | undefined
+  readonly #child: Child
   #sent = 0
   #markers = 0
   #pending: Pending[] = []
+  /** Why it can answer no more. */
+  #over: string | undefined
+
+  constructor() {
+    // Through a shell only for 2>&1: answers and complaints have to arrive in the order they were made.
+    this.#child = spawn('/bin/sh', ['-c', 'exec ip -force -json -batch - 2>&1'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
+    this.#child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#read(chunk)
+    })
+    this.#child.stdin.on('error', () => undefined)
+    this.#child.on('error', error => {
+      this.#ended(error.message)
+    })
+    this.#child.on('close', code => {
+      this.#ended(`ip ended with ${code ?? 'a signal'}`)
+    })
+    this.#hold(false)
+  }
+
+  get usable(): boolean {
+    return this.#over === undefined
+  }
 
   run(commands: readonly string[]): Promise<IpResult[]> {
     return new Promise((resolve, reject) => {
-      const child = (this.#child ??= this.#start())
       this.#markers += 1
       const marker = `end-${this.#markers}`
       this.#pending.push({ commands, first: this.#sent + 1, marker, text: '', resolve, reject })
       this.#sent += commands.length + 1
-      this.#hold(child, true)
-      child.stdin.write([...commands, marker, ''].join('\n'))
+      this.#hold(true)
+      this.#child.stdin.write([...commands, marker, ''].join('\n'))
     })
   }
 
-  #start(): Child {
-    // Through a shell only for 2>&1: answers and complaints have to arrive in the order they were made.
-    const child = spawn('/bin/sh', ['-c', 'exec ip -force -json -batch - 2>&1'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    })
-    this.#sent = 0
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      this.#read(child, chunk)
-    })
-    child.stdin.on('error', () => undefined)
-    child.on('error', error => {
-      this.#ended(child, error.message)
-    })
-    child.on('close', code => {
-      this.#ended(child, `ip ended with ${code ?? 'a signal'}`)
-    })
-    this.#hold(child, false)
-    return child
+  /** Lets it answer what it was asked and end. */
+  retire(): void {
+    this.#over = 'ip was retired'
+    this.#child.stdin.end()
   }
 
-  #read(child: Child, chunk: string): void {
+  #read(chunk: string): void {
     let rest = chunk
     for (;;) {
       const current = this.#pending[0]
@@ -75,23 +84,22 @@ class ResidentIp {
         return
       }
       this.#pending.shift()
-      if (this.#pending.length === 0) this.#hold(child, false)
+      if (this.#pending.length === 0) this.#hold(false)
       current.resolve(ipResults(current.commands, current.first, text.slice(0, complaint.index)))
       rest = text.slice(complaint.index + complaint[0].length)
     }
   }
 
-  #ended(child: Child, why: string): void {
-    if (this.#child !== child) return
-    this.#child = undefined
+  #ended(why: string): void {
+    this.#over = why
     for (const { reject, commands, text } of this.#pending.splice(0))
       reject(new PathError('ip-failed', `${why} at: ${commands.join('; ')} ${text.trim()}`))
   }
 
   /** The child keeps the process alive only while an answer is awaited. */
-  #hold(child: Child, hold: boolean): void {
-    for (const part of [child, child.stdin, child.stdout])
-      if (part === child || part instanceof Socket) part[hold ? 'ref' : 'unref']()
+  #hold(hold: boolean): void {
+    for (const part of [this.#child, this.#child.stdin, this.#child.stdout])
+      if (part === this.#child || part instanceof Socket) part[hold ? 'ref' : 'unref']()
   }
 }
 
@@ -115,7 +123,17 @@ export function ipResults(commands: readonly string[], first: number, text: stri
   })
 }
 
-const resident = new ResidentIp()
+let resident: ResidentIp | undefined
+const usable = (): ResidentIp => (resident = resident?.usable === true ? resident : new ResidentIp())
+
+/**
+ * To be called before an interface is used anew: iproute2 remembers the index behind a name for as long as it runs, and an
+ * adapter that was unplugged and plugged in again has another one.
+ */
+export function forgetInterfaces(): void {
+  resident?.retire()
+  resident = undefined
+}
 
 /**
  * Runs commands of `ip` (without the word `ip`) in order and gives what each answered.
@@ -123,7 +141,7 @@ const resident = new ResidentIp()
  * `ip-failed` (or `no-privilege`) after all have run.
  */
 export async function ip(...commands: string[]): Promise<unknown[]> {
-  const results = await resident.run(commands.map(command => command.replace(/^-/, '')))
+  const results = await usable().run(commands.map(command => command.replace(/^-/, '')))
   return results.map((result, index) => {
     if (result.ok) return result.value
     const command = commands[index] ?? ''
@@ -135,6 +153,6 @@ export async function ip(...commands: string[]): Promise<unknown[]> {
 
 /** As `ip` for one command, giving its failure instead of throwing it. */
 export async function tryIp(command: string): Promise<IpResult> {
-  const [result] = await resident.run([command])
+  const [result] = await usable().run([command])
   return result ?? { ok: false, text: 'no answer' }
 }

@@ -34,7 +34,9 @@ export async function inspect(device: string, table: number, lease: Lease): Prom
     tryIp('rule show'),
     tryIp(`route show table ${table} proto ${protocol}`),
   ])
-  const [{ flags = [], addr_info: addresses = [] } = {}] = rows<AddressRow>(link)
+  // An interface that is gone may still have its name in iproute2's memory: then the answer is empty.
+  const [present] = rows<AddressRow>(link)
+  const { flags = [], addr_info: addresses = [] } = present ?? {}
   const rules = rows<RuleRow>(rule)
   const into = rules.filter(row => row.priority === preference && row.table === String(table))
   const deadEnd = rules.filter(row => row.priority === preference + 1)
@@ -56,7 +58,7 @@ export async function inspect(device: string, table: number, lease: Lease): Prom
     ],
   ]
   return {
-    link: !link.ok ? 'gone' : flags.includes('UP') ? 'up' : 'down',
+    link: present?.ifname === undefined ? 'gone' : flags.includes('UP') ? 'up' : 'down',
     carrier: flags.includes('LOWER_UP'),
     missing: wanted.filter(([there]) => !there).map(([, name]) => name),
   }

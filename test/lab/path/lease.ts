@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { openPath, startDhcp } from '../../../agent/path/index.ts'
+import { counted, counts, dnsmasq, exec, heard, kernel, lose, open } from './scene.ts'
+
+t.test('a path has all that DHCP gave, in a table of its own, and takes exactly that away', async t => {
+  await using server = await dnsmasq()
+  const before = await kernel()
+  const resolver = await readFile('/etc/resolv.conf', 'utf8').catch(() => 'none')
+  const main = await exec('sensor', 'ip', ['route', 'show', 'table', 'main'])
+  const { path } = await open('eth0', { hostname: 'sensor-1' })
+  t.match(path, {
+    interface: 'eth0',
+    prefix: 24,
+    gateway: '10.77.0.1',
+    dns: ['10.77.0.1'],
+    ntp: ['10.77.0.1'],
+    domain: 'example.org',
+    lease: { seconds: 3600, server: '10.77.0.1' },
+  })
+  t.match(path.address, /^10\.77\.0\.5\d$/)
+  t.equal(await exec('sensor', 'ip', ['route', 'show', 'table', 'main']), main, 'the main table is as it was')
+  t.equal(await readFile('/etc/resolv.conf', 'utf8').catch(() => 'none'), resolver, 'and so is resolv.conf')
+  t.match(await kernel(), `unreachable default table ${path.table} proto 83 metric 4294967295`)
+  await path.close()
+  t.equal(await kernel(), before)
+  t.match(path.lost.reason, { code: 'path-closed' })
+  await server.waitFor(/DHCPRELEASE/, 'the lease is given back')
+  t.match(server.output.tail(200), 'sensor-1')
+})
+
+t.test('a client that stands ready sends nothing before the port opens, and asks at once then', async t => {
+  await using _server = await dnsmasq()
+  await using attempt = startDhcp('eth0')
+  const silent = await counted(() => attempt.ready)
+  t.equal(silent.dhcp, 0, 'nothing was sent')
+  const { dhcp } = await counts()
+  attempt.kick()
+  t.match(await attempt.lease(AbortSignal.timeout(5_000)), { prefix: 24 })
+  t.equal((await counts()).dhcp, dhcp + 2, 'one DISCOVER and one REQUEST')
+})
+
+t.test('a DISCOVER lost because the port opens a little late costs no second', async t => {
+  await using _server = await dnsmasq()
+  const late = await lose('udp dport 67')
+  await using attempt = startDhcp('eth0')
+  await attempt.ready
+  const start = performance.now()
+  attempt.kick()
+  setTimeout(() => void late[Symbol.asyncDispose](), 150)
+  await attempt.lease(AbortSignal.timeout(5_000))
+  t.ok(performance.now() - start < 900, `${Math.round(performance.now() - start)} ms`)
+})
+
+t.test('a renewal keeps the path and everything opened over it', async t => {
+  await using server = await dnsmasq()
+  await using opened = await open()
+  const { path, events } = opened
+  const socket = await path.connect('10.55.0.10', 8080, AbortSignal.timeout(2_000))
+  const before = await kernel()
+  const since = server.output.end
+  path.renew()
+  await heard(events, 'renewed', 'the lease is renewed')
+  await server.waitFor(/DHCPACK/, 'the server renews', 2_000, since)
+  t.equal(await kernel(), before)
+  t.equal(socket.destroyed, false)
+  socket.destroy()
+})
+
+t.test('an attempt that is aborted or given up leaves nothing', async t => {
+  const before = await kernel()
+  const abort = new AbortController()
+  const opening = openPath('eth0', { dhcp: true }, abort.signal)
+  setTimeout(() => abort.abort(new Error('the document changed')), 100)
+  await t.rejects(opening, { message: 'the document changed' })
+  await using attempt = startDhcp('eth0')
+  await attempt.ready
+  await attempt[Symbol.asyncDispose]()
+  t.equal(await kernel(), before)
+})

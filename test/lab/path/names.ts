@@ -1,0 +1,72 @@
+import type { LookupAddress } from 'node:dns'
+import t from 'tap'
+import type { Path } from '../../../agent/path/index.ts'
+import { counted, dnsmasq, get, ipIn, open } from './scene.ts'
+
+const lookup = (path: Path, name: string, options: { all?: boolean; family?: number } = {}) =>
+  new Promise<string | LookupAddress[]>((resolve, reject) => {
+    path.lookup(name, options, (error, address) => (error ? reject(error) : resolve(address)))
+  })
+
+t.test("names are asked of the network's own servers, on its own interface", async t => {
+  await using server = await dnsmasq()
+  await using opened = await open()
+  const { path } = opened
+  const packets = await counted(async () => {
+    t.equal(await lookup(path, 'scep.example.org'), '10.55.0.10')
+    t.same(await lookup(path, 'scep.example.org', { all: true }), [{ address: '10.55.0.10', family: 4 }])
+  })
+  t.ok(packets.eth0 >= 2)
+  t.equal(packets.eth1, 0)
+  await server.waitFor(/query\[A\] scep\.example\.org from 10\.77\.0\./, 'the query arrives')
+  t.equal(await lookup(path, '192.0.2.9'), '192.0.2.9', 'an address passes through')
+})
+
+const failures: [string, string, object, string][] = [
+  ['a name that does not exist', 'nowhere.example.org', {}, 'dns-not-found'],
+  ['a name with an IPv6 address only', 'six.example.org', {}, 'ipv6-unsupported'],
+  ['an IPv6 address', 'fd00::1', {}, 'ipv6-unsupported'],
+  ['a request for IPv6', 'scep.example.org', { family: 6 }, 'ipv6-unsupported'],
+  ['a name the servers refuse to look up', 'www.example.net', {}, 'dns-failed'],
+]
+t.test('a lookup that fails says why', async t => {
+  await using _server = await dnsmasq()
+  await using opened = await open()
+  for (const [sentence, name, options, code] of failures)
+    await t.rejects(lookup(opened.path, name, options), { code, message: new RegExp(name) }, sentence)
+  await t.rejects(get({ ...opened.path.wire(), host: '::1' }), { code: 'ipv6-unsupported' }, 'also as a host')
+})
+
+t.test('a name server that does not answer is a timeout within the deadline', async t => {
+  await using _server = await dnsmasq({ options: ['--dhcp-option=option:dns-server,10.77.0.77'] })
+  await using opened = await open('eth0', { lookupDeadlineMs: 400 })
+  const start = performance.now()
+  await t.rejects(lookup(opened.path, 'scep.example.org'), { code: 'dns-timeout', detail: /10\.77\.0\.77/ })
+  t.ok(performance.now() - start < 1_000)
+})
+
+t.test('a network without a name server says so', async t => {
+  await using _server = await dnsmasq({ options: ['--dhcp-option=option:dns-server'] })
+  await using opened = await open()
+  await t.rejects(lookup(opened.path, 'scep.example.org'), { code: 'dns-none' })
+})
+
+t.test('a query that would leave on another interface is not sent', async t => {
+  await using _server = await dnsmasq()
+  await using opened = await open()
+  const { path } = opened
+  await ipIn('sensor', `rule add pref 10 from ${path.address} table main`)
+  const packets = await counted(() => t.rejects(lookup(path, 'scep.example.org'), { code: 'path-broken' }))
+  await ipIn('sensor', `rule del pref 10 from ${path.address} table main`)
+  t.equal(packets.eth1, 0)
+})
+
+t.test('a network without a router reaches its own hosts and says what it cannot reach', async t => {
+  await using _server = await dnsmasq({ options: ['--dhcp-option=option:router'] })
+  await using opened = await open()
+  t.match(await get({ ...opened.path.wire(), host: '10.77.0.1' }), 'target')
+  const packets = await counted(() =>
+    t.rejects(get(opened.path.wire()), { code: 'no-route', side: 'network' }),
+  )
+  t.equal(packets.eth1, 0)
+})
