@@ -1,18 +1,19 @@
 import { hasCarrier, interfaceIndex, receivedFrames } from './counters.ts'
 import type { DhcpAttempt, DhcpOptions, LeaseWatcher } from './dhcp.ts'
 import { PathError } from './errors.ts'
+import { ClientLine } from './client-line.ts'
 import { forgetInterfaces, ip } from './ip.ts'
 import { isolate } from './isolation.ts'
 import type { DhcpEvent, Lease } from './lease.ts'
 import { noLease } from './no-lease.ts'
-import { startUdhcpc, type Udhcpc, type UdhcpcOptions } from './udhcpc.ts'
 
 /**
- * Pauses before DISCOVER is repeated at once, in ms. A client freed at the very moment the port opens may be a few ms early,
- * and udhcpc itself repeats after 1 s at the earliest. Each repeat has a new transaction id, which makes an offer still on its
- * way useless, hence few of them; afterwards udhcpc repeats the last one every second and takes any late offer.
+ * Pauses in ms after which a client whose DISCOVER was not answered is replaced by a new one, which asks at once. The client is freed
+ * at the very moment the port opens and may be a little early, and udhcpc itself repeats after 1 s at the earliest; told to hurry
+ * by SIGUSR1 it waits another second. A new client has a new transaction id, which makes an offer still on its way useless, hence
+ * few of them; the last one repeats every second and takes any late offer.
  */
-const repeats = [120, 160, 250, 400]
+const repeats = [150, 300, 500]
 const releaseDeadlineMs = 300
 
 type Phase = 'held' | 'discovering' | 'requesting' | 'bound' | 'rebinding' | 'released' | 'ended'
@@ -26,9 +27,11 @@ export class Attempt implements DhcpAttempt {
   #stand: () => void = () => undefined
   #resolve: (lease: Lease) => void = () => undefined
   #reject: (error: PathError) => void = () => undefined
-  #client: Promise<Udhcpc>
+  readonly #client: ClientLine
   #phase: Phase = 'held'
   #current: Lease | undefined
+  /** By the monotonic clock: the time of day jumps when a sensor learns it. */
+  #leasedAt = 0
   #watcher: LeaseWatcher | undefined
   #lostBeforeWatched: PathError | undefined
   #released: () => void = () => undefined
@@ -54,8 +57,18 @@ export class Attempt implements DhcpAttempt {
       this.#first.then(() => undefined),
     ])
     this.ready.catch(() => undefined)
-    this.#client = this.#prepare()
-    this.#client.catch((error: unknown) => {
+    this.#client = new ClientLine(device, {
+      event: event => {
+        this.#event(event)
+      },
+      progress: line => {
+        this.#progress(line)
+      },
+      exit: detail => {
+        this.#exited(detail)
+      },
+    })
+    this.#prepare().catch((error: unknown) => {
       this.#fail(
         error instanceof PathError
           ? error
@@ -73,10 +86,8 @@ export class Attempt implements DhcpAttempt {
       this.#after(Math.min(carrierDeadlineMs, leaseDeadlineMs - 1), () =>
         this.#checkCarrier(carrierDeadlineMs),
       )
-      this.#tell(client => {
-        client.free()
-      })
-    } else if (this.#phase === 'discovering') this.#signal('SIGUSR1')
+      this.#client.free()
+    } else if (this.#phase === 'discovering') this.#client.replace(this.#options)
   }
 
   async lease(signal: AbortSignal): Promise<Lease> {
@@ -101,7 +112,7 @@ export class Attempt implements DhcpAttempt {
   }
 
   renew(): void {
-    if (this.#phase === 'bound') this.#signal('SIGUSR1')
+    if (this.#phase === 'bound') this.#client.signal('SIGUSR1')
   }
 
   async release(): Promise<void> {
@@ -110,7 +121,7 @@ export class Attempt implements DhcpAttempt {
     await new Promise<void>(resolve => {
       this.#released = resolve
       this.#after(releaseDeadlineMs, resolve)
-      this.#signal('SIGUSR2')
+      this.#client.signal('SIGUSR2')
     })
   }
 
@@ -118,30 +129,15 @@ export class Attempt implements DhcpAttempt {
     this.#phase = 'ended'
     this.#clearTimers()
     this.#reject(new PathError('path-closed', `DHCP on ${this.interface} was given up`))
-    const client = await this.#client.catch(() => undefined)
-    await client?.stop()
+    await this.#client.stop()
   }
 
-  async #prepare(): Promise<Udhcpc> {
+  async #prepare(): Promise<void> {
     await interfaceIndex(this.interface)
     forgetInterfaces()
     this.notInForce = await isolate(this.interface)
     await ip(`link set dev ${this.interface} up`)
-    return this.#start(this.#options)
-  }
-
-  #start(options: UdhcpcOptions): Promise<Udhcpc> {
-    return startUdhcpc(this.interface, options, {
-      event: event => {
-        this.#event(event)
-      },
-      progress: line => {
-        this.#progress(line)
-      },
-      exit: detail => {
-        this.#exited(detail)
-      },
-    })
+    await this.#client.start(this.#options)
   }
 
   /** The client's log tells where the exchange stands; a word that changes there costs only the fast repeats. */
@@ -189,6 +185,7 @@ export class Attempt implements DhcpAttempt {
     this.#clearTimers()
     this.#phase = 'bound'
     this.#current = lease
+    this.#leasedAt = performance.now()
     if (before === undefined) this.#resolve(lease)
     else if (before.address !== lease.address || before.prefix !== lease.prefix)
       this.#lose(
@@ -229,15 +226,12 @@ export class Attempt implements DhcpAttempt {
   #rebind(detail: string): void {
     const lease = this.#current
     if (lease === undefined) return
-    const left = lease.obtainedAt.getTime() + Math.max(lease.seconds, 122) * 1000 - Date.now()
+    const left = this.#leasedAt + Math.max(lease.seconds, 122) * 1000 - performance.now()
     this.#phase = 'rebinding'
     this.#after(Math.min(Math.max(left, 0), 2 ** 31 - 1), () => {
       this.#lose(`the DHCP client ended (${detail}) and the lease could not be had again`)
     })
-    this.#client = this.#start({ ...this.#options, address: lease.address })
-    this.#tell(client => {
-      client.free()
-    })
+    this.#client.replace({ ...this.#options, address: lease.address })
   }
 
   async #checkCarrier(deadline: number): Promise<void> {
@@ -267,17 +261,6 @@ export class Attempt implements DhcpAttempt {
     )
     this.#lostBeforeWatched = error
     this.#watcher?.lost(error)
-  }
-
-  #signal(name: 'SIGUSR1' | 'SIGUSR2'): void {
-    this.#tell(client => {
-      client.signal(name)
-    })
-  }
-
-  /** A client that never started has failed the attempt already. */
-  #tell(word: (client: Udhcpc) => void): void {
-    this.#client.then(word, () => undefined)
   }
 
   #after(ms: number, action: () => void | Promise<void>): NodeJS.Timeout {

@@ -262,19 +262,20 @@ export async function openPath(
 ): Promise<Path> {
   const attempt = options.attempt ?? startDhcp(interfaceName, options)
   let table: number | undefined
-  let lease: Lease | undefined
+  /** Set once there is something of it to remove: until then the address may be another path's. */
+  let placed: Lease | undefined
   try {
     attempt.kick()
     table = options.table ?? tableOf(await interfaceIndex(checkInterfaceName(interfaceName)))
-    const [granted] = await Promise.all([attempt.lease(signal), ip(...prepareCommands(interfaceName, table))])
-    lease = granted
+    const [lease] = await Promise.all([attempt.lease(signal), ip(...prepareCommands(interfaceName, table))])
     await refuseConflict(interfaceName, lease)
+    placed = lease
     await ip(...ruleCommands(table, lease), ...configureCommands(interfaceName, table, lease))
     signal.throwIfAborted()
     return new OpenPath(attempt, table, lease, options)
   } catch (error) {
-    if (lease !== undefined) await attempt.release()
-    if (table !== undefined) await ip(...removeCommands(interfaceName, table, lease)).catch(() => undefined)
+    await attempt.release()
+    if (table !== undefined) await ip(...removeCommands(interfaceName, table, placed)).catch(() => undefined)
     await attempt[Symbol.asyncDispose]()
     throw error
   }

@@ -216,7 +216,8 @@ export async function lose(match: string): Promise<AsyncDisposable> {
   ]
   await exec('backend', 'nft', ['-f', '-'], lines.join('\n'))
   return {
-    [Symbol.asyncDispose]: async () =>
-      void (await exec('backend', 'nft', ['delete', 'table', 'netdev', 'lost'])),
+    [Symbol.asyncDispose]: async () => {
+      await exec('backend', 'nft', ['delete', 'table', 'netdev', 'lost'])
+    },
   }
 }
