@@ -21,6 +21,8 @@ export interface LinkSettings extends TlsSettings {
   urls: readonly string[]
   username?: string | undefined
   password?: string | undefined
+  /** Default: 5, and 3.1.1 (4) where the broker does not speak it. */
+  protocol?: 5 | 4
   /** Seconds. */
   keepAlive?: number
   /** Seconds the broker keeps what is queued for us while we are away (MQTT 5). */
@@ -211,7 +213,7 @@ export class Link implements AsyncDisposable {
 
   /** MQTT 5 first; 3.1.1 where the broker says so or just closes. */
   async #connect(url: string, reach: Reach, signal: AbortSignal): Promise<Connection> {
-    const known = this.#protocols.get(url)
+    const known = this.#settings.protocol ?? this.#protocols.get(url)
     try {
       return await this.#open(url, reach, known ?? 5, signal)
     } catch (error) {

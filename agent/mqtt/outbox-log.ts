@@ -182,7 +182,7 @@ function readLog(text: string): { header?: Header; records: LogRecord[]; damaged
   let damaged = !known
   let acknowledged = header?.acknowledged ?? 0
   const records: LogRecord[] = []
-  for (const line of lines.slice(1)) {
+  for (const line of lines.slice(known ? 1 : 0)) {
     const entry = read(line)
     if (typeof entry?.a === 'number') acknowledged = Math.max(acknowledged, entry.a)
     else if (typeof entry?.n === 'number' && entry.e)

@@ -25,18 +25,53 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+/** Sessions and what is retained or queued in them outlive the broker. */
+export const lasting: readonly string[] = [
+  'allow_anonymous true',
+  'persistence true',
+  'persistence_location %d/',
+  'autosave_on_changes true',
+  'autosave_interval 1',
+]
+
 /** @param lines more lines of mosquitto.conf; `%d` is the broker's folder */
 export async function mosquitto(lines: readonly string[] = ['allow_anonymous true']): Promise<Broker> {
   const directory = await mkdtemp(join(tmpdir(), 'sonde-mosquitto-'))
   const port = await freePort()
   const configuration = join(directory, 'mosquitto.conf')
-  const fixed = [`listener ${port} 127.0.0.1`, 'set_tcp_nodelay true', 'max_queued_messages 0']
+  const fixed = [`listener ${port} 127.0.0.1`, 'user root', 'set_tcp_nodelay true', 'max_queued_messages 0']
   const own = lines.map(line => line.replaceAll('%d', directory))
   await writeFile(configuration, [...fixed, ...own, ''].join('\n'))
+  return daemon('mosquitto', ['-v', '-c', configuration], ' running', directory, port)
+}
+
+/** A real nats-server with JetStream, which speaks MQTT 3.1.1 alone. */
+export async function nats(): Promise<Broker> {
+  const directory = await mkdtemp(join(tmpdir(), 'sonde-nats-'))
+  const [port, own] = [await freePort(), await freePort()]
+  const configuration = join(directory, 'nats.conf')
+  await writeFile(
+    configuration,
+    `server_name: lab
+listen: 127.0.0.1:${own}
+jetstream { store_dir: "${directory}/js" }
+mqtt { host: 127.0.0.1, port: ${port} }
+`,
+  )
+  return daemon('nats-server', ['-c', configuration], 'Server is ready', directory, port)
+}
+
+async function daemon(
+  command: string,
+  args: string[],
+  ready: string,
+  directory: string,
+  port: number,
+): Promise<Broker> {
   let child: ChildProcess | undefined
   const start = async () => {
-    child = spawn('mosquitto', ['-v', '-c', configuration], { stdio: ['ignore', 'ignore', 'pipe'] })
-    await says(child, ' running')
+    child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    await says(child, ready)
   }
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     const running = child
@@ -63,8 +98,8 @@ export async function mosquitto(lines: readonly string[] = ['allow_anonymous tru
 function says(child: ChildProcess, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = ''
-    const timer = setTimeout(() => reject(new Error(`mosquitto is not running after 10 s:\n${log}`)), 10_000)
-    child.once('exit', code => reject(new Error(`mosquitto ended with ${code}:\n${log}`)))
+    const timer = setTimeout(() => reject(new Error(`the broker is not running after 10 s:\n${log}`)), 10_000)
+    child.once('exit', code => reject(new Error(`the broker ended with ${code}:\n${log}`)))
     child.once('error', reject)
     child.stderr?.on('data', (data: Buffer) => {
       if (log.length < 65536) log += data.toString()

@@ -1,0 +1,2 @@
+import './mqtt/link.ts'
+import './mqtt/path.ts'

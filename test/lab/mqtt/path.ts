@@ -1,0 +1,92 @@
+/** Getting to a broker, and away from it. */
+import { once } from 'node:events'
+import net from 'node:net'
+import t from 'tap'
+import { freePort, mosquitto } from './broker.ts'
+import { arrived, sensor, until } from './sensor.ts'
+
+t.test('a broker that speaks 3.1.1 alone is found out and remembered', async t => {
+  await using broker = await mosquitto()
+  let fives = 0
+  // In front of the broker: what a 3.1.1 broker does with MQTT 5 (RabbitMQ answers 1, NATS closes).
+  for (const refusal of [Buffer.from([0x20, 2, 0, 1]), undefined]) {
+    const proxy = net.createServer(inner => {
+      inner.once('data', (first: Buffer) => {
+        if (first[first.indexOf('MQTT') + 4] === 5) {
+          fives += 1
+          if (refusal) inner.write(refusal)
+          inner.end()
+          return
+        }
+        const outer = net.connect(broker.port, '127.0.0.1')
+        outer.write(first)
+        inner.pipe(outer).pipe(inner)
+      })
+      inner.on('error', () => undefined)
+    })
+    const port = await freePort()
+    proxy.listen(port, '127.0.0.1')
+    await once(proxy, 'listening')
+    await using self = await sensor({ directory: t.testdir(), url: `mqtt://127.0.0.1:${port}` })
+    await arrived(self)
+    t.equal(self.link.status.protocol, 4)
+    await self.link.leave()
+    await arrived(self)
+    proxy.close()
+  }
+  t.equal(fives, 2, 'tried once for each broker')
+})
+
+t.test(
+  'of several brokers the next is taken when one is dead, and the one that worked comes first',
+  async t => {
+    await using broker = await mosquitto()
+    const dead = `mqtt://127.0.0.1:${await freePort()}`
+    await using self = await sensor({ directory: t.testdir(), urls: [dead, broker.url] })
+    await arrived(self)
+    t.equal(self.link.status.url, broker.url)
+    t.equal(self.link.status.problem, undefined)
+  },
+)
+
+t.test('what is wrong is said while it is tried again', async t => {
+  const url = `mqtt://127.0.0.1:${await freePort()}`
+  await using self = await sensor({ directory: t.testdir(), url })
+  self.link.arrive()
+  await until(() => self.link.status.problem !== undefined)
+  t.match(self.link.status, {
+    state: 'connecting',
+    problem: { code: 'broker-unreachable', detail: /ECONNREFUSED/ },
+  })
+  const silent = net.createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as net.AddressInfo
+  await using mute = await sensor({
+    directory: t.testdir(),
+    url: `mqtt://127.0.0.1:${port}`,
+    connectTimeout: 100,
+  })
+  mute.link.arrive()
+  await until(() => mute.link.status.problem !== undefined)
+  t.match(mute.link.status.problem, { code: 'broker-unreachable', detail: /no answer within 0.1 s/ })
+  await mute.link.leave()
+  silent.close()
+})
+
+t.test('a hundred times away and back leave nothing behind', async t => {
+  await using broker = await mosquitto()
+  await using self = await sensor({ directory: t.testdir(), url: broker.url })
+  const count = () => process.getActiveResourcesInfo().filter(name => name !== 'FSReqCallback').length
+  await arrived(self)
+  const before = count()
+  const start = performance.now()
+  for (let i = 0; i < 100; i++) {
+    if (i % 2 === 0) await self.link.leave()
+    await arrived(self)
+    self.say(`cycle ${i}`)
+  }
+  const each = (performance.now() - start) / 100
+  await until(() => self.outbox.size === 0)
+  await until(() => count() <= before + 1)
+  t.ok(each < 100, `${each.toFixed(1)} ms a cycle`)
+})

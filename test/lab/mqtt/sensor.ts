@@ -1,0 +1,112 @@
+/** The sensor's side of the link, with real documents and a real outbox, and no network behind it. */
+import { join } from 'node:path'
+import { DesiredState, type DesiredSettings } from '../../../agent/desired/state.ts'
+import type { Finding } from '../../../agent/errors.ts'
+import type { Message } from '../../../agent/mqtt/connection.ts'
+import { Link, type LinkSettings, type LinkStatus } from '../../../agent/mqtt/link.ts'
+import { Outbox } from '../../../agent/mqtt/outbox.ts'
+import { topicsOf, type Topics } from '../../../agent/mqtt/topics.ts'
+
+export interface Sensor extends AsyncDisposable {
+  topics: Topics
+  link: Link
+  outbox: Outbox
+  state: DesiredState
+  /** What the report says beside the documents. */
+  facts: Record<string, unknown>
+  report: () => void
+  /** An event of the timeline. */
+  say: (text: string) => number
+  commands: Message[]
+  statuses: LinkStatus[]
+  clones: Finding[]
+  /** Monotonic ms of the moments the desired state changed. */
+  changes: number[]
+}
+
+export interface SensorOptions extends Partial<LinkSettings> {
+  directory: string
+  url?: string
+  name?: string
+  desired?: Partial<DesiredSettings>
+  onCommand?: (message: Message) => void | Promise<void>
+}
+
+export async function sensor({
+  directory,
+  url,
+  name = 's1',
+  desired,
+  onCommand,
+  ...link
+}: SensorOptions): Promise<Sensor> {
+  const topics = topicsOf('sonde', name)
+  const interfaces = [{ name: 'eth0', kind: 'wired' as const }]
+  const state = await DesiredState.open({ directory, topics, interfaces, ...desired })
+  const outbox = await Outbox.open({ directory: join(directory, 'outbox') })
+  const report = () => {
+    const { applied, awaited, problems, rejected } = state.view
+    self.link.subscribeNetworks(state.view.subscriptions)
+    self.link.report({
+      schema: 1,
+      at: new Date().toISOString(),
+      applied,
+      awaited,
+      problems,
+      rejected,
+      ...self.facts,
+    })
+  }
+  const take = (changed: boolean) => {
+    if (changed) self.changes.push(performance.now())
+    report()
+  }
+  const self: Sensor = {
+    topics,
+    state,
+    outbox,
+    facts: {},
+    report,
+    say: text => outbox.append({ at: Date.now(), event: 'test', severity: 'info', text }),
+    commands: [],
+    statuses: [],
+    clones: [],
+    changes: [],
+    link: new Link({ topics, urls: [url ?? ''], backoff: { first: 20, most: 200 }, ...link }, outbox, {
+      sensorDocument: payload => take(state.offerSensorDocument(payload)),
+      networkProfile: (id, payload) => take(state.offerNetwork(id, payload)),
+      command: message => {
+        self.commands.push(message)
+        return onCommand?.(message)
+      },
+      changed: status => self.statuses.push(status),
+      reported: (sent, connectedAt) => {
+        const { applied } = sent as { applied: { state: string } }
+        state.reached(applied.state, connectedAt, true)
+      },
+      cloned: finding => self.clones.push(finding),
+    }),
+    [Symbol.asyncDispose]: async () => {
+      await self.link[Symbol.asyncDispose]()
+      await outbox[Symbol.asyncDispose]()
+      await state[Symbol.asyncDispose]()
+    },
+  }
+  report()
+  return self
+}
+
+/** Connected, or an error after 5 s. */
+export const arrived = async (self: Sensor): Promise<void> => {
+  self.link.arrive()
+  await self.link.connected(AbortSignal.timeout(5000))
+}
+
+/** Polls nothing but the event loop: each turn of it, for at most 5 s. */
+export async function until(satisfied: () => boolean, ms = 5000): Promise<void> {
+  const end = performance.now() + ms
+  while (!satisfied()) {
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${satisfied.toString()}`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}

@@ -1,0 +1,2 @@
+import './mqtt/outbox.ts'
+import './mqtt/small.ts'

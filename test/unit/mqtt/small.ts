@@ -1,0 +1,54 @@
+/** The small pure parts of the link. */
+import t from 'tap'
+import { delays } from '../../../agent/mqtt/backoff.ts'
+import { findingOf } from '../../../agent/mqtt/findings.ts'
+import { ConnectionRefused } from '../../../agent/mqtt/connection.ts'
+import { away, offline, online, readPresence } from '../../../agent/mqtt/presence.ts'
+import { networkOfTopic, topicsOf } from '../../../agent/mqtt/topics.ts'
+
+t.test('the delays between attempts double up to the most, each within its jitter', t => {
+  const take = (random: number) => {
+    const all = delays({ first: 500, most: 60_000, jitter: 0.5 }, () => random)
+    return Array.from({ length: 10 }, () => all.next().value)
+  }
+  t.same(take(0.5), [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000])
+  t.same(take(0).slice(0, 2), [250, 500])
+  t.same(take(1).slice(0, 2), [750, 1500])
+  t.end()
+})
+
+t.test('topics', t => {
+  const topics = topicsOf('site/sonde', 's-1')
+  t.equal(topics.desired, 'site/sonde/sensors/s-1/desired')
+  t.equal(networkOfTopic('site/sonde', topics.network('corp_1')), 'corp_1')
+  for (const topic of ['site/sonde/networks/', 'site/sonde/networks/a/b', 'sonde/networks/a', topics.desired])
+    t.equal(networkOfTopic('site/sonde', topic), undefined, topic)
+  t.end()
+})
+
+t.test('presence is written and read', t => {
+  const now = new Date(0)
+  for (const presence of [online('i', now), away('i', now, undefined), away('i', now, now), offline('i')])
+    t.same(readPresence(Buffer.from(JSON.stringify(presence))), presence)
+  for (const text of ['', 'x', '{}', '{"schema":1,"state":"gone","instance":"i"}'])
+    t.equal(readPresence(Buffer.from(text)), undefined)
+  t.end()
+})
+
+t.test('what is wrong with the link has a stable code', t => {
+  const error = (code: string, message = code) => Object.assign(new Error(message), { code })
+  const cases: [unknown, string | undefined, string][] = [
+    [error('ECONNREFUSED'), undefined, 'broker-unreachable'],
+    [new Error('no answer within 10 s'), undefined, 'broker-unreachable'],
+    [error('ERR_TLS_CERT_ALTNAME_INVALID'), undefined, 'broker-untrusted'],
+    [error('DEPTH_ZERO_SELF_SIGNED_CERT'), undefined, 'broker-untrusted'],
+    [new ConnectionRefused(135, 'Connection refused: Not authorized'), undefined, 'broker-refused'],
+    [new Error('Unspecified error'), 'subscribe', 'broker-denied'],
+  ]
+  for (const [thrown, what, code] of cases) {
+    const finding = findingOf('mqtts://user:secret@broker.example.org', thrown, what)
+    t.equal(finding.code, code)
+    t.notMatch(JSON.stringify(finding), 'secret')
+  }
+  t.end()
+})
