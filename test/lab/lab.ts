@@ -3,10 +3,11 @@ import { broker, type Broker } from './broker.ts'
 import { counters, countPackets, silence, type Counters } from './counters.ts'
 import type { Daemon } from './daemon.ts'
 import { challenge, peapUser } from './documents.ts'
+import { listenToSignals } from './last-resort.ts'
 import { sweep, type Role } from './namespace.ts'
 import { operator, type Operator } from './operator.ts'
 import { pki, type Pki } from './pki.ts'
-import { segmentOf } from './port-control.ts'
+import { byMethod } from './port-control.ts'
 import { radius, type Radius, type RadiusOptions } from './radius.ts'
 import { scepServer, type ScepOptions, type ScepServer } from './scep-server.ts'
 import { dnsmasq } from './segment.ts'
@@ -27,6 +28,8 @@ export type LabOptions = {
   supplicant: boolean
   /** Where configuration, sockets and logs go and stay; default: a temporary folder that disposal removes. */
   folder: string | undefined
+  /** SIGINT, SIGTERM and SIGHUP take the lab down and end this process; false for a program that does so itself. */
+  signals: boolean
 }
 
 /** What the lab wants of a tap test, to show the logs when it has failed. */
@@ -40,6 +43,7 @@ const defaults: LabOptions = {
   switch: {},
   supplicant: true,
   folder: undefined,
+  signals: true,
 }
 
 type Parts = {
@@ -79,7 +83,7 @@ async function start(site: Site, options: LabOptions): Promise<Parts> {
     return { bus: dbus, supplicant: await supplicant(site, dbus.address) }
   }
   const work = [
-    raiseSwitch(site, { ports: cables, assign: segmentOf, reauthPeriod: 0, quiet: false, ...options.switch }),
+    raiseSwitch(site, { ports: cables, assign: byMethod, reauthPeriod: 0, quiet: false, ...options.switch }),
     servers(),
     messaging(),
     sensorSide(),
@@ -177,6 +181,7 @@ export class Lab implements AsyncDisposable {
 export async function raise(t?: FailureReport, options: Partial<LabOptions> = {}): Promise<Lab> {
   await sweep()
   const full = { ...defaults, ...options }
+  if (full.signals) listenToSignals()
   const site = new Site(full.folder)
   t?.teardown(() => {
     if (!t.passing()) process.stderr.write(`${site.tails()}\n`)

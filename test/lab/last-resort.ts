@@ -19,20 +19,23 @@ function onSignal(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal)
 }
 
+let exiting = false
 let listening = false
-function listen(): void {
+
+/** From now on SIGINT, SIGTERM and SIGHUP clean up, too, and then end the process. Not for a program that ends by itself on a signal. */
+export function listenToSignals(): void {
   if (listening) return
   listening = true
-  process.on('exit', runAll) // also after an uncaught exception
   for (const signal of signals) process.on(signal, onSignal)
 }
 
 /**
- * Has `act` run synchronously when this process ends by exit, an uncaught exception, SIGINT, SIGTERM or SIGHUP before the
- * returned disposal. (Against SIGKILL the kernel ends the daemons and the next lab sweeps the names, see namespace.ts.)
+ * Has `act` run synchronously when this process ends by exit or an uncaught exception, and by a signal (see above), before
+ * the returned disposal. (Against SIGKILL the kernel ends the daemons and the next lab sweeps the names, see namespace.ts.)
  */
 export function atDeath(act: () => void): Disposable {
-  listen()
+  if (!exiting) process.on('exit', runAll)
+  exiting = true
   acts.add(act)
   return { [Symbol.dispose]: () => void acts.delete(act) }
 }

@@ -3,15 +3,16 @@ import { join } from 'node:path'
 import { run } from './command.ts'
 import type { Daemon } from './daemon.ts'
 import { Journal } from './journal.ts'
-import { PortControl, type PortEvent, type Session } from './port-control.ts'
+import { checkout } from './pki.ts'
+import { readPortEvent, type Assignment, type PortEvent } from './port-control.ts'
 import { sharedSecret } from './radius.ts'
 import type { Site } from './site.ts'
-import { addresses, type Port, type Segment } from './topology.ts'
+import { addresses, closed, type Port, type Segment } from './topology.ts'
 
 export type SwitchOptions = {
   ports: readonly Port[]
-  /** The segment an authenticated session belongs to. */
-  assign: (session: Session) => Segment
+  /** Where the users of an EAP method belong. */
+  assign: Assignment
   /** Seconds between re-authentications the switch asks for; 0 never. */
   reauthPeriod: number
   /** After a failed authentication nobody is answered for 5 s; otherwise at once. */
@@ -42,25 +43,22 @@ const forgetAll = 'deauthenticate ff:ff:ff:ff:ff:ff'
 
 type Opened = Extract<PortEvent, { state: 'open' }>
 
-/** The switch: hostapd as the authenticator, and control of its ports. */
+/** The switch: hostapd as the authenticator, and control of its ports (port-control.sh). */
 export class Switch {
   /** hostapd. While it is stopped nobody answers EAPOL; when it starts, the ports are locked. */
   readonly authenticator: Daemon
   /** Everything that became of the ports, in order. */
   readonly events = new Journal<PortEvent>('switch', event => JSON.stringify(event))
-  readonly #folder: string
-  readonly #controls: readonly PortControl[]
+  readonly #site: Site
+  readonly #ports: readonly Port[]
 
-  constructor(folder: string, authenticator: Daemon, ip: Daemon, options: SwitchOptions) {
+  constructor(site: Site, authenticator: Daemon, ports: readonly Port[]) {
     this.authenticator = authenticator
-    this.#folder = folder
-    const tell = (event: PortEvent) => this.events.add(event)
-    const { assign, quiet } = options
-    this.#controls = options.ports.map(
-      port => new PortControl(port, ip, { assign, quiet, tell, afresh: () => this.#afresh(port) }),
-    )
+    this.#site = site
+    this.#ports = ports
     authenticator.output.follow(line => {
-      for (const control of this.#controls) if (line.startsWith(`${control.port.name}: `)) control.read(line)
+      const event = readPortEvent(line)
+      if (event !== undefined) this.events.add(event)
     })
   }
 
@@ -79,44 +77,47 @@ export class Switch {
 
   /** Keeps every port locked from now on, also after EAP success: a switch that forgot the port's VLAN. */
   async lockForGood(): Promise<void> {
-    await Promise.all(this.#controls.map(control => control.lockForGood()))
+    await writeFile(join(this.#site.folder, 'locked-for-good'), '')
+    await Promise.all(this.#ports.map(port => this.#lock(port)))
   }
 
   /** Pulls a cable: no carrier at the sensor, and the switch forgets who was there. */
   async pull(index = 0): Promise<void> {
-    const control = this.#control(index)
-    await control.setLink('down')
-    await control.close()
-    await this.#ask(control.port, [forgetAll])
+    const port = this.#port(index)
+    await this.#site.spaces.ip('switch', [`link set ${port.name} down`])
+    await this.#lock(port)
+    await this.#ask(port, [forgetAll])
   }
 
   async plug(index = 0): Promise<void> {
-    const control = this.#control(index)
-    await control.setLink('up')
-    await this.#afresh(control.port)
+    await this.#site.spaces.ip('switch', [`link set ${this.#port(index).name} up`])
+    await this.reset(index)
   }
 
   /** The switch forgets who is there, locks the port and asks for an identity, as on its operator's word. */
   async reset(index = 0): Promise<void> {
-    await this.#afresh(this.#control(index).port)
+    const port = this.#port(index)
+    await this.#lock(port)
+    await this.#ask(port, [forgetAll, `new_sta ${port.mac}`])
   }
 
-  /** new_sta sends EAP-Request/Identity, so that an EAPOL-Start that came a moment too early is not lost. */
-  async #afresh(port: Port): Promise<void> {
-    await this.#ask(port, [forgetAll, `new_sta ${port.mac}`])
+  async #lock({ name }: Port): Promise<void> {
+    const slave = `link set ${name} type bridge_slave`
+    await this.#site.spaces.ip('switch', [`${slave} ${closed}`, `${slave} fdb_flush`])
+    this.events.add({ at: performance.now(), port: name, state: 'closed' })
   }
 
   /** One hostapd_cli for several lines; a stopped hostapd has nothing to forget. */
   async #ask(port: Port, lines: readonly string[]): Promise<void> {
     if (!this.authenticator.running) return
-    const args = ['-p', join(this.#folder, 'hostapd'), '-i', port.name]
+    const args = ['-p', join(this.#site.folder, 'hostapd'), '-i', port.name]
     await run('hostapd_cli', args, { input: [...lines, 'quit', ''].join('\n') })
   }
 
-  #control(index: number): PortControl {
-    const control = this.#controls[index]
-    if (control === undefined) throw new RangeError(`the switch has no port ${index + 1}`)
-    return control
+  #port(index: number): Port {
+    const port = this.#ports[index]
+    if (port === undefined) throw new RangeError(`the switch has no port ${index + 1}`)
+    return port
   }
 }
 
@@ -128,22 +129,16 @@ export async function raiseSwitch(site: Site, options: SwitchOptions): Promise<S
       return file
     }),
   )
-  const ip = await site.daemon({
-    name: 'ip',
-    role: 'switch',
-    command: 'ip',
-    args: ['-force', '-batch', '-'],
-    ready: async started => {
-      started.write('link show dev lo\n')
-      await started.waitFor(/^\d+: lo:/, 'ip reads lines')
-    },
-  })
+  if (options.quiet) await writeFile(join(site.folder, 'quiet'), '')
+  const methods = Object.entries(options.assign).map(([method, segment]) => `${method}=${segment}`)
+  const script = join(checkout(), 'test', 'lab', 'port-control.sh')
   const authenticator = await site.daemon({
     name: 'hostapd',
     role: 'switch',
-    command: 'hostapd',
-    args: files,
+    // The switch is another machine: it does not wait for the sensor's processor.
+    command: 'nice',
+    args: ['-n', '-10', script, site.folder, methods.join(' '), ...files],
     ready: new RegExp(`${options.ports.at(-1)?.name}: AP-ENABLED`),
   })
-  return new Switch(site.folder, authenticator, ip, options)
+  return new Switch(site, authenticator, options.ports)
 }

@@ -27,7 +27,6 @@ export const ports: readonly Port[] = [
 
 /** Bridge port flags of a port nobody has authenticated on: nothing in, nothing out but EAPOL. */
 export const closed = 'learning off locked on flood off mcast_flood off bcast_flood off'
-export const open = 'learning on locked off flood on mcast_flood on bcast_flood on'
 
 export type TopologyOptions = { ports: readonly Port[]; management: boolean }
 
