@@ -1,4 +1,4 @@
-/** Which certificate of GetCACert the envelope is for, and which CA issues (B-11). */
+/** Which certificate of GetCACert the envelope is for (B-11). */
 import type { X509Certificate } from 'node:crypto'
 import { fieldsOf, isCa, sameCertificate, subjectText } from './certificate.ts'
 import { ScepError, type Warning } from './errors.ts'
@@ -8,20 +8,10 @@ import { ScepError, type Warning } from './errors.ts'
  * the lowest CA. NDES sets only one flag on each of its two RA certificates, step-ca puts its decrypter first; order means nothing.
  * Throws `recipient-missing`.
  */
-export function selectRecipient(
-  certificates: readonly X509Certificate[],
-  warnings: Warning[],
-): { recipient: X509Certificate; issuer: X509Certificate } {
-  const ras = certificates.filter(each => !isCa(each) && isRsa(each))
-  const cas = certificates.filter(isCa)
-  const lowest =
-    cas.find(
-      ca =>
-        !cas.some(
-          other => !sameCertificate(other, ca) && fieldsOf(other).issuer.equals(fieldsOf(ca).subject),
-        ),
-    ) ?? cas[0]
-  const recipient = forEnciphering(ras, warnings) ?? lowest
+export function selectRecipient(received: readonly X509Certificate[], warnings: Warning[]): X509Certificate {
+  const cas = received.filter(isCa)
+  const ras = received.filter(each => !isCa(each) && isRsa(each))
+  const recipient = forEnciphering(ras, warnings) ?? lowest(cas)
   if (!recipient || !isRsa(recipient))
     throw new ScepError({
       code: 'recipient-missing',
@@ -38,14 +28,15 @@ export function selectRecipient(
       code: 'weak-key',
       text: `"${subjectText(recipient)}" has an RSA key of ${String(bits)} bits only`,
     })
-  const issuer =
-    cas.find(
-      ca => fieldsOf(ca).subject.equals(fieldsOf(recipient).issuer) && !sameCertificate(ca, recipient),
-    ) ??
-    lowest ??
-    recipient
-  return { recipient, issuer: isCa(recipient) ? recipient : issuer }
+  return recipient
 }
+
+/** The CA that has issued no other of them. */
+const lowest = (cas: readonly X509Certificate[]): X509Certificate | undefined =>
+  cas.find(
+    ca =>
+      !cas.some(other => !sameCertificate(other, ca) && fieldsOf(other).issuer.equals(fieldsOf(ca).subject)),
+  ) ?? cas[0]
 
 const isRsa = (certificate: X509Certificate): boolean => certificate.publicKey.asymmetricKeyType === 'rsa'
 

@@ -87,13 +87,16 @@ export function establishTrust(
       text: 'There is no root CA certificate: none is uploaded, and GetCACert returned none. EAP-TLS needs it (S2-48)',
     })
   const usable = received.filter(({ path }) => path.ok).map(({ certificate }) => certificate)
+  const recipient = selectRecipient(usable, warnings)
   const [anchor] = anchors
   const pin = anchor && (basis === 'first-use' || basis === 'pinned') ? sha256Fingerprint(anchor) : null
   return {
     anchors,
     chain,
     certificates: unique(good.map(({ certificate }) => certificate)),
-    ...selectRecipient(usable, warnings),
+    recipient,
+    // An RA may come from anywhere under the root; the lowest CA is the one that issues.
+    issuer: isCa(recipient) ? recipient : (chain[0] ?? recipient),
     basis,
     pin,
     fingerprints: anchors.map(sha256Fingerprint),

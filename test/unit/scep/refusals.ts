@@ -1,0 +1,131 @@
+/** How a server says no, and what is made of it. */
+import t from 'tap'
+import type { ServerResponse } from 'node:http'
+import { prepareRenewal } from '../../../agent/scep/index.ts'
+import { fixtureKey } from '../../scep-server/authority.ts'
+import { scepTestServer } from '../../scep-server/server.ts'
+import { enrol, plainSettings, scepErrorOf } from './enrolling.ts'
+
+const failures = [
+  ['0', 'badAlg', 'rejected', 'unrecognized or unsupported algorithm'],
+  ['1', 'badMessageCheck', 'rejected', 'password might be incorrect'],
+  ['2', 'badRequest', 'rejected', 'password might be incorrect'],
+  ['3', 'badTime', 'rejected', 'the signing time is not close enough to the clock of the server'],
+  ['4', 'badCertId', 'rejected', 'no certificate could be found that matches the request'],
+  ['9', undefined, 'rejected', 'failInfo 9 has no meaning in RFC 8894'],
+] as const
+
+t.test('S2-57, B-26: every failInfo has its name and its words, letter for letter', async t => {
+  for (const [failInfo, name, kind, detail] of failures) {
+    await using server = await scepTestServer({
+      answers: [() => ({ pkiStatus: '2', failInfo, failInfoText: 'no, thank\nyou' })],
+    })
+    t.match(await scepErrorOf(enrol(server.url)), {
+      code: 'rejected',
+      kind,
+      problem: {
+        title: 'SCEP server refused the request',
+        detail,
+        failInfo: name,
+        pkiStatus: 'FAILURE',
+        serverText: 'no, thank you',
+      },
+    })
+  }
+})
+
+t.test('S2-56, S2-57, B-74: a refused renewal has its own title, and too early is told apart', async t => {
+  const cases = [
+    [{ failInfo: '2' }, { kind: 'rejected', problem: { detail: 'password might be incorrect' } }],
+    [{ failInfo: '1' }, { kind: 'rejected', problem: { detail: 'password might be incorrect' } }],
+    [
+      { failInfo: '2', failInfoText: 'certificate is not within the renewal window' },
+      { kind: 'too-early', code: 'renewal-too-early' },
+    ],
+  ] as const
+  for (const [answer, expected] of cases)
+    for (const method of ['RenewalReq', 'PKCSReq', 're-enrol'] as const) {
+      await using server = await scepTestServer({
+        answers: [() => ({}), () => ({ pkiStatus: '2', ...answer })],
+      })
+      const first = await enrol(server.url)
+      if (first.status !== 'issued') throw new Error('not issued')
+      const key = fixtureKey('rsa-2048-b')
+      const enrolment = await prepareRenewal({
+        key,
+        currentCertificate: first.certificate,
+        method,
+        signature: 'SHA-256',
+      })
+      const error = await scepErrorOf(
+        enrol(server.url, { enrolment, ...(method === 're-enrol' ? { key } : {}) }),
+      )
+      t.match(error, expected)
+      t.equal(error.problem.title, 'Transaction either not permitted or supported during SCEP renewal')
+    }
+})
+
+t.test(
+  'S1-40 … S1-42, B-30: what is not understood is tried once more with the other settings, and said',
+  async t => {
+    const settings = {
+      encryption: 'AES-256',
+      digest: 'SHA-384',
+      keyTransport: 'OAEP-SHA-256',
+      fallback: plainSettings,
+    } as const
+    const first = [
+      () => ({ pkiStatus: '2', failInfo: '0' }),
+      () => ({ pkiStatus: '2', failInfo: '1' }),
+      () => ({ envelope: { wrapped: Buffer.alloc(256, 7) } }),
+      () => ({ envelope: { contentOid: '1.2.840.113549.3.2' } }),
+    ]
+    for (const answer of first) {
+      await using server = await scepTestServer({ answers: [answer] })
+      const outcome = await enrol(server.url, { settings })
+      t.match(
+        outcome.warnings.find(each => each.code === 'fallback-used'),
+        { text: /AES-128 and PKCS1/ },
+      )
+      t.strictSame(
+        server.messages.map(each => each.encryption),
+        ['AES-256', 'AES-128'],
+      )
+    }
+    await using server = await scepTestServer({ answers: [() => ({ pkiStatus: '2', failInfo: '2' })] })
+    t.match(await scepErrorOf(enrol(server.url, { settings })), { code: 'rejected' })
+    t.equal(server.messages.length, 1, 'a refused password is not sent twice')
+  },
+)
+
+t.test(
+  'S2-33: the challenge password is in no error, warning or step, even when the server repeats it',
+  async t => {
+    const password = 'correct-horse-battery'
+    const shown: string[] = []
+    const answers = [
+      () => ({ pkiStatus: '2', failInfo: '2', failInfoText: `bad password ${password}!` }),
+      () => ({
+        http: (response: ServerResponse) => response.writeHead(500).end(`<h1>bad ${password}</h1>`),
+      }),
+      () => ({
+        http: (response: ServerResponse) => response.writeHead(200).end(`bad ${password}`),
+      }),
+    ]
+    await using server = await scepTestServer({ answers })
+    for (let i = 0; i < 3; i += 1) {
+      const error = await scepErrorOf(
+        enrol(server.url, {
+          challengePassword: password,
+          onStep: step =>
+            shown.push(
+              JSON.stringify({ ...step, sent: step.sent?.toString('latin1'), error: step.error?.message }),
+            ),
+        }),
+      )
+      t.match(error.problem.serverText, '(challenge password)')
+      shown.push(JSON.stringify(error.problem), error.stack ?? '', String(error.cause))
+    }
+    t.notOk(shown.join().includes(password))
+  },
+)
