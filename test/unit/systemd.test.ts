@@ -72,6 +72,11 @@ t.test('what the agent relies on is in the unit', async t => {
   t.same([...values('StateDirectory'), ...values('StateDirectoryMode')], ['sonde', '0700'])
   t.same(values('User'), ['sonde'])
   t.same(values('SupplementaryGroups'), ['netdev'], 'for wpa_supplicant on D-Bus')
+  t.same(
+    values('ReadWritePaths'),
+    ['-/proc/sys/net/ipv6/conf', '/proc/sys/net/ipv4/conf'],
+    'ARP and IPv6 settings of the tested interfaces, which ProtectKernelTunables would make read-only',
+  )
   t.match(unit, /^ExecStart=\/usr\/bin\/node --optimize-for-size .*\/usr\/lib\/sonde\/sonde\.cjs run$/m)
   t.notMatch(unit, /^(MemoryDenyWriteExecute|PrivateNetwork|PrivateUsers)=yes/m, 'these stop the agent')
 })
