@@ -40,6 +40,14 @@ t.test('a client that stands ready sends nothing before the port opens, and asks
   t.equal((await counts()).dhcp, dhcp + 2, 'one DISCOVER and one REQUEST')
 })
 
+t.test('a client told twice to ask while it is still starting does ask', async t => {
+  await using _server = await dnsmasq()
+  await using attempt = startDhcp('eth0')
+  attempt.kick()
+  attempt.kick()
+  t.match(await attempt.lease(AbortSignal.timeout(5_000)), { prefix: 24 })
+})
+
 t.test('a DISCOVER lost because the port opens a little late costs no second', async t => {
   await using _server = await dnsmasq()
   const late = await lose('udp dport 67')
