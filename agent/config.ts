@@ -46,6 +46,26 @@ export const Settings = z.strictObject({
   mqtt: Mqtt,
   /** Keep one key made while idle, so that an enrolment need not wait for it. */
   spareKeys: z._default(z.boolean(), true),
+  renewals: z._default(
+    z.strictObject({
+      /** Seconds between two renewal attempts of this sensor (S1-23). */
+      interval: z._default(z.int().check(z.minimum(10), z.maximum(86400)), 3600),
+      /** No certificate may overtake another, however near its end. */
+      strict: z._default(z.boolean(), false),
+      /** 0 to 1: how far renewals of a fleet are spread, see docs/operations.md. */
+      spread: z._default(z.number().check(z.minimum(0), z.maximum(1)), 0),
+    }),
+    { interval: 3600, strict: false, spread: 0 },
+  ),
+  time: z._default(
+    z.strictObject({
+      /** Addresses of time servers, asked over the joined network after those that DHCP names. */
+      servers: z._default(z.array(text).check(z.maxLength(8)), []),
+      /** The sensor has a battery clock, or is synchronised by something the agent cannot see. */
+      trustSystemClock: z._default(z.boolean(), false),
+    }),
+    { servers: [], trustSystemClock: false },
+  ),
   logLevel: z._default(z.enum(['trace', 'debug', 'info', 'warn', 'error']), 'info'),
   /** Documents in force until the broker's arrive. */
   bootstrap: z.optional(

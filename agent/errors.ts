@@ -19,6 +19,10 @@ export interface Finding {
   hint: string
   side: Side
   retry: Retry
+  /** Seconds until the next try where the other side or a setting says so; otherwise the usual waits apply. */
+  retryAfter?: number
+  /** What was seen, in order: the supplicant's signals, pkiStatus and failInfo, the server's own words. */
+  evidence?: string[]
 }
 
 /** An error that carries its finding. Everything an effect throws is one of these or becomes `internal`. */

@@ -92,7 +92,7 @@ export class Loop {
     const desired = this.#world.desired()
     for (const { step, purpose, interrupt } of this.#running.values()) {
       const pointless = purposeOf(step.network, desired) !== purpose
-      if (pointless && step.action !== 'forget' && step.action !== 'uninstall') interrupt.abort()
+      if (pointless && !indelible.has(step.action)) interrupt.abort()
     }
     this.#world.change.notify()
   }
@@ -122,7 +122,7 @@ export class Loop {
   }
 
   #plan(lane: string, desired: Desired, actual: Actual): Plan {
-    if (lane === device) return { steps: planDevice(desired, actual), wakeAt: undefined }
+    if (lane === device) return planDevice(desired, actual, this.#world.now())
     return planInterface(desired, actual, lane, this.#world.now(), this.#world.options)
   }
 
@@ -184,7 +184,8 @@ export class Loop {
   #failed(step: Step, basis: string, error: unknown, ms: number): void {
     const finding = findingOf(error)
     const { log, memory, now, random } = this.#world
-    memory.failed(step.network, { action: step.action, finding, basis }, now(), random())
+    const generation = step.action === 'prove' ? { generation: step.generation } : {}
+    memory.failed(step.network, { action: step.action, finding, basis, ...generation }, now(), random())
     const { until, count } = memory.of(step.network).setback ?? {}
     log.warn({ step, ms: Math.round(ms), finding, count, err: error }, 'step failed')
     const data = { ms: Math.round(ms), ...step, problem: finding, count, nextTry: until }
@@ -192,6 +193,9 @@ export class Loop {
     this.#world.say({ event: 'step-failed', severity: 'error', text, ...about(step), data })
   }
 }
+
+/** Steps that a change of the desired state never makes pointless. */
+const indelible: ReadonlySet<Step['action']> = new Set(['forget', 'uninstall', 'warn'])
 
 /** A step that succeeds again and again without changing anything would spin for ever. */
 const mostRepeats = 5
@@ -219,6 +223,12 @@ export function sentence(step: Step): string {
       return `get an address on ${step.network}`
     case 'enroll':
       return `obtain a certificate for ${step.network} over ${step.over}`
+    case 'renew':
+      return `renew the certificate of ${step.network} over ${step.over}`
+    case 'prove':
+      return `log in to ${step.network} with the new certificate`
+    case 'warn':
+      return `the certificate of ${step.network} is near its end`
     case 'test':
       return `test ${step.network}`
     case 'forget':

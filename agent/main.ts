@@ -1,175 +1,205 @@
 /** The composition root: the one file that knows everybody. `sonde run` starts here; other commands go to the command line. */
-import { connectSupplicant } from '../supplicant/index.ts'
+import { connectSupplicant, type Supplicant } from '../supplicant/index.ts'
 import { withBootstrap } from './bootstrap.ts'
 import { Change } from './change.ts'
 import { listenToCheckpoints } from './checkpoint.ts'
 import { runCommand } from './cli.ts'
 import { readSettings, type Settings } from './config.ts'
 import { report } from './core/report.ts'
-import { Credentials } from './credentials.ts'
 import { schemas } from './desired/parse.ts'
-import { DesiredState, type DesiredView } from './desired/state.ts'
+import type { DesiredView } from './desired/state.ts'
 import { ahead, effectsOf, Port, TrustFiles, type Context } from './effects/index.ts'
-import { readIdentity } from './identity.ts'
-import { SpareKeys } from './keys.ts'
 import { openLog, type Log } from './log.ts'
 import { Loop } from './loop.ts'
 import { Memory } from './memory.ts'
 import { brokerLinkSettings } from './mqtt-settings.ts'
-import { Link } from './mqtt/link.ts'
-import { Outbox } from './mqtt/outbox.ts'
-import { topicsOf } from './mqtt/topics.ts'
-import { sweepLeftovers } from './path/index.ts'
+import { Link, type LinkEvents, type LinkSettings } from './mqtt/link.ts'
+import { openParts, type Parts } from './parts.ts'
 import { Reachability } from './reachability.ts'
-import { tellSystemd, watchdogPeriod } from './sd-notify.ts'
-import { openStore } from './store.ts'
-import type { Actual, Desired, Identity, TimelineEvent } from './types.ts'
+import { Revert } from './revert.ts'
+import { feedWatchdog, tellSystemd } from './sd-notify.ts'
+import { SpareKeyKeeper } from './spare-keys.ts'
+import { TimeKeeper } from './time-keeper.ts'
+import type { Actual, Desired, TimelineEvent } from './types.ts'
 import { version } from './version.ts'
 
 /** Runs the agent until `stop` aborts; resolves when everything it took is given back. */
 export async function runAgent(settings: Settings, stop: AbortSignal): Promise<void> {
   const log = openLog(settings.logLevel)
-  const startedAt = Date.now()
-  const [identity, store] = await Promise.all([
-    readIdentity(settings),
-    openStore(settings.stateDirectory),
-    sweepLeftovers(),
-  ])
-  log.info({ version, sensor: identity.sensor, model: identity.model }, 'agent started')
-  const topics = topicsOf(settings.mqtt.prefix, identity.sensor)
-  const change = new Change()
-  const memory = new Memory()
-  const spare = settings.spareKeys ? new SpareKeys(store.spareKeys) : undefined
-  const credentials = new Credentials(store.credentials, spare)
-  const fault = (what: string) => (error: unknown) => {
-    log.error({ err: error }, what)
-  }
-  const [outbox, state, linkSettings] = await Promise.all([
-    Outbox.open({ directory: `${store.root}/outbox`, onError: fault('the outbox cannot be written') }),
-    DesiredState.open({
-      directory: store.root,
-      topics,
-      interfaces: settings.interfaces,
-      ...(settings.name !== undefined && { name: settings.name }),
-      ...(settings.bootstrap && { bootstrap: settings.bootstrap }),
-      onCacheError: fault('the desired state cannot be cached'),
-    }),
-    brokerLinkSettings(settings, topics),
-    credentials.recover(),
-  ])
-  await using _outbox = outbox
-  await using _state = state
+  await using parts = await openParts(settings, log)
+  log.info({ version, sensor: parts.identity.sensor, model: parts.identity.model }, 'agent started')
+  const linkSettings = await brokerLinkSettings(settings, parts.topics)
   await using supplicant = await connectSupplicant(settings.bus, {}, stop)
+  await using agent = new Agent(settings, parts, supplicant, linkSettings, log)
+  await agent.run(stop)
+}
 
-  const say = (event: Omit<TimelineEvent, 'at'>): void => {
-    outbox.append({ at: Date.now(), ...event })
-  }
-  const desired = (): Desired => withBootstrap(state.view.desired, settings)
-  const independent = settings.management !== 'tested'
-  const decided = (changed: boolean): void => {
-    link.subscribeNetworks(state.view.subscriptions)
-    if (changed) loop.desiredChanged()
-    else change.notify()
-  }
-  const link = new Link(linkSettings, outbox, {
-    sensorDocument: payload => {
-      decided(state.offerSensorDocument(payload))
-    },
-    networkProfile: (id, payload) => {
-      decided(state.offerNetwork(id, payload))
-    },
-    command: () => undefined,
-    reported: (sent, connectedAt) => {
-      const before = state.view.confirmed
-      state.reached((sent as ReportedDocuments).applied.state, connectedAt, independent)
-      if (state.view.confirmed !== before) change.notify()
-    },
-    changed: status => {
-      log.debug({ link: status }, 'link')
-      armRevert()
-    },
-    cloned: finding => {
-      say({ event: 'identity-in-use', severity: 'error', text: finding.title, data: { problem: finding } })
-    },
-  })
-  await using _link = link
+class Agent implements AsyncDisposable {
+  readonly #settings: Settings
+  readonly #parts: Parts
+  readonly #log: Log
+  readonly #startedAt: number
+  readonly #change = new Change()
+  readonly #memory = new Memory()
+  readonly #link: Link
+  readonly #revert: Revert
+  readonly #ports: ReadonlyMap<string, Port>
+  readonly #context: Context
+  readonly #time: TimeKeeper
+  readonly #loop: Loop
+  readonly #news: Disposable
 
-  let revert: NodeJS.Timeout | undefined
-  const armRevert = (): void => {
-    clearTimeout(revert)
-    const at = link.status.state === 'connected' ? undefined : state.decisionAt(link.status.since)
-    if (at === undefined) return
-    const decide = (): void => {
-      if (!state.cutOff(link.status.since)) return
-      say({
-        event: 'desired-reverted',
-        severity: 'error',
-        text: 'the broker was not reached with the new desired state; the one before it is tried',
-      })
-      decided(true)
+  constructor(settings: Settings, parts: Parts, supplicant: Supplicant, link: LinkSettings, log: Log) {
+    this.#settings = settings
+    this.#parts = parts
+    this.#log = log
+    this.#startedAt = parts.clock.now()
+    this.#link = new Link(link, parts.outbox, this.#linkEvents())
+    this.#revert = new Revert(parts.state, () => {
+      this.#reverted()
+    })
+    const changed = (): void => {
+      this.#change.notify()
     }
-    revert = setTimeout(decide, Math.max(0, at - performance.now()))
+    const reachability = new Reachability(this.#link, settings.management === 'tested')
+    const shared = { supplicant, changed, say: this.#say, now: this.#now, reachability }
+    this.#ports = new Map(settings.interfaces.map(each => [each.name, new Port({ ...each, ...shared })]))
+    this.#context = this.#contextOf()
+    this.#time = new TimeKeeper(parts.clock, settings.time.servers, changed)
+    this.#loop = this.#loopOf()
+    this.#news = supplicant.on(changed)
   }
 
-  link.subscribeNetworks(state.view.subscriptions)
-  const reachability = new Reachability(link, !independent)
-  const now = (): number => Date.now()
-  const ports = new Map(
-    settings.interfaces.map(({ name, kind }) => {
-      const changed = (): void => {
-        change.notify()
-      }
-      return [name, new Port({ name, kind, supplicant, changed, say, now, reachability })]
-    }),
-  )
-  const context: Context = {
-    ...{ ports, credentials, memory, identity, log, desired, say, now },
-    trust: new TrustFiles(store.trust),
+  async run(stop: AbortSignal): Promise<void> {
+    const { sensor, serial, model } = this.#parts.identity
+    const data = { sensor, serial, model, version }
+    this.#say({ event: 'agent-started', severity: 'info', text: `agent ${version} started`, data })
+    this.#link.subscribeNetworks(this.#parts.state.view.subscriptions)
+    await tellSystemd('--ready')
+    using _watchdog = feedWatchdog(() => this.#loop.alive())
+    using _time = this.#time.start(() => [...this.#ports.values()].flatMap(port => port.path ?? []), stop)
+    await this.#loop.run(stop)
   }
-  const observe = async (): Promise<Actual> => {
-    const states = [...ports.values()].map(async port => [port.name, await port.state()] as const)
-    const interfaces = Object.fromEntries(await Promise.all(states))
-    const { confirmed } = state.view
-    return { confirmed, interfaces, credentials: await credentials.readAll(), history: memory.all() }
-  }
-  const loop: Loop = new Loop({
-    interfaces: [...ports.keys()],
-    ...{ change, memory, log, desired, observe, say, now },
-    options: { brokerOverTested: !independent },
-    effects: effectsOf(context),
-    ahead: steps => {
-      ahead(steps, context).catch(fault('a key cannot be made ahead'))
-    },
-    idle: () => {
-      if (spare) refill(spare, desired(), now(), log)
-    },
-    seen: (seen, actual) => {
-      link.report({
-        ...report({ desired: seen, actual, running: loop.running, identity, version, startedAt, now: now() }),
-        ...documentsOf(state),
-      })
-    },
-    random: Math.random,
-  })
-  using _news = supplicant.on(() => {
-    change.notify()
-  })
-  say({
-    event: 'agent-started',
-    severity: 'info',
-    text: `agent ${version} started`,
-    data: aboutStart(identity),
-  })
-  await tellSystemd('--ready')
-  using _watchdog = feedWatchdog(loop)
-  try {
-    await loop.run(stop)
-  } finally {
-    clearTimeout(revert)
-    log.info('agent stops')
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#log.info('agent stops')
+    this.#news[Symbol.dispose]()
+    this.#revert[Symbol.dispose]()
     // While there still is a path: what is waiting to be said, and `offline`.
-    await link[Symbol.asyncDispose]()
-    await Promise.all([...ports.values()].map(port => port.close()))
+    await this.#link[Symbol.asyncDispose]()
+    await Promise.all([...this.#ports.values()].map(port => port.close()))
+  }
+
+  readonly #now = (): number => this.#parts.clock.now()
+  readonly #desired = (): Desired => withBootstrap(this.#parts.state.view.desired, this.#settings)
+  readonly #say = (event: Omit<TimelineEvent, 'at'>): void => {
+    this.#parts.outbox.append({ at: this.#now(), ...event })
+  }
+
+  #linkEvents(): LinkEvents {
+    const { state } = this.#parts
+    return {
+      sensorDocument: payload => {
+        this.#decided(state.offerSensorDocument(payload))
+      },
+      networkProfile: (id, payload) => {
+        this.#decided(state.offerNetwork(id, payload))
+      },
+      command: () => undefined,
+      reported: (sent, connectedAt) => {
+        const before = state.view.confirmed
+        const independent = this.#settings.management !== 'tested'
+        state.reached((sent as ReportedDocuments).applied.state, connectedAt, independent)
+        if (state.view.confirmed !== before) this.#change.notify()
+      },
+      changed: status => {
+        this.#log.debug({ link: status }, 'link')
+        this.#revert.arm(status)
+      },
+      cloned: problem => {
+        this.#say({ event: problem.code, severity: 'error', text: problem.title, data: { problem } })
+      },
+    }
+  }
+
+  /** After every document: what is subscribed follows, and the loop looks again. */
+  #decided(changed: boolean): void {
+    this.#link.subscribeNetworks(this.#parts.state.view.subscriptions)
+    if (changed) this.#loop.desiredChanged()
+    else this.#change.notify()
+    this.#revert.arm(this.#link.status)
+  }
+
+  #reverted(): void {
+    const text = 'the broker was not reached with the desired state in force; another one is tried'
+    this.#say({ event: 'desired-reverted', severity: 'error', text })
+    this.#decided(true)
+  }
+
+  #contextOf(): Context {
+    const { credentials, identity, clock, renewals, servers, store } = this.#parts
+    return {
+      ...{ credentials, identity, clock, renewals, servers, memory: this.#memory, log: this.#log },
+      ...{ ports: this.#ports, desired: this.#desired, say: this.#say, now: this.#now },
+      trust: new TrustFiles(store.trust),
+      whenTimeIsKnown: signal => this.#time.known(signal),
+    }
+  }
+
+  #loopOf(): Loop {
+    const { spare, identity } = this.#parts
+    const keeper = spare && new SpareKeyKeeper(spare, this.#log)
+    const { interval, strict, spread } = this.#settings.renewals
+    return new Loop({
+      interfaces: [...this.#ports.keys()],
+      ...{ change: this.#change, memory: this.#memory, log: this.#log, random: Math.random },
+      ...{ desired: this.#desired, say: this.#say, now: this.#now },
+      options: {
+        brokerOverTested: this.#settings.management === 'tested',
+        queue: { interval: interval * 1000, strict, spread, sensor: identity.sensor },
+      },
+      observe: () => this.#observe(),
+      effects: effectsOf(this.#context),
+      ahead: steps => {
+        ahead(steps, this.#context).catch((error: unknown) => {
+          this.#log.warn({ err: error }, 'a key cannot be made ahead')
+        })
+      },
+      idle: () => keeper?.refill(this.#desired(), this.#now()),
+      seen: (desired, actual) => {
+        this.#report(desired, actual)
+      },
+    })
+  }
+
+  async #observe(): Promise<Actual> {
+    const states = [...this.#ports.values()].map(async port => [port.name, await port.state()] as const)
+    const [interfaces, credentials] = await Promise.all([
+      Promise.all(states),
+      this.#parts.credentials.readAll(),
+    ])
+    return {
+      confirmed: this.#parts.state.view.confirmed,
+      interfaces: Object.fromEntries(interfaces),
+      credentials,
+      history: this.#memory.all(),
+      renewals: this.#parts.renewals.state,
+    }
+  }
+
+  #report(desired: Desired, actual: Actual): void {
+    const { identity, clock, state } = this.#parts
+    const { running } = this.#loop
+    const facts = {
+      desired,
+      actual,
+      running,
+      identity,
+      version,
+      startedAt: this.#startedAt,
+      now: this.#now(),
+    }
+    this.#link.report({ ...report(facts), clock: clock.reading, ...documentsOf(state.view) })
   }
 }
 
@@ -182,52 +212,10 @@ interface ReportedDocuments {
 }
 
 /** What the report says of the documents themselves. */
-const documentsOf = ({ view }: DesiredState): ReportedDocuments => ({
-  schemas,
-  applied: view.applied,
-  problems: view.problems,
-  awaiting: view.awaited,
-  ...(view.rejected && { rejected: view.rejected }),
+const documentsOf = ({ applied, problems, awaited, rejected }: DesiredView): ReportedDocuments => ({
+  ...{ schemas, applied, problems, awaiting: awaited },
+  ...(rejected && { rejected }),
 })
-
-const aboutStart = ({ sensor, serial, model }: Identity): Record<string, unknown> => ({
-  sensor,
-  serial,
-  model,
-  version,
-})
-
-/** One spare key of each kind that the assigned networks ask for, one after the other. */
-let refilling = false
-function refill(spare: SpareKeys, desired: Desired, now: number, log: Log): void {
-  if (refilling) return
-  const kinds = new Set(desired.tested.flatMap(({ profile }) => profile.scep?.key ?? []))
-  refilling = true
-  const all = async (): Promise<void> => {
-    for (const kind of kinds) await spare.refill(kind, now)
-  }
-  all()
-    .catch((error: unknown) => {
-      log.warn({ err: error }, 'a spare key cannot be made')
-    })
-    .finally(() => {
-      refilling = false
-    })
-}
-
-/** The watchdog is fed when every lane has looked or is in a step that is not overdue: a stuck loop starves it. */
-function feedWatchdog(loop: Loop): Disposable {
-  const period = watchdogPeriod(process.env)
-  if (period === undefined) return { [Symbol.dispose]: () => undefined }
-  const timer = setInterval(() => {
-    void loop.alive().then(alive => (alive ? tellSystemd('WATCHDOG=1') : undefined))
-  }, period)
-  return {
-    [Symbol.dispose]: () => {
-      clearInterval(timer)
-    },
-  }
-}
 
 async function run(file: string): Promise<number> {
   listenToCheckpoints(process.env)

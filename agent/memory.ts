@@ -6,6 +6,14 @@ import type { Finding } from './errors.ts'
 import { setback } from './core/setback.ts'
 import type { NetworkHistory, TestResult } from './types.ts'
 
+interface Failure {
+  action: string
+  finding: Finding
+  basis: string
+  /** Of the candidate, when a proof failed. */
+  generation?: string
+}
+
 export class Memory {
   readonly #networks = new Map<string, NetworkHistory>()
 
@@ -26,21 +34,54 @@ export class Memory {
   }
 
   succeeded(network: string, action: string, at: number): void {
-    const { setback: held, ...rest } = this.of(network)
-    const kept = held && held.action !== action ? { setback: held } : {}
-    this.#networks.set(network, { ...rest, ...kept, lastAction: { action, outcome: 'done', at } })
+    const { setback: held, failedProof, ...rest } = this.of(network)
+    this.#networks.set(network, {
+      ...rest,
+      ...(held && held.action !== action && { setback: held }),
+      // The certificate in force works: so it is the candidate that was refused.
+      ...(failedProof && {
+        failedProof: { ...failedProof, judged: failedProof.judged || action === 'join' },
+      }),
+      lastAction: { action, outcome: 'done', at },
+    })
   }
 
-  failed(
-    network: string,
-    failure: { action: string; finding: Finding; basis: string },
-    now: number,
-    random: number,
-  ): void {
-    this.#update(network, {
-      setback: setback(this.of(network).setback, failure, now, random),
-      lastAction: { action: failure.action, outcome: failure.finding.code, at: now },
-    })
+  /** A step failed. A failed renewal or proof holds nothing else back: the queue and the planner decide on the next. */
+  failed(network: string, failure: Failure, now: number, random: number): void {
+    const { action, finding, basis, generation = '' } = failure
+    const lastAction = { action, outcome: finding.code, at: now }
+    if (action === 'renew') this.#renewalFailed(network, finding, basis, now)
+    else if (action === 'prove')
+      this.#update(network, { failedProof: { generation, at: now, finding, judged: false } })
+    else this.#update(network, { setback: setback(this.of(network).setback, failure, now, random) })
+    this.#update(network, { lastAction })
+  }
+
+  #renewalFailed(network: string, finding: Finding, basis: string, now: number): void {
+    const before = this.of(network).failedRenewal
+    const same = before?.basis === basis
+    const failedRenewal = {
+      ...{ finding, basis, last: now },
+      since: same ? before.since : now,
+      count: same ? before.count + 1 : 1,
+    }
+    this.#update(network, { failedRenewal })
+  }
+
+  /** A new certificate was issued: there is nothing to say of renewals that failed before. */
+  renewed(network: string): void {
+    const { failedRenewal: _, failedProof: __, ...rest } = this.of(network)
+    this.#networks.set(network, rest)
+  }
+
+  /** The login with the candidate succeeded. */
+  proved(network: string): void {
+    const { failedProof: _, setback: __, ...rest } = this.of(network)
+    this.#networks.set(network, rest)
+  }
+
+  warned(network: string, warned: NonNullable<NetworkHistory['warned']>): void {
+    this.#update(network, { warned })
   }
 
   /** A person asked: nothing is held back any more. */

@@ -17,3 +17,17 @@ export function watchdogPeriod(environment: NodeJS.ProcessEnv): number | undefin
   const microseconds = Number(environment['WATCHDOG_USEC'])
   return microseconds > 0 ? microseconds / 2000 : undefined
 }
+
+/** Feeds the watchdog as long as `alive` says so: a loop that is stuck starves it. Nothing without a watchdog. */
+export function feedWatchdog(alive: () => Promise<boolean>): Disposable {
+  const period = watchdogPeriod(process.env)
+  if (period === undefined) return { [Symbol.dispose]: () => undefined }
+  const timer = setInterval(() => {
+    void alive().then(well => (well ? tellSystemd('WATCHDOG=1') : undefined))
+  }, period)
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer)
+    },
+  }
+}

@@ -66,6 +66,8 @@ export interface CredentialState {
   assignment: string
   /** Generation in force. */
   current?: { generation: string; certificate: CertificateFacts }
+  /** Issued as its replacement, not yet proved by a login; the one in force stays in force until then. */
+  candidate?: { generation: string; certificate: CertificateFacts }
   /** A request that is prepared and may have left: same key, CSR and transactionID until it ends. */
   open?: { transactionId: string; preparedAt: number; pending: boolean }
   /** A person removed it: not enrolled again until asked, or until the network is removed and added. */
@@ -125,12 +127,42 @@ export interface TestResult {
   probes: { probe: string; passed: boolean; ms: number; detail: string }[]
 }
 
+/** How the proof of a candidate ended: a login with it that failed. */
+export interface FailedProof {
+  generation: string
+  at: number
+  finding: Finding
+  /** The certificate in force has worked since, so the candidate is at fault. Until then nothing is judged. */
+  judged: boolean
+}
+
+/** A renewal that failed. It holds nothing back but the next renewal, which the queue decides. */
+export interface FailedRenewal {
+  finding: Finding
+  since: number
+  last: number
+  count: number
+  basis: string
+}
+
+/** The renewal queue: on disk, so that a restart does not shorten the pace. */
+export interface RenewalQueue {
+  /** When the last attempt of this sensor began. */
+  lastAttempt?: number
+  /** Networks whose renewal does not wait: a person asked, or the password was changed after a refusal. */
+  requested: string[]
+}
+
 /** What is remembered of a network between steps (in memory; never decides what is true on disk or in the supplicant). */
 export interface NetworkHistory {
   setback?: Setback
   lastJoin?: { at: number; ms: number; stages: Record<string, number> }
   lastTest?: TestResult & { revision: string }
   lastAction?: { action: string; outcome: string; at: number }
+  failedProof?: FailedProof
+  /** The last expiry warning that was said. */
+  warned?: { fingerprint: string; days: number }
+  failedRenewal?: FailedRenewal
 }
 
 export interface Actual {
@@ -139,6 +171,7 @@ export interface Actual {
   interfaces: Record<string, InterfaceState>
   credentials: Record<string, CredentialState>
   history: Record<string, NetworkHistory>
+  renewals: RenewalQueue
 }
 
 /** A line of the timeline: `<prefix>/sensors/<sensor>/events`. */

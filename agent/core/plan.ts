@@ -2,11 +2,12 @@
  * Read the desired state, read the actual state, compute what is missing. Pure: `now` is an argument.
  * The loop of each interface does the first of its steps and looks again (design: docs/decisions.md).
  */
-import type { Actual, Desired, InterfaceState, Network } from '../types.ts'
+import type { Actual, CredentialState, Desired, FailedProof, InterfaceState, Network } from '../types.ts'
 import { credentialStatus } from './credential.ts'
+import { expiryWarning, nextRenewal, nextWarningAt, type QueueSettings } from './renewal.ts'
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
-import { basisOf, enrollmentNetworkOf, findNetwork, networksOf, wantedRevision } from './want.ts'
+import { basisOf, enrollmentNetworkOf, findNetwork, networksOf, revisionOf, wantedRevision } from './want.ts'
 
 export interface Plan {
   /** In order; empty when nothing is to be done before `wakeAt` or a change. */
@@ -18,16 +19,14 @@ export interface Plan {
 export interface PlanOptions {
   /** The broker is reached over the tested interfaces: an idle interface joins what it can. */
   brokerOverTested: boolean
+  queue: QueueSettings
 }
 
-/** Something worth joining `over` for. Several may wait; the first that is not held back is worked on. */
+/** Something worth doing. Several may wait; the first whose networks are not held back is worked on. */
 interface Task {
-  over: Network
-  /** Of the block of `over`. */
-  revision: string
-  /** Whose setback holds it back, beside that of `over`. */
-  network: Network
-  work: Step | undefined
+  /** Whose setbacks hold it back. */
+  networks: Network[]
+  steps: Step[]
 }
 
 /** What one interface has to do. */
@@ -40,27 +39,47 @@ export function planInterface(
 ): Plan {
   const state = actual.interfaces[name]
   if (!state?.supplicant) return { steps: [], wakeAt: undefined }
-  const stale = uninstallStale(desired, actual, state, now)
+  const view: View = { desired, actual, state, now, options, wake: new Waking(now) }
+  const stale = uninstallStale(view)
   if (stale.length > 0) return { steps: stale, wakeAt: undefined }
-  const wake = new Waking(now)
-  const free = (task: Task): boolean =>
-    [task.over, task.network].every(network => !heldBack(network, desired, actual, now, wake))
-  const task =
-    tasks(desired, actual, name, now, wake).find(free) ??
-    idle(desired, actual, state, now, options).find(free)
-  if (!task) return { steps: [], wakeAt: wake.at }
-  const steps = reach(task, state)
-  if (task.work) steps.push(task.work)
-  return { steps, wakeAt: wake.at }
+  const free = (task: Task): boolean => task.networks.every(network => !heldBack(network, view))
+  const task = tasks(view).find(free) ?? idle(view).find(free)
+  return { steps: task?.steps ?? [], wakeAt: view.wake.at }
 }
 
-/** What belongs to no interface: credentials of networks that are no longer listed. */
-export function planDevice(desired: Desired, actual: Actual): Step[] {
+/** What belongs to no interface: warnings, and credentials of networks that are no longer listed. */
+export function planDevice(desired: Desired, actual: Actual, now: number): Plan {
+  const wake = new Waking(now)
+  const warnings = desired.tested.flatMap(network => warning(network, actual, now, wake))
+  return { steps: [...warnings, ...forgotten(desired, actual)], wakeAt: wake.at }
+}
+
+function warning(network: Network, actual: Actual, now: number, wake: Waking): Step[] {
+  const certificate = actual.credentials[network.id]?.current?.certificate
+  if (!certificate) return []
+  wake.by(nextWarningAt(certificate, now))
+  const days = expiryWarning(certificate, now)
+  const said = actual.history[network.id]?.warned
+  if (days === undefined || (said?.fingerprint === certificate.fingerprint && said.days === days)) return []
+  return [{ action: 'warn', interface: '', network: network.id, days, fingerprint: certificate.fingerprint }]
+}
+
+function forgotten(desired: Desired, actual: Actual): Step[] {
   if (!actual.confirmed || desired.source === 'none') return []
   const listed = new Set([...networksOf(desired), ...desired.held].map(network => network.id))
   return Object.keys(actual.credentials)
     .filter(network => !listed.has(network))
     .map(network => ({ action: 'forget', interface: '', network }))
+}
+
+/** Everything the plan of one interface looks at. */
+interface View {
+  desired: Desired
+  actual: Actual
+  state: InterfaceState
+  now: number
+  options: PlanOptions
+  wake: Waking
 }
 
 /** The earliest moment after now that anybody named. */
@@ -75,7 +94,7 @@ class Waking {
   }
 }
 
-function heldBack(network: Network, desired: Desired, actual: Actual, now: number, wake: Waking): boolean {
+function heldBack(network: Network, { desired, actual, now, wake }: View): boolean {
   const held = actual.history[network.id]?.setback
   const still = isHeldBack(held, basisOf(network, desired, actual), now)
   if (still) wake.by(held?.until)
@@ -83,100 +102,155 @@ function heldBack(network: Network, desired: Desired, actual: Actual, now: numbe
 }
 
 /** Blocks of ours that nobody wants as they stand: network gone, moved, disabled, or changed. */
-function uninstallStale(desired: Desired, actual: Actual, state: InterfaceState, now: number): Step[] {
-  return state.blocks.flatMap(block => {
-    const network = findNetwork(desired, block.network)
-    const why = staleness(network, block.revision, actual, state.name, now)
-    const { network: id, revision } = block
-    return why ? [{ action: 'uninstall', interface: state.name, network: id, revision, why }] : []
+function uninstallStale(view: View): Step[] {
+  return view.state.blocks.flatMap(block => {
+    const { network, revision } = block
+    const why = staleness(findNetwork(view.desired, network), revision, view)
+    return why ? [{ action: 'uninstall', interface: view.state.name, network, revision, why }] : []
   })
 }
 
 function staleness(
   network: Network | undefined,
   revision: string,
-  actual: Actual,
-  name: string,
-  now: number,
+  { actual, state, now }: View,
 ): string | undefined {
   if (!network) return 'the network is no longer assigned'
-  if (network.interface !== name) return 'the network belongs to another interface'
+  if (network.interface !== state.name) return 'the network belongs to another interface'
   if (!network.profile.enabled) return 'the network is disabled'
   const wanted = wantedRevision(network, actual, now)
   if (wanted === undefined) return 'the network has no certificate in force'
+  const candidate = actual.credentials[network.id]?.candidate
+  if (candidate && revisionOf(network, candidate.certificate.fingerprint) === revision) return undefined
   return wanted === revision ? undefined : 'its settings or its certificate changed'
 }
 
 /** Enrolments come first: a sensor without a certificate tests nothing. */
-function tasks(desired: Desired, actual: Actual, name: string, now: number, wake: Waking): Task[] {
-  const enabled = desired.tested.filter(network => network.profile.enabled)
+function tasks(view: View): Task[] {
+  const enabled = view.desired.tested.filter(network => network.profile.enabled)
   return [
-    ...enabled.flatMap(network => enrolment(network, desired, actual, name, now)),
-    ...enabled.flatMap(network => test(network, desired, actual, name, now, wake)),
+    ...enabled.flatMap(network => enrolment(network, view)),
+    ...enabled.flatMap(network => proof(network, view)),
+    ...renewal(view),
+    ...enabled.flatMap(network => test(network, view)),
   ]
 }
 
-function enrolment(network: Network, desired: Desired, actual: Actual, name: string, now: number): Task[] {
+function enrolment(network: Network, view: View): Task[] {
+  const { desired, actual, state, now } = view
   const status = credentialStatus(network, actual.credentials[network.id], now)
-  if (status.kind !== 'absent' && status.kind !== 'open') return []
+  const missing = status.kind === 'absent' || status.kind === 'open'
+  const again = status.kind === 'expired' && network.profile.scep?.ladder?.reenrollAfterExpiry === true
+  if (!missing && !again) return []
   const over = enrollmentNetworkOf(network, desired)
-  const revision = over && wantedRevision(over, actual, now)
-  if (over?.interface !== name || !over.profile.enabled || revision === undefined) return []
+  const steps = over && reach(over, view)
+  if (!over || !steps) return []
+  const enroll: Step = { action: 'enroll', interface: state.name, network: network.id, over: over.id }
+  return [{ networks: [over, network], steps: [...steps, enroll] }]
+}
+
+/**
+ * A candidate is tried as soon as it is there. When it failed, the certificate in force is tried next: where that works the
+ * candidate is at fault and tried again at the pace of the queue; where it fails too nothing is judged, and both are tried
+ * in turn (the old one may have been revoked on issue of the new one).
+ */
+function proof(network: Network, view: View): Task[] {
+  const { actual, state, now } = view
+  const candidate = actual.credentials[network.id]?.candidate
+  if (network.interface !== state.name || !candidate || now > candidate.certificate.notAfter) return []
+  const failed = failedProofOf(network, actual)
+  if (failed && (failed.judged || !triedSince(network, failed.at, actual))) return []
+  return [{ networks: [network], steps: prove(network, candidate, view) }]
+}
+
+const failedProofOf = (network: Network, actual: Actual): FailedProof | undefined => {
+  const failed = actual.history[network.id]?.failedProof
+  return failed?.generation === actual.credentials[network.id]?.candidate?.generation ? failed : undefined
+}
+
+/** The certificate in force was tried after `at` and failed too. */
+function triedSince(network: Network, at: number, actual: Actual): boolean {
+  const held = actual.history[network.id]?.setback
+  return held?.action === 'join' && held.last >= at
+}
+
+type Candidate = NonNullable<CredentialState['candidate']>
+
+function prove(network: Network, { generation, certificate }: Candidate, { state }: View): Step[] {
+  const revision = revisionOf(network, certificate.fingerprint)
+  const at = { interface: state.name, network: network.id, revision }
+  const installed = state.blocks.some(block => block.revision === revision)
+  const install: Step[] = installed ? [] : [{ action: 'install', ...at }]
+  return [...install, { action: 'prove', ...at, generation }]
+}
+
+/** S2-51: over the network itself; only the ladder, where the operator switched it on, goes over the enrollment network. */
+function renewal(view: View): Task[] {
+  const { desired, actual, now, options, wake } = view
+  const next = nextRenewal(desired, actual, now, options.queue)
+  if (!next) return []
+  const { network, at, overtakes } = next
+  const candidate = actual.credentials[network.id]?.candidate
+  const failed = failedProofOf(network, actual)
+  if (candidate && !failed?.judged) return []
+  wake.by(at)
+  if (at > now) return []
+  const asked = actual.renewals.requested.includes(network.id)
+  if (candidate && !asked)
+    return network.interface === view.state.name
+      ? [{ networks: [network], steps: prove(network, candidate, view) }]
+      : []
+  const over = renewalPath(network, view)
+  const steps = reach(over, view)
+  if (!steps) return []
+  const step = { action: 'renew' as const, interface: view.state.name, network: network.id, over: over.id }
   return [
-    {
-      over,
-      revision,
-      network,
-      work: { action: 'enroll', interface: name, network: network.id, over: over.id },
-    },
+    { networks: [over, network], steps: [...steps, overtakes === undefined ? step : { ...step, overtakes }] },
   ]
 }
 
-function test(
-  network: Network,
-  desired: Desired,
-  actual: Actual,
-  name: string,
-  now: number,
-  wake: Waking,
-): Task[] {
-  const revision = wantedRevision(network, actual, now)
-  if (network.interface !== name || revision === undefined) return []
+function renewalPath(network: Network, { desired, actual, now }: View): Network {
+  const hours = network.profile.scep?.ladder?.enrollmentNetworkAfterHours
+  const failed = actual.history[network.id]?.failedRenewal
+  const late = hours !== undefined && failed !== undefined && now - failed.since >= hours * 3_600_000
+  return (late ? enrollmentNetworkOf(network, desired) : undefined) ?? network
+}
+
+function test(network: Network, view: View): Task[] {
+  const { desired, actual, now, wake } = view
+  const steps = reach(network, view)
+  if (!steps) return []
   const last = actual.history[network.id]?.lastTest
-  const due = last?.revision === revision ? last.at + desired.testEvery * 1000 : now
+  const current = last?.revision === wantedRevision(network, actual, now)
+  const due = last && current ? last.at + desired.testEvery * 1000 : now
   wake.by(due)
   if (due > now) return []
-  return [
-    { over: network, revision, network, work: { action: 'test', interface: name, network: network.id } },
-  ]
+  const work: Step = { action: 'test', interface: view.state.name, network: network.id }
+  return [{ networks: [network], steps: [...steps, work] }]
 }
 
 /** With nothing to do, stay on a tested network or go to one; where the broker hangs on it, any network will do. */
-function idle(
-  desired: Desired,
-  actual: Actual,
-  state: InterfaceState,
-  now: number,
-  options: PlanOptions,
-): Task[] {
+function idle(view: View): Task[] {
+  const { desired, state, options } = view
   const here = networksOf(desired).flatMap((network): Task[] => {
-    const revision = wantedRevision(network, actual, now)
-    if (network.interface !== state.name || !network.profile.enabled || revision === undefined) return []
-    return [{ over: network, revision, network, work: undefined }]
+    const steps = reach(network, view)
+    return steps ? [{ networks: [network], steps }] : []
   })
-  const isJoined = (task: Task): boolean => task.over.id === state.joined?.network
-  const tested = here.filter(task => desired.tested.includes(task.over))
+  const isJoined = (task: Task): boolean => task.networks[0]?.id === state.joined?.network
+  const tested = here.filter(task => desired.tested.some(network => task.networks.includes(network)))
   const rest = options.brokerOverTested ? here : here.filter(isJoined)
   return [...tested.filter(isJoined), ...tested, ...rest]
 }
 
-/** The steps from where the interface is to being joined to the task's network with a lease. */
-function reach({ over, revision }: Task, state: InterfaceState): Step[] {
-  const at = { interface: state.name, network: over.id }
+/** The steps from where the interface is to being joined to the network with a lease; undefined where it cannot be joined. */
+function reach(network: Network, { actual, state, now }: View): Step[] | undefined {
+  const revision = wantedRevision(network, actual, now)
+  if (network.interface !== state.name || !network.profile.enabled || revision === undefined) return undefined
+  const at = { interface: state.name, network: network.id }
   const lease: Step = { action: 'lease', ...at }
-  if (state.joined?.network === over.id && state.joined.revision === revision)
+  if (state.joined?.network === network.id && state.joined.revision === revision)
     return state.lease ? [] : [lease]
-  const installed = state.blocks.some(block => block.network === over.id && block.revision === revision)
+  const installed = state.blocks.some(block => block.network === network.id && block.revision === revision)
   const steps: Step[] = installed ? [] : [{ action: 'install', ...at, revision }]
   return [...steps, { action: 'join', ...at, revision, why: state.joined ? 'its turn' : 'not joined' }, lease]
 }

@@ -18,6 +18,7 @@ export type Phase =
   | 'removed'
   | 'expired'
   | 'enrolling'
+  | 'renewing'
   | 'enrollment-due'
   | 'joining'
   | 'testing'
@@ -152,6 +153,7 @@ function phaseOf(
   if (!network.profile.enabled) return 'disabled'
   const step = running.find(candidate => candidate.network === network.id)
   if (step?.action === 'enroll') return 'enrolling'
+  if (step?.action === 'renew' || step?.action === 'prove') return 'renewing'
   if (step?.action === 'test') return 'testing'
   if (step) return 'joining'
   if (history.setback) return 'failing'

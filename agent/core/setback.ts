@@ -34,6 +34,7 @@ export function setback(
 
 function nextTry(finding: Finding, count: number, now: number, random: number): number | undefined {
   const spread = 0.8 + 0.4 * random
+  if (finding.retryAfter !== undefined) return now + finding.retryAfter * 1000
   switch (finding.retry) {
     case 'never':
       return undefined

@@ -13,8 +13,14 @@ export type Step =
   | { action: 'lease'; interface: string; network: string }
   /** Obtain a certificate for `network` by SCEP over the joined enrollment network `over` (S2-07). */
   | { action: 'enroll'; interface: string; network: string; over: string }
+  /** Ask for a new certificate for `network`, over itself (S2-51) unless the ladder says otherwise; the answer is a candidate. */
+  | { action: 'renew'; interface: string; network: string; over: string; overtakes?: string }
+  /** Log in with the candidate: only that puts it in force. */
+  | { action: 'prove'; interface: string; network: string; generation: string; revision: string }
   /** Run the probes over the joined network. */
   | { action: 'test'; interface: string; network: string }
+  /** Say that a certificate is near its end; belongs to no interface. */
+  | { action: 'warn'; interface: ''; network: string; days: number; fingerprint: string }
   /** Delete the credential of a network that is no longer listed (S2-70); belongs to no interface. */
   | { action: 'forget'; interface: ''; network: string }
 

@@ -19,19 +19,23 @@ export const enrollmentNetworkOf = (network: Network, desired: Desired): Network
  */
 export function wantedRevision(network: Network, actual: Actual, now: number): string | undefined {
   const status = credentialStatus(network, actual.credentials[network.id], now)
-  const { wireless, eap, scep } = network.profile
-  const connection = { wireless, eap, ca: scep?.caCertificates }
   switch (status.kind) {
     case 'not-needed':
-      return digest12(connection)
+      return revisionOf(network, undefined)
     case 'valid':
     case 'expired':
-      return digest12({ connection, certificate: status.fingerprint })
+      return revisionOf(network, status.fingerprint)
     case 'absent':
     case 'open':
     case 'removed':
       return undefined
   }
+}
+
+/** The revision of a network's block with a certificate of this fingerprint. */
+export function revisionOf(network: Network, fingerprint: string | undefined): string {
+  const { wireless, eap, scep } = network.profile
+  return digest12({ connection: { wireless, eap, ca: scep?.caCertificates }, certificate: fingerprint })
 }
 
 /** What a try on this network is based on: when it changes, a wait after a failure is over. */

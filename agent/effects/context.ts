@@ -1,7 +1,10 @@
 /** What the effects work with: made once by main.ts. */
+import type { Clock } from '../clock.ts'
 import type { Credentials } from '../credentials.ts'
 import type { Log } from '../log.ts'
 import type { Memory } from '../memory.ts'
+import type { RenewalQueueFile } from '../renewal-queue.ts'
+import type { ServerMemory } from '../server-memory.ts'
 import type { Desired, Identity, TimelineEvent } from '../types.ts'
 import type { Port } from './port.ts'
 import type { TrustFiles } from './trust-files.ts'
@@ -10,6 +13,11 @@ export interface Context {
   ports: ReadonlyMap<string, Port>
   credentials: Credentials
   trust: TrustFiles
+  clock: Clock
+  renewals: RenewalQueueFile
+  servers: ServerMemory
+  /** Resolves when the time is known or cannot be known, after 30 s at the latest. */
+  whenTimeIsKnown: (signal: AbortSignal) => Promise<void>
   memory: Memory
   identity: Identity
   log: Log

@@ -33,9 +33,9 @@ function findingOf(error: unknown, credential: CredentialFacts): Finding | undef
 }
 
 function joinFinding(found: NonNullable<ReturnType<typeof triage>>): Finding {
-  const { code, title, hint, side, retry, likely } = found
-  const causes = likely.length > 0 ? `; likely: ${likely.join('; ')}` : ''
-  return { code, title, detail: found.detail + causes, hint, side, retry }
+  const { code, title, detail, hint, side, retry, likely, evidence } = found
+  const causes = likely.length > 0 ? [`likely: ${likely.join('; ')}`] : []
+  return { code, title, detail, hint, side, retry, evidence: [...causes, ...evidence] }
 }
 
 /** A refusal is not repeated by itself: the password or the server has to change first (S2-57..59). */
@@ -50,14 +50,19 @@ const retryOf: Record<ScepKind, Retry> = {
 
 function scepFinding({ problem }: ScepError): Finding {
   const { code, kind, title, hint } = problem
-  const names = [problem.pkiStatus, problem.failInfo].filter(name => name !== undefined).join(' ')
-  const facts = [names, problem.serverText].filter(text => text !== undefined && text !== '').join(': ')
+  const { pkiStatus, failInfo, serverText } = problem
+  const evidence = [
+    ...(pkiStatus === undefined ? [] : [`pkiStatus ${pkiStatus}`]),
+    ...(failInfo === undefined ? [] : [`failInfo ${failInfo}`]),
+    ...(serverText === undefined ? [] : [`the server's words: ${serverText}`]),
+  ]
   return {
     code: `scep-${code}`,
     title,
-    detail: facts === '' || problem.detail.includes(facts) ? problem.detail : `${problem.detail} (${facts})`,
+    detail: problem.detail,
     hint,
     side: kind === 'unreachable' ? 'network' : kind === 'misconfigured' ? 'configuration' : 'server',
     retry: retryOf[kind],
+    ...(evidence.length > 0 && { evidence }),
   }
 }

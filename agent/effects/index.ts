@@ -5,9 +5,11 @@ import { findNetwork } from '../core/want.ts'
 import type { Context } from './context.ts'
 import { enroll } from './enroll.ts'
 import { asAgentError } from './findings.ts'
-import { forget, install, join, lease, uninstall } from './join.ts'
+import { forget, install, join, lease, prove, uninstall } from './join.ts'
+import { renew } from './renew.ts'
 import { keyOf } from './key.ts'
 import { test } from './test.ts'
+import { warn } from './warn.ts'
 
 export type { Context } from './context.ts'
 export { Port } from './port.ts'
@@ -25,6 +27,11 @@ export const effectsOf = (context: Context): Effects => ({
   enroll: async (step, signal) => {
     await enroll(step, signal, context).catch(rethrow)
   },
+  renew: async (step, signal) => {
+    await renew(step, signal, context).catch(rethrow)
+  },
+  prove: (step, signal) => prove(step, signal, context),
+  warn: step => warn(step, context),
   test: (step, signal) => test(step, signal, context),
   forget: step => forget(step, context),
 })
@@ -42,8 +49,8 @@ export async function ahead(steps: Step[], context: Context): Promise<void> {
   const network = step && findNetwork(context.desired(), step.network)
   if (!network?.profile.scep) return
   const { key } = network.profile.scep
-  const state = await context.credentials.read(network.id)
+  const state = await context.credentials.of(network.id).read()
   if (credentialStatus(network, state, context.now()).kind !== 'absent') return
-  await context.credentials.begin(network.id, network.assignment)
+  await context.credentials.of(network.id).begin(network.assignment)
   await keyOf(network.id, key, context)
 }

@@ -26,20 +26,47 @@ export async function uninstall(step: StepOf<'uninstall'>, context: Context): Pr
 }
 
 export async function join(step: StepOf<'join'>, signal: AbortSignal, context: Context): Promise<void> {
+  const { ms, stages, text, server } = await authenticate(step, signal, context)
+  const data = { ms, stages, ...(server !== undefined && { server }) }
+  context.say({ event: 'joined', severity: 'info', ...where(step), text, data })
+}
+
+/**
+ * A login with the candidate. SCEP has no issue confirmation (RFC 8894 section 7.4), so this is the proof: a new block with a
+ * new certificate resumes no session, the authentication is a full one. Only its success moves `current`.
+ */
+export async function prove(step: StepOf<'prove'>, signal: AbortSignal, context: Context): Promise<void> {
+  const { ms, stages } = await authenticate(step, signal, context)
+  await context.credentials.of(step.network).promote(step.generation)
+  context.memory.proved(step.network)
+  const text = `the new certificate of ${step.network} is in use`
+  const data = { ms, stages, generation: step.generation }
+  context.say({ event: 'certificate-in-use', severity: 'info', ...where(step), text, data })
+}
+
+interface Authenticated {
+  ms: number
+  stages: Record<string, number>
+  text: string
+  server: string | undefined
+}
+
+async function authenticate(
+  step: StepOf<'join'> | StepOf<'prove'>,
+  signal: AbortSignal,
+  context: Context,
+): Promise<Authenticated> {
   const { port, network } = at(step, context)
   const { block, blobs, facts } = await membership(network, step.revision, context)
   try {
     const target = { network: step.network, revision: step.revision }
     const { attempt, ms } = await port.join(target, block, blobs, signal)
-    const stages = Object.fromEntries(
-      Object.entries(attempt.times).map(([stage, time]) => [stage, Math.round(time)]),
-    )
+    const rounded = Object.entries(attempt.times).map(([stage, time]) => [stage, Math.round(time)])
+    const stages = Object.fromEntries(rounded) as Record<string, number>
     context.memory.joined(step.network, { at: context.now(), ms: Math.round(ms), stages })
     const method = attempt.method === undefined ? '' : ` by ${attempt.method}`
-    const text = `joined ${step.network}${method}`
-    const server = attempt.serverCertificates.find(certificate => certificate.depth === 0)
-    const data = { ms: Math.round(ms), stages, ...(server && { server: server.subject }) }
-    context.say({ event: 'joined', severity: 'info', ...where(step), text, data })
+    const server = attempt.serverCertificates.find(certificate => certificate.depth === 0)?.subject
+    return { ms: Math.round(ms), stages, text: `joined ${step.network}${method}`, server }
   } catch (error) {
     throw asAgentError(error, facts)
   }
@@ -50,7 +77,13 @@ export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context:
   try {
     const path = await port.lease(signal)
     const text = `${path.address}/${String(path.prefix)} on ${step.interface}`
-    const data = { address: path.address, gateway: path.gateway, dns: path.dns, server: path.lease.server }
+    const data = {
+      address: path.address,
+      gateway: path.gateway,
+      dns: path.dns,
+      server: path.lease.server,
+      gapMs: port.gap,
+    }
     context.say({ event: 'leased', severity: 'info', ...where(step), text, data })
   } catch (error) {
     if (network.profile.eap && port.looksLocked(error)) throw locked(network, error)
@@ -59,8 +92,8 @@ export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context:
 }
 
 export async function forget(step: StepOf<'forget'>, context: Context): Promise<void> {
-  const { current } = await context.credentials.read(step.network)
-  await context.credentials.forget(step.network)
+  const { current } = await context.credentials.of(step.network).read()
+  await context.credentials.of(step.network).forget()
   context.memory.forget(step.network)
   const text = `the credential of ${step.network} was deleted`
   const data = current && { fingerprint: current.certificate.fingerprint }

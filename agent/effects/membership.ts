@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Blob, CredentialFacts, NetworkBlock } from '../../supplicant/index.ts'
+import { revisionOf } from '../core/want.ts'
 import { substitute, variablesFor } from '../desired/variables.ts'
 import type { Network } from '../types.ts'
 import { certificateBlob, networkBlock, type BlockFiles } from './block.ts'
@@ -14,8 +15,11 @@ export interface Membership {
   facts: CredentialFacts
 }
 
+/** The revision says which certificate is meant: the one in force, or the candidate that is to be proved. */
 export async function membership(network: Network, revision: string, context: Context): Promise<Membership> {
-  const current = (await context.credentials.read(network.id)).current
+  const state = await context.credentials.of(network.id).read()
+  const isProof = state.candidate && revisionOf(network, state.candidate.certificate.fingerprint) === revision
+  const current = isProof ? state.candidate : state.current
   const own = current && (await ownCertificate(network, current.generation, context))
   const trust = await context.trust.file(trusted(network, own?.anchors ?? []))
   const files: BlockFiles = {
@@ -34,6 +38,7 @@ export async function membership(network: Network, revision: string, context: Co
       own && current ? [{ name: certificateBlob(current.certificate.fingerprint), bytes: own.bytes }] : [],
     facts: {
       now: context.now(),
+      clockTrusted: context.clock.reading.trusted,
       ...(block.eap !== undefined && { method: block.eap }),
       ...(block.identity !== undefined && { identity: block.identity }),
       ...(current && {
@@ -73,7 +78,7 @@ async function ownCertificate(
   generation: string,
   context: Context,
 ): Promise<OwnCertificate> {
-  const files = context.credentials.files(network.id, generation)
+  const files = context.credentials.of(network.id).files(generation)
   const [certificate, chain, anchors] = await Promise.all(
     [files.certificate, files.chain, files.anchors].map(path => readFile(path, 'utf8')),
   )

@@ -29,6 +29,9 @@ export class Port {
   #path: Path | undefined
   #dhcp: DhcpAttempt | undefined
   #watching: Disposable | undefined
+  /** `performance.now()` when the last path was given up. */
+  #downSince: number | undefined
+  #gap: number | undefined
 
   constructor(options: PortOptions) {
     this.name = options.name
@@ -42,6 +45,11 @@ export class Port {
 
   get joined(): JoinedNetwork | undefined {
     return this.#joined
+  }
+
+  /** Milliseconds between the end of the path before this one and its beginning; undefined for the first. */
+  get gap(): number | undefined {
+    return this.#gap
   }
 
   /** Reads the actual state; a supplicant that is not there is a state, not an error. */
@@ -111,6 +119,7 @@ export class Port {
     try {
       const path = await openPath(this.name, { dhcp: true, ...(attempt && { attempt }) }, signal)
       this.#path = path
+      this.#gap = this.#downSince === undefined ? undefined : Math.round(performance.now() - this.#downSince)
       path.lost.addEventListener('abort', () => {
         void this.#lost(path)
       })
@@ -215,7 +224,10 @@ export class Port {
   async #closePath(): Promise<void> {
     const [path, dhcp] = [this.#path, this.#dhcp]
     this.#dhcp = undefined
-    if (path) await this.#options.reachability.leaving(path)
+    if (path) {
+      this.#downSince = performance.now()
+      await this.#options.reachability.leaving(path)
+    }
     this.#path = undefined
     await path?.close()
     await dhcp?.[Symbol.asyncDispose]()

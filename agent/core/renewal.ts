@@ -1,0 +1,155 @@
+/**
+ * When a certificate is renewed, and which one is next. Pure.
+ * Rows: S1-22..30, S1-55, S1-56, S2-53..56, S2-60.
+ */
+import type { Renewal } from '../desired/profile.ts'
+import type { Actual, CertificateFacts, Desired, Network } from '../types.ts'
+import { credentialStatus } from './credential.ts'
+import { digest12 } from './hash.ts'
+import { basisOf } from './want.ts'
+
+const day = 86_400_000
+const hour = 3_600_000
+
+export const lifetimeOf = ({ notBefore, notAfter }: CertificateFacts): number => notAfter - notBefore
+
+/**
+ * When renewing begins; undefined = only on request (S1-56).
+ * `half-life`: half the validity (S2-53); `daysBeforeExpiry`: exact (S2-55, S1-55); `percent`: of the validity elapsed.
+ * A rule that would make it due before it is issued is refused and half-life applies (S1-28): see `refusedRule`.
+ */
+export function dueAt(certificate: CertificateFacts, rule: Renewal): number | undefined {
+  const { notBefore, notAfter } = certificate
+  const lifetime = lifetimeOf(certificate)
+  if ('when' in rule) return rule.when === 'manual' ? undefined : notBefore + lifetime / 2
+  if ('percent' in rule) return notBefore + (lifetime * rule.percent) / 100
+  const early = rule.daysBeforeExpiry * day
+  return early < lifetime ? notAfter - early : notBefore + lifetime / 2
+}
+
+/** S1-28: the days asked for and the days of validity, where the first are not fewer than the second. */
+export function refusedRule(
+  certificate: CertificateFacts,
+  rule: Renewal,
+): { asked: number; validity: number } | undefined {
+  if (!('daysBeforeExpiry' in rule)) return undefined
+  const validity = lifetimeOf(certificate) / day
+  return rule.daysBeforeExpiry < validity ? undefined : { asked: rule.daysBeforeExpiry, validity }
+}
+
+/**
+ * A delay that keeps a fleet from renewing at the same moment: the same for one sensor, network and certificate,
+ * evenly spread over `share` (0..1) of the smaller of 5 % of the lifetime and a day.
+ */
+export function spreadOf(
+  certificate: CertificateFacts,
+  sensor: string,
+  network: string,
+  share: number,
+): number {
+  const most = Math.min(lifetimeOf(certificate) * 0.05, day)
+  const fraction = parseInt(digest12([sensor, network, certificate.fingerprint]), 16) / 2 ** 48
+  return share * most * fraction
+}
+
+export interface QueueSettings {
+  /** Milliseconds between two attempts of this sensor, whatever they are for (S1-23). */
+  interval: number
+  /** No certificate may overtake, however near its end. */
+  strict: boolean
+  /** 0..1: see `spreadOf`. */
+  spread: number
+  sensor: string
+}
+
+export interface NextRenewal {
+  network: Network
+  /** When it may be attempted: now or later. */
+  at: number
+  /** It goes before the one that is due longest, because its own end is near. */
+  overtakes?: string
+}
+
+interface Item {
+  network: Network
+  certificate: CertificateFacts
+  due: number
+  requested: boolean
+}
+
+/** Shorter than the interval for certificates that live shorter than ten of them, but never under 10 s. */
+export const paceOf = (certificate: CertificateFacts, interval: number): number =>
+  Math.max(10_000, Math.min(interval, lifetimeOf(certificate) / 10))
+
+/**
+ * The one renewal that is next on this sensor (S1-22: one after the other): due longest, until it succeeds (S1-24, S1-25).
+ * What a person asked for, and the first try after a changed password, does not wait for the pace.
+ * Expired certificates are not renewed (S2-60), removed ones are not in the queue.
+ */
+export function nextRenewal(
+  desired: Desired,
+  actual: Actual,
+  now: number,
+  settings: QueueSettings,
+): NextRenewal | undefined {
+  const items = desired.tested.flatMap(network => itemOf(network, desired, actual, now, settings))
+  const requested = items.find(item => item.requested)
+  if (requested) return { network: requested.network, at: now }
+  const [head, ...others] = items.sort((a, b) => a.due - b.due)
+  if (!head) return undefined
+  const endangered = settings.strict ? undefined : others.find(item => inLastTenth(item, now))
+  const item = endangered && !inLastTenth(head, now) ? endangered : head
+  // A clock that was corrected backwards must not make the queue wait for its own past.
+  const after = Math.min(actual.renewals.lastAttempt ?? -Infinity, now)
+  const { retryAfter } = actual.history[item.network.id]?.failedRenewal?.finding ?? {}
+  const pace = Math.max(paceOf(item.certificate, settings.interval), (retryAfter ?? 0) * 1000)
+  return {
+    network: item.network,
+    at: Math.max(item.due, after + pace),
+    ...(item !== head && { overtakes: head.network.id }),
+  }
+}
+
+function itemOf(
+  network: Network,
+  desired: Desired,
+  actual: Actual,
+  now: number,
+  settings: QueueSettings,
+): Item[] {
+  const state = actual.credentials[network.id]
+  const rule = network.profile.scep?.renewal
+  const current = state?.current
+  const valid = credentialStatus(network, state, now).kind === 'valid'
+  if (!valid || !rule || !current || !network.profile.enabled) return []
+  const { certificate } = current
+  const failed = actual.history[network.id]?.failedRenewal
+  const changed = failed !== undefined && failed.basis !== basisOf(network, desired, actual)
+  const requested = changed || actual.renewals.requested.includes(network.id)
+  const due = dueAt(certificate, rule)
+  if (due === undefined && !requested) return []
+  const spread = spreadOf(certificate, settings.sensor, network.id, settings.spread)
+  // The spread must not push a renewal beyond the point where a second try would be too late.
+  const spreadDue = Math.min((due ?? now) + spread, certificate.notAfter - lifetimeOf(certificate) / 10)
+  return [{ network, certificate, due: Math.max(due ?? now, spreadDue), requested }]
+}
+
+const inLastTenth = ({ certificate, due }: Item, now: number): boolean =>
+  now > certificate.notAfter - (certificate.notAfter - due) / 10
+
+/** The thresholds in days before expiry at which a person is warned, for a year's certificate; shorter ones are scaled. */
+const thresholds = [28, 7, 3, 1]
+
+/** How near its end a certificate is: the smallest threshold passed, in days of a year's certificate; undefined before all. */
+export function expiryWarning(certificate: CertificateFacts, now: number): number | undefined {
+  const scale = Math.min(1, lifetimeOf(certificate) / (365 * day))
+  return thresholds.findLast(days => now >= certificate.notAfter - days * day * scale)
+}
+
+/** When the next warning begins, so that the loop looks again. */
+export function nextWarningAt(certificate: CertificateFacts, now: number): number | undefined {
+  const scale = Math.min(1, lifetimeOf(certificate) / (365 * day))
+  return thresholds.map(days => certificate.notAfter - days * day * scale).find(at => at > now)
+}
+
+export const defaultInterval = hour

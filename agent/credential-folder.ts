@@ -1,0 +1,290 @@
+/**
+ * The credential of one network on disk: `credentials/dot1x/<network>/`
+ *   state.json      the assignment it is made for, and whether a person removed it
+ *   ca-pin          the CA trusted on first use
+ *   open/           an enrolment under way: key.pem, then request.json (CSR, transactionID, signer) before the request leaves,
+ *                   then certificate.pem, chain.pem, anchors.pem and at last about.json when the reply is there
+ *   <generation>/   the same folder once complete, renamed; never changed again
+ *   current         link to the generation in force
+ *   candidate       link to its replacement until a login has proved it
+ * Whatever a power cut leaves half done is finished or dropped by `recover`.
+ */
+import type { KeyObject } from 'node:crypto'
+import { readdir, readlink, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { certificateFacts } from './certificate.ts'
+import { linkDurable, privateFolder, readIfThere, removeDurable, renameDurable } from './durable.ts'
+import { isMissing, syncFolder, writeDurable, writeSynced } from './durable.ts'
+import { generateKey, keyPem, readKey, type KeyKind, type SpareKeys } from './keys.ts'
+import type { CertificateFacts, CredentialState } from './types.ts'
+
+/** A request as it was before it left; `enrolment` is the SCEP client's own record. */
+export interface OpenRequest<E = unknown> {
+  transactionId: string
+  preparedAt: number
+  pending: boolean
+  /** How often it was asked for again. */
+  polls?: number
+  /** What of the profile went into it: another value means another request. */
+  basis: string
+  enrolment: E
+}
+
+export interface IssuedCertificate {
+  /** PEM */
+  certificate: string
+  /** PEM, issuer first. */
+  chain: string[]
+  /** Certificates to trust for EAP where the profile names none (S2-47), PEM. */
+  anchors: string[]
+}
+
+/** Paths of one generation. */
+export type CredentialFiles = Record<'key' | 'certificate' | 'chain' | 'anchors', string>
+
+/** What becomes of a key that is not on disk yet; `ms` since it was begun. */
+export type KeyNews = { state: 'started' } | { state: 'ready'; origin: 'spare' | 'generated'; ms: number }
+
+/** In force at once, or only after a login has proved it. */
+export type Role = 'current' | 'candidate'
+type About = CertificateFacts & { role: Role }
+
+interface StateFile {
+  assignment: string
+  removed?: { at: number }
+}
+
+/** Generations out of use that are kept for diagnosis. */
+const keptGenerations = 3
+
+export class CredentialFolder {
+  readonly #root: string
+  /** The key is made ahead while the network is joined: both begin, one after the other. */
+  #beginning: Promise<void> = Promise.resolve()
+  #key: Promise<KeyObject> | undefined
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  async read(): Promise<CredentialState> {
+    const [state, current, candidate, request] = await Promise.all([
+      this.#state(),
+      this.#generation('current'),
+      this.#generation('candidate'),
+      this.request(),
+    ])
+    const { transactionId, preparedAt, pending } = request ?? {}
+    return {
+      assignment: state?.assignment ?? '',
+      ...(current && { current }),
+      ...(candidate && { candidate }),
+      ...(transactionId !== undefined &&
+        preparedAt !== undefined && { open: { transactionId, preparedAt, pending: pending === true } }),
+      ...(state?.removed && { removed: state.removed }),
+    }
+  }
+
+  /** Starts afresh where the assignment changed: what was made for another one goes (S2-69). */
+  begin(assignment: string): Promise<void> {
+    const begun = this.#beginning.then(() => this.#begin(assignment))
+    this.#beginning = begun.catch(() => undefined)
+    return begun
+  }
+
+  async #begin(assignment: string): Promise<void> {
+    if ((await this.#state())?.assignment === assignment) return
+    await this.#clear()
+    await privateFolder(this.#root)
+    await this.#writeState({ assignment })
+  }
+
+  /**
+   * The key of the open enrolment, from disk, from the spare keys, or generated now. On disk when this resolves.
+   * Calls while a key is being made share it.
+   */
+  key(
+    kind: KeyKind,
+    now: number,
+    spare: SpareKeys | undefined,
+    told: (news: KeyNews) => void,
+  ): Promise<KeyObject> {
+    this.#key ??= this.#makeKey(kind, now, spare, told).finally(() => {
+      this.#key = undefined
+    })
+    return this.#key
+  }
+
+  async #makeKey(
+    kind: KeyKind,
+    now: number,
+    spares: SpareKeys | undefined,
+    told: (news: KeyNews) => void,
+  ): Promise<KeyObject> {
+    const path = this.#path('open', 'key.pem')
+    const there = await readIfThere(path)
+    if (there !== undefined) return readKey(there)
+    const began = performance.now()
+    told({ state: 'started' })
+    await privateFolder(this.#path('open'))
+    const spare = await spares?.take(kind, path, now)
+    const key = spare ? readKey((await readIfThere(path)) ?? '') : await generateKey(kind)
+    if (!spare) await writeDurable(path, keyPem(key))
+    const ms = Math.round(performance.now() - began)
+    told({ state: 'ready', origin: spare ? 'spare' : 'generated', ms })
+    return key
+  }
+
+  async request<E>(): Promise<OpenRequest<E> | undefined> {
+    const text = await readIfThere(this.#path('open', 'request.json'))
+    return text === undefined ? undefined : (JSON.parse(text) as OpenRequest<E>)
+  }
+
+  /** On disk before the request leaves (RFC 8894 section 3.3.3: a lost reply is polled for by the same transactionID). */
+  async saveRequest(request: OpenRequest): Promise<void> {
+    await writeDurable(this.#path('open', 'request.json'), JSON.stringify(request))
+  }
+
+  /** The server has answered for good: request and key are over, since a key belongs to one transaction. */
+  async dropRequest(): Promise<void> {
+    await removeDurable(this.#path('open'))
+  }
+
+  /** Stores the reply as a generation. Must leave the generation in force intact when it is a candidate. Returns its name. */
+  async complete(issued: IssuedCertificate, role: Role): Promise<string> {
+    await Promise.all([
+      writeSynced(this.#path('open', 'certificate.pem'), issued.certificate),
+      writeSynced(this.#path('open', 'chain.pem'), issued.chain.join('')),
+      writeSynced(this.#path('open', 'anchors.pem'), issued.anchors.join('')),
+    ])
+    const about: About = { role, ...certificateFacts(issued.certificate) }
+    await writeDurable(this.#path('open', 'about.json'), JSON.stringify(about))
+    return this.#close(about)
+  }
+
+  /** The login with the candidate succeeded: it is in force, in one step for any reader. */
+  async promote(generation: string): Promise<void> {
+    await linkDurable(generation, this.#path('current'))
+    await this.dropCandidate()
+    await this.#prune()
+  }
+
+  /** The candidate is given up; its folder stays for diagnosis until it is pruned. */
+  async dropCandidate(): Promise<void> {
+    await removeDurable(this.#path('candidate'))
+  }
+
+  /** A person's removal: the certificate goes at once and the fact stays (S1-15). */
+  async remove(at: number): Promise<void> {
+    await this.#writeState({ assignment: (await this.#state())?.assignment ?? '', removed: { at } })
+    await this.#clear()
+  }
+
+  /** A person asked for a certificate again: the removal no longer holds. */
+  async restore(): Promise<void> {
+    await this.#writeState({ assignment: (await this.#state())?.assignment ?? '' })
+  }
+
+  /** Nothing of the network is left. */
+  async forget(): Promise<void> {
+    await removeDurable(this.#root)
+  }
+
+  /** Finishes what a power cut interrupted. */
+  async recover(): Promise<void> {
+    if ((await this.#state())?.removed) return this.#clear()
+    const about = await readIfThere(this.#path('open', 'about.json'))
+    if (about !== undefined) await this.#close(JSON.parse(about) as About)
+    const [current, candidate] = await Promise.all([this.#linked('current'), this.#linked('candidate')])
+    if (candidate !== undefined && candidate === current) await this.dropCandidate()
+  }
+
+  /** The CA's fingerprint as trusted on first use; outlives the certificates, so that a change is an alarm. */
+  async pin(): Promise<string | undefined> {
+    return readIfThere(this.#path('ca-pin'))
+  }
+
+  async savePin(pin: string): Promise<void> {
+    await privateFolder(this.#root)
+    await writeDurable(this.#path('ca-pin'), pin)
+  }
+
+  files(generation: string): CredentialFiles {
+    const at = (name: string): string => this.#path(generation, name)
+    return {
+      key: at('key.pem'),
+      certificate: at('certificate.pem'),
+      chain: at('chain.pem'),
+      anchors: at('anchors.pem'),
+    }
+  }
+
+  /**
+   * From the open folder to a generation. The link is set first and the folder renamed after it: a power cut between the two
+   * leaves a link to nothing, which counts as none, and the complete open folder, which `recover` closes again.
+   */
+  async #close({ role, fingerprint }: About): Promise<string> {
+    const generation = await this.#nextGeneration(fingerprint)
+    await rm(this.#path('open', 'request.json'), { force: true })
+    await syncFolder(this.#path('open'))
+    await linkDurable(generation, this.#path(role))
+    await renameDurable(this.#path('open'), this.#path(generation))
+    return generation
+  }
+
+  async #nextGeneration(fingerprint: string): Promise<string> {
+    const last = (await this.#generations()).at(-1)?.slice(0, 4) ?? '0'
+    return `${String(Number(last) + 1).padStart(4, '0')}-${fingerprint.slice(0, 8)}`
+  }
+
+  async #generations(): Promise<string[]> {
+    try {
+      return (await readdir(this.#root)).filter(name => /^\d{4}-[0-9a-f]{8}$/.test(name)).sort()
+    } catch (error) {
+      if (isMissing(error)) return []
+      throw error
+    }
+  }
+
+  async #generation(role: Role): Promise<CredentialState['current']> {
+    const generation = await this.#linked(role)
+    const pem = generation && (await readIfThere(this.files(generation).certificate))
+    return pem ? { generation: generation ?? '', certificate: certificateFacts(pem) } : undefined
+  }
+
+  async #linked(role: Role): Promise<string | undefined> {
+    try {
+      return await readlink(this.#path(role))
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  }
+
+  /** Old generations are kept for diagnosis, the newest few of them. */
+  async #prune(): Promise<void> {
+    const inUse = await Promise.all([this.#linked('current'), this.#linked('candidate')])
+    const old = (await this.#generations()).filter(generation => !inUse.includes(generation))
+    for (const generation of old.slice(0, -keptGenerations)) await removeDurable(this.#path(generation))
+  }
+
+  /** The links go first: a reader never finds half a generation. */
+  async #clear(): Promise<void> {
+    for (const role of ['current', 'candidate']) await rm(this.#path(role), { force: true })
+    await rm(this.#path('open'), { recursive: true, force: true })
+    for (const generation of await this.#generations()) await removeDurable(this.#path(generation))
+  }
+
+  async #state(): Promise<StateFile | undefined> {
+    const text = await readIfThere(this.#path('state.json'))
+    return text === undefined ? undefined : (JSON.parse(text) as StateFile)
+  }
+
+  async #writeState(state: StateFile): Promise<void> {
+    await writeDurable(this.#path('state.json'), JSON.stringify(state))
+  }
+
+  #path(...rest: string[]): string {
+    return join(this.#root, ...rest)
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * One SCEP transaction, for an enrolment or a renewal: caps and CA while the key is made, the request on disk before it
+ * leaves, the reply on disk before anything else happens. What is on disk is finished before anything new is asked.
+ */
+import type { KeyObject } from 'node:crypto'
+import { checkpoint } from '../checkpoint.ts'
+import type { OpenRequest, Role } from '../credential-folder.ts'
+import type { Scep } from '../desired/profile.ts'
+import { AgentError } from '../errors.ts'
+import type { Path } from '../path/index.ts'
+import * as scep from '../scep/index.ts'
+import type { Network } from '../types.ts'
+import type { Context } from './context.ts'
+import { keyOf } from './key.ts'
+import { sayExchange, sayIssued, sayWarnings } from './scep-news.ts'
+
+/** What differs between an enrolment and a renewal. */
+export interface Purpose {
+  network: Network
+  settings: Scep
+  interface: string
+  role: Role
+  /** What goes into the request: another value means another request. Asked when the server's capabilities are known. */
+  basis: (caps: scep.Capabilities) => string
+  prepare: (key: KeyObject, caps: scep.Capabilities) => Promise<scep.Enrolment>
+  /** The key that signs the message and opens the reply: the new one, or at renewal that of the certificate in force. */
+  signer: (key: KeyObject, enrolment: scep.Enrolment) => KeyObject
+}
+
+/** A reply that is on its way is waited for this long after an interruption: it may hold the certificate. */
+const grace = 3_000
+
+/** Leaves the issued certificate as `role`. Throws ScepError, PathError, or AgentError `scep-pending`, `scep-gave-up`, `issued-but-lost`. */
+export async function certify(
+  purpose: Purpose,
+  path: Path,
+  signal: AbortSignal,
+  context: Context,
+): Promise<void> {
+  const { network, settings } = purpose
+  const wire = path.wire(settings.url.startsWith('https:') ? 'https:' : 'http:')
+  const whole = AbortSignal.any([signal, path.lost])
+  const folder = context.credentials.of(network.id)
+  using transport = scep.openTransport({ url: settings.url, caIdentifier: settings.caIdentifier }, wire, {
+    onStep: exchange => {
+      sayExchange(exchange, purpose, context)
+    },
+  })
+  await Promise.all([folder.begin(network.assignment), timeBefore(purpose, whole, context)])
+  const caps = scep.getCaCaps(transport, whole)
+  const [capabilities, trust, opened] = await Promise.all([
+    caps,
+    trustOf(transport, network, settings, context, whole),
+    openRequest(purpose, caps, context),
+  ])
+  sayWarnings(trust.warnings, purpose, context)
+  const exchange = { transport, caps: capabilities, trust, ...opened }
+  const outcome = await ask(exchange, purpose, context, patient(whole))
+  if (outcome.status === 'pending') throw await pending(opened.request, purpose, context)
+  sayWarnings(outcome.warnings, purpose, context)
+  const anchors = trust.chain.map(certificate => certificate.toString())
+  await folder.complete({ certificate: outcome.certificate, chain: outcome.chain, anchors }, purpose.role)
+  await sayIssued(outcome, purpose, context)
+}
+
+/** Dates are judged by a trusted clock only; without one the enrolment goes on and says so (S1-27). */
+async function timeBefore(purpose: Purpose, signal: AbortSignal, context: Context): Promise<void> {
+  if (context.clock.reading.trusted) return
+  await context.whenTimeIsKnown(signal)
+  if (context.clock.reading.trusted) return
+  const text = 'the time is not known: the dates of certificates cannot be checked'
+  sayWarnings([{ code: 'clock-untrusted', text }], purpose, context)
+}
+
+interface Opened {
+  key: KeyObject
+  request: OpenRequest<scep.Enrolment>
+  /** The request was on disk already: it may have left before. */
+  resumed: boolean
+}
+
+interface Exchange extends Opened {
+  transport: scep.Transport
+  caps: scep.Capabilities
+  trust: scep.Trust
+}
+
+/** The CA's certificates, verified before the password is sent (RFC 8894 section 2.2). */
+async function trustOf(
+  transport: scep.Transport,
+  network: Network,
+  settings: Scep,
+  context: Context,
+  signal: AbortSignal,
+): Promise<scep.Trust> {
+  const folder = context.credentials.of(network.id)
+  const pinned = await folder.pin()
+  const reply = await scep.getCaCertificates(transport, signal)
+  const { caCertificates: roots, rootFingerprint: fingerprint } = settings
+  const how = { roots, fingerprint, ...(pinned !== undefined && { pinned }) }
+  const trust = scep.establishTrust(reply, how, context.clock.trustedDate())
+  if (trust.pin !== null && trust.pin !== pinned) await folder.savePin(trust.pin)
+  return trust
+}
+
+/** The request on disk where it still is what the profile asks for; a new one with a new key otherwise. */
+async function openRequest(
+  purpose: Purpose,
+  capabilities: Promise<scep.Capabilities>,
+  context: Context,
+): Promise<Opened> {
+  const { network, settings } = purpose
+  const folder = context.credentials.of(network.id)
+  const there = await folder.request<scep.Enrolment>()
+  // Without a request on disk the key can be made while the server is asked what it can do.
+  const early = there ? undefined : keyOf(network.id, settings.key, context)
+  early?.catch(() => undefined)
+  const caps = await capabilities
+  const basis = purpose.basis(caps)
+  if (there && there.basis !== basis) await folder.dropRequest()
+  const key = await (early ?? keyOf(network.id, settings.key, context))
+  if (there?.basis === basis) return { key, request: there, resumed: true }
+  const enrolment = await purpose.prepare(key, caps)
+  const { transactionId } = enrolment
+  const request = { transactionId, preparedAt: context.now(), pending: false, basis, enrolment }
+  await folder.saveRequest(request)
+  return { key, request, resumed: false }
+}
+
+/**
+ * Sends the request. One that may have left before is polled for first; where the server cannot poll,
+ * the same CSR with the same key is sent again, so that at worst one more certificate exists for the same key.
+ */
+async function ask(
+  exchange: Exchange,
+  purpose: Purpose,
+  context: Context,
+  signal: AbortSignal,
+): Promise<scep.Outcome> {
+  const { transport, caps, trust, key, request, resumed } = exchange
+  const { encryption, digest, signature, keyTransport } = purpose.settings
+  const how = { encryption, signature, keyTransport, ...(digest !== undefined && { digest }) }
+  const signer = purpose.signer(key, request.enrolment)
+  const sent = [transport, caps, trust, request.enrolment, signer, how, signal] as const
+  if (resumed) {
+    const polled = await polledFor(() => scep.pollCertificate(...sent), request.pending)
+    if (polled) return polled
+  }
+  try {
+    checkpoint(`scep ${request.enrolment.messageType}`)
+    const outcome = await scep.requestCertificate(...sent)
+    checkpoint('scep reply')
+    return outcome
+  } catch (error) {
+    if (!(error instanceof scep.ScepError) || error.kind !== 'rejected') throw error
+    if (resumed) throw issuedButLost(error)
+    await context.credentials.of(purpose.network.id).dropRequest()
+    throw error
+  }
+}
+
+/** What the poll brought; undefined when the server does not know the transaction or cannot poll at all. */
+async function polledFor(
+  poll: () => Promise<scep.Outcome>,
+  pending: boolean,
+): Promise<scep.Outcome | undefined> {
+  try {
+    return await poll()
+  } catch (error) {
+    const silent = error instanceof scep.ScepError && error.kind !== 'unreachable' && error.kind !== 'pending'
+    if (!silent || (pending && error.kind === 'rejected')) throw error
+    return undefined
+  }
+}
+
+/** Aborts `grace` after `signal` does. */
+function patient(signal: AbortSignal): AbortSignal {
+  const late = new AbortController()
+  const later = (): void => {
+    setTimeout(() => {
+      late.abort(signal.reason)
+    }, grace).unref()
+  }
+  if (signal.aborted) later()
+  else signal.addEventListener('abort', later, { once: true })
+  return late.signal
+}
+
+/** Keeps the request for the next poll, or gives it up when the profile's limits are reached. */
+async function pending(request: OpenRequest, purpose: Purpose, context: Context): Promise<AgentError> {
+  const folder = context.credentials.of(purpose.network.id)
+  const { every, most, giveUpAfterHours } = purpose.settings.polling
+  const polls = (request.polls ?? 0) + 1
+  const hours = (context.now() - request.preparedAt) / 3_600_000
+  if (polls > most || hours >= giveUpAfterHours) {
+    await folder.dropRequest()
+    return new AgentError({
+      code: 'scep-gave-up',
+      title: 'The CA did not decide on the request in time',
+      detail: `asked ${String(polls)} times in ${hours.toFixed(1)} hours; a new request will be made`,
+      hint: 'approve requests at the CA, or let the CA issue without approval (S2-12)',
+      side: 'server',
+      retry: 'change',
+    })
+  }
+  await folder.saveRequest({ ...request, pending: true, polls })
+  return new AgentError({
+    code: 'scep-pending',
+    title: 'The CA has not decided on the request yet',
+    detail: `pkiStatus PENDING; asked again every ${String(every)} s`,
+    hint: 'approve the request at the CA, or let the CA issue without approval (S2-12)',
+    side: 'server',
+    retry: 'backoff',
+    retryAfter: every,
+  })
+}
+
+const issuedButLost = (cause: scep.ScepError): AgentError =>
+  new AgentError(
+    {
+      code: 'issued-but-lost',
+      title: 'A certificate was probably issued, but its reply was lost',
+      detail: `a request that had left before was sent again and refused: ${cause.problem.detail}`,
+      hint:
+        'let the SCEP server answer the same request again (scepserver: -allowrenew 0) or revoke the certificate it issued; ' +
+        'the sensor keeps the key and tries again. If the challenge password is one-time, publish a new one to start afresh',
+      side: 'server',
+      retry: 'change',
+    },
+    { cause },
+  )

@@ -1,0 +1,91 @@
+/**
+ * A new certificate for a network that has one, over that network itself (S2-51, RFC 8894 section 2.4).
+ * Make before break: the answer is a candidate, and the certificate in force is not touched.
+ */
+import type { KeyObject } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { digest12 } from '../core/hash.ts'
+import type { StepOf } from '../core/step.ts'
+import { findNetwork } from '../core/want.ts'
+import type { Scep } from '../desired/profile.ts'
+import { AgentError } from '../errors.ts'
+import { readKey } from '../keys.ts'
+import * as scep from '../scep/index.ts'
+import type { RenewalMethod } from '../server-memory.ts'
+import type { Network } from '../types.ts'
+import { certify, type Purpose } from './certify.ts'
+import type { Context } from './context.ts'
+import { asAgentError } from './findings.ts'
+
+export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context: Context): Promise<void> {
+  const network = findNetwork(context.desired(), step.network)
+  const path = context.ports.get(step.interface)?.path
+  const current = (await context.credentials.of(step.network).read()).current
+  if (!network?.profile.scep || !path || !current)
+    throw new DOMException('the network was left', 'AbortError')
+  const settings = network.profile.scep
+  await context.renewals.began(network.id, context.now())
+  const old = await inForce(network, current.generation, context)
+  let method: RenewalMethod = 'RenewalReq'
+  const purpose: Purpose = {
+    ...{ network, settings, interface: step.interface, role: 'candidate' },
+    basis: caps => {
+      method = methodFor(settings, caps, context)
+      const password = settings.challengeOnRenewal ? settings.challengePassword : undefined
+      return digest12([
+        'renewal',
+        current.certificate.fingerprint,
+        method,
+        settings.url,
+        settings.key,
+        password,
+      ])
+    },
+    prepare: key =>
+      scep.prepareRenewal({
+        ...{ key, method, signature: settings.signature, currentCertificate: old.certificate },
+        ...(settings.challengeOnRenewal &&
+          settings.challengePassword !== undefined && { challengePassword: settings.challengePassword }),
+        ...(settings.template !== undefined && { template: settings.template }),
+        validFrom: new Date(context.now()),
+      }),
+    signer: (key, { signerCertificate }) =>
+      new X509Certificate(signerCertificate).checkPrivateKey(old.key) ? old.key : key,
+  }
+  try {
+    await certify(purpose, path, signal, context)
+    await context.servers.worked(settings.url, method)
+    context.memory.renewed(network.id)
+  } catch (error) {
+    if (error instanceof scep.ScepError && error.kind === 'rejected')
+      await context.servers.refused(settings.url, method)
+    throw tooEarly(error, current.certificate.notAfter - context.now())
+  }
+}
+
+/** B-74: the CA's own window has not opened; asked again when a quarter of what is left has passed. */
+function tooEarly(error: unknown, left: number): unknown {
+  if (!(error instanceof scep.ScepError) || error.kind !== 'too-early') return error
+  const mapped = asAgentError(error)
+  if (!(mapped instanceof AgentError)) return error
+  return new AgentError({ ...mapped.finding, retryAfter: Math.round(left / 4000) }, { cause: error })
+}
+
+const methodFor = (settings: Scep, caps: scep.Capabilities, context: Context): RenewalMethod =>
+  settings.renewalMethod === 'auto'
+    ? context.servers.method(settings.url, scep.advertises(caps, 'Renewal'))
+    : settings.renewalMethod
+
+async function inForce(
+  network: Network,
+  generation: string,
+  context: Context,
+): Promise<{ certificate: string; key: KeyObject }> {
+  const files = context.credentials.of(network.id).files(generation)
+  const [certificate, key] = await Promise.all([
+    readFile(files.certificate, 'utf8'),
+    readFile(files.key, 'utf8'),
+  ])
+  return { certificate, key: readKey(key) }
+}

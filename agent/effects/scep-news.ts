@@ -1,0 +1,47 @@
+/** What the timeline hears of a SCEP transaction. */
+import type * as scep from '../scep/index.ts'
+import type { Network } from '../types.ts'
+import type { Context } from './context.ts'
+
+interface About {
+  network: Network
+  interface: string
+}
+
+const where = (about: About): { network: string; interface: string } => ({
+  network: about.network.id,
+  interface: about.interface,
+})
+
+export function sayExchange(exchange: scep.Step, about: About, context: Context): void {
+  const { name, url, milliseconds, outcome } = exchange
+  context.say({
+    event: 'scep-exchange',
+    severity: outcome === 'answered' ? 'info' : 'warning',
+    ...where(about),
+    text: `${name} ${outcome}`,
+    data: { operation: name, url, ms: Math.round(milliseconds) },
+  })
+}
+
+export function sayWarnings(warnings: scep.Warning[], about: About, context: Context): void {
+  for (const { code, text } of warnings)
+    context.say({ event: 'scep-warning', severity: 'warning', ...where(about), text, data: { code } })
+}
+
+/** S1-70: "Request completed"; a candidate is "in use" only after its login proof. */
+export async function sayIssued(
+  outcome: Extract<scep.Outcome, { status: 'issued' }>,
+  about: About & { role: 'current' | 'candidate' },
+  context: Context,
+): Promise<void> {
+  const state = await context.credentials.of(about.network.id).read()
+  const certificate = state[about.role]?.certificate
+  context.say({
+    event: 'certificate-issued',
+    severity: 'info',
+    ...where(about),
+    text: `Request completed: ${certificate?.subject ?? ''}`,
+    data: { certificate, role: about.role, reply: outcome.replyAlgorithms },
+  })
+}

@@ -1,0 +1,64 @@
+/** Everything the agent has on disk and knows of itself, opened once at start; disposed in the order that loses nothing. */
+import { Clock } from './clock.ts'
+import type { Settings } from './config.ts'
+import { Credentials } from './credentials.ts'
+import { DesiredState } from './desired/state.ts'
+import { readIdentity } from './identity.ts'
+import { SpareKeys } from './keys.ts'
+import type { Log } from './log.ts'
+import { Outbox } from './mqtt/outbox.ts'
+import { topicsOf, type Topics } from './mqtt/topics.ts'
+import { sweepLeftovers } from './path/index.ts'
+import { RenewalQueueFile } from './renewal-queue.ts'
+import { ServerMemory } from './server-memory.ts'
+import { openStore, type Store } from './store.ts'
+import type { Identity } from './types.ts'
+
+export interface Parts extends AsyncDisposable {
+  identity: Identity
+  topics: Topics
+  store: Store
+  clock: Clock
+  credentials: Credentials
+  spare: SpareKeys | undefined
+  outbox: Outbox
+  state: DesiredState
+  renewals: RenewalQueueFile
+  servers: ServerMemory
+}
+
+export async function openParts(settings: Settings, log: Log): Promise<Parts> {
+  const [identity, store] = await Promise.all([
+    readIdentity(settings),
+    openStore(settings.stateDirectory),
+    sweepLeftovers(),
+  ])
+  const { root } = store
+  const topics = topicsOf(settings.mqtt.prefix, identity.sensor)
+  const spare = settings.spareKeys ? new SpareKeys(store.spareKeys) : undefined
+  const credentials = new Credentials(store.credentials, spare)
+  const fault = (what: string) => (error: unknown) => {
+    log.error({ err: error }, what)
+  }
+  const [clock, outbox, state, renewals, servers] = await Promise.all([
+    Clock.open({ folder: root, trustSystemClock: settings.time.trustSystemClock }),
+    Outbox.open({ directory: `${root}/outbox`, onError: fault('the outbox cannot be written') }),
+    DesiredState.open({
+      ...{ directory: root, topics, interfaces: settings.interfaces },
+      ...(settings.name !== undefined && { name: settings.name }),
+      ...(settings.bootstrap && { bootstrap: settings.bootstrap }),
+      onCacheError: fault('the desired state cannot be cached'),
+    }),
+    RenewalQueueFile.open(root),
+    ServerMemory.open(root),
+    credentials.recover(),
+  ])
+  return {
+    ...{ identity, topics, store, clock, credentials, spare, outbox, state, renewals, servers },
+    [Symbol.asyncDispose]: async () => {
+      await outbox[Symbol.asyncDispose]()
+      await state[Symbol.asyncDispose]()
+      await clock.save()
+    },
+  }
+}

@@ -1,0 +1,50 @@
+/** `renewals.json`: the pace of the queue and who asked, so that a restart neither shortens nor forgets them (S1-22..25). */
+import { join } from 'node:path'
+import { readIfThere, writeDurable } from './durable.ts'
+import type { RenewalQueue } from './types.ts'
+
+export class RenewalQueueFile {
+  readonly #path: string
+  #state: RenewalQueue
+
+  static async open(folder: string): Promise<RenewalQueueFile> {
+    const path = join(folder, 'renewals.json')
+    return new RenewalQueueFile(path, readState(await readIfThere(path)))
+  }
+
+  private constructor(path: string, state: RenewalQueue) {
+    this.#path = path
+    this.#state = state
+  }
+
+  get state(): RenewalQueue {
+    return this.#state
+  }
+
+  /** A person asked for this network's renewal: it does not wait. */
+  async request(network: string): Promise<void> {
+    await this.#become({ ...this.#state, requested: [...new Set([...this.#state.requested, network])] })
+  }
+
+  /** An attempt begins. */
+  async began(network: string, at: number): Promise<void> {
+    const requested = this.#state.requested.filter(other => other !== network)
+    await this.#become({ lastAttempt: at, requested })
+  }
+
+  async #become(state: RenewalQueue): Promise<void> {
+    this.#state = state
+    await writeDurable(this.#path, JSON.stringify(state))
+  }
+}
+
+/** A file that cannot be read costs the pace of one attempt, not the agent. */
+function readState(text: string | undefined): RenewalQueue {
+  try {
+    const { lastAttempt, requested } = JSON.parse(text ?? '{}') as Partial<RenewalQueue>
+    const known = Array.isArray(requested) ? requested.filter(id => typeof id === 'string') : []
+    return { requested: known, ...(typeof lastAttempt === 'number' && { lastAttempt }) }
+  } catch {
+    return { requested: [] }
+  }
+}

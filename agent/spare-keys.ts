@@ -1,0 +1,33 @@
+/** Idle time is spent on the key of the next enrolment or renewal (design: docs/decisions.md, spare keys). */
+import type { SpareKeys } from './keys.ts'
+import type { Log } from './log.ts'
+import type { Desired } from './types.ts'
+
+export class SpareKeyKeeper {
+  readonly #spare: SpareKeys
+  readonly #log: Log
+  #busy = false
+
+  constructor(spare: SpareKeys, log: Log) {
+    this.#spare = spare
+    this.#log = log
+  }
+
+  /** Makes one spare key of each kind that the assigned networks ask for, one after the other; returns at once. */
+  refill(desired: Desired, now: number): void {
+    if (this.#busy) return
+    this.#busy = true
+    const kinds = new Set(desired.tested.flatMap(({ profile }) => profile.scep?.key ?? []))
+    this.#all([...kinds], now)
+      .catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'a spare key cannot be made')
+      })
+      .finally(() => {
+        this.#busy = false
+      })
+  }
+
+  async #all(kinds: Parameters<SpareKeys['refill']>[0][], now: number): Promise<void> {
+    for (const kind of kinds) await this.#spare.refill(kind, now)
+  }
+}
