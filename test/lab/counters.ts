@@ -51,10 +51,9 @@ function backendRules(present: readonly Link[]): string {
   ].join('\n')
 }
 
-/** Counts every IP packet as it arrives at a port, before the bridge judges it, and again where the bridge passes it on. */
+/** Counts every IP packet as it arrives at a port, before the bridge judges it, and again where it leaves for the backend. */
 function switchRules(ports: readonly Port[]): string {
   const names = ports.map(port => port.name).join(', ')
-  const passing = `iifname { ${names} } meta protocol { ip, ip6 } counter name passed`
   return [
     'table netdev lab {',
     'counter arrived {}',
@@ -64,9 +63,8 @@ function switchRules(ports: readonly Port[]): string {
     '}',
     'table bridge lab {',
     'counter passed {}',
-    `chain onward { type filter hook forward priority 0; ${passing}`,
-    '}',
-    `chain local { type filter hook input priority 0; ${passing}`,
+    'chain onward { type filter hook forward priority 0;',
+    `iifname { ${names} } oifname "up-*" meta protocol { ip, ip6 } counter name passed`,
     '}',
     '}',
   ].join('\n')

@@ -26,7 +26,7 @@ export type LabOptions = {
   switch: Partial<Omit<SwitchOptions, 'ports'>>
   /** A private bus with wpa_supplicant on it. */
   supplicant: boolean
-  /** Where configuration, sockets and logs go and stay; default: a temporary folder that disposal removes. */
+  /** An empty folder where configuration, sockets and logs go and stay; default: a temporary one that disposal removes. */
   folder: string | undefined
   /** SIGINT, SIGTERM and SIGHUP take the lab down and end this process; false for a program that does so itself. */
   signals: boolean
