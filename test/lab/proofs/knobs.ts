@@ -49,6 +49,31 @@ t.test('a login that RADIUS refuses keeps the port locked, and the next one is a
   await lab.switch.opened('enroll', 1_500)
 })
 
+t.test('with `quiet` nobody is answered for a while after a failed login', async t => {
+  await using lab = await raise(t, { switch: { quiet: true }, radius: { rejectAll: true } })
+  const refused = await join8021X(lab, 'PEAP')
+  await refused.waitFor(/CTRL-EVENT-EAP-FAILURE/, 'EAP fails')
+  const { authenticator } = lab.switch
+  await authenticator.waitFor(/MLME-DEAUTHENTICATE/, 'hostapd turns its back')
+  await refused.stop()
+  const since = authenticator.output.end
+  await join8021X(lab, 'PEAP')
+  await authenticator.waitFor(/received EAPOL-Start/, 'the next Start arrives', 1_000, since)
+  await lab.exec('switch', 'hostapd_cli', ['-p', join(lab.site.folder, 'hostapd'), '-i', 'swp1', 'ping'])
+  const sent = authenticator.output.since(since).filter(line => line.includes('Sending EAP Packet'))
+  t.strictSame(sent, [], 'it has been dealt with, and nothing was sent')
+})
+
+t.test('a re-authentication that fails locks the port', async t => {
+  await using lab = await raise(t, { switch: { reauthPeriod: 1 } })
+  await join8021X(lab, 'PEAP')
+  await lab.switch.opened('enroll')
+  const since = lab.switch.events.end
+  await lab.radius.configure({ rejectAll: true })
+  await lab.switch.closed(3_000, since)
+  t.notOk(await ping(lab, 'enroll'), 'no packet comes through')
+})
+
 t.test('a client certificate is judged by the CAs that RADIUS trusts', async t => {
   await using lab = await raise(t)
   const stranger = await join8021X(lab, certificate(lab))
