@@ -1,0 +1,2 @@
+/** What is wrong around the sensor is reported, and left behind when it is right again. */
+import './main-job/bad-input.ts'
