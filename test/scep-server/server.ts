@@ -3,7 +3,8 @@
  * every failInfo, wrong replies. Strict about requests: what it objects to is in `violations`. Debian's scepclient enrols with it too.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import type { AddressInfo, Socket } from 'node:net'
 import type { X509Certificate } from 'node:crypto'
 import { bag, certificate } from './authority.ts'
 import { certRep, envelope, type CertRepOptions, type EnvelopeOptions } from './cert-rep.ts'
@@ -33,11 +34,28 @@ export interface Request {
   headers: IncomingMessage['headers']
 }
 
+/** Counts what clients open, and waits until they have closed it. */
+class Connections {
+  opened = 0
+  readonly #open = new Set<Socket>()
+
+  add(socket: Socket): void {
+    this.opened += 1
+    this.#open.add(socket)
+    socket.once('close', () => this.#open.delete(socket))
+  }
+
+  async allClosed(): Promise<void> {
+    await Promise.all([...this.#open].map(socket => once(socket, 'close')))
+  }
+}
+
 export class ScepTestServer implements AsyncDisposable {
   readonly requests: Request[] = []
   readonly messages: ReceivedRequest[] = []
   readonly violations: string[] = []
   readonly issued: X509Certificate[] = []
+  readonly connections = new Connections()
   readonly shape: Shape
   readonly #options: Options
   readonly #server: Server
@@ -52,6 +70,7 @@ export class ScepTestServer implements AsyncDisposable {
         response.writeHead(500).end('internal error')
       })
     })
+    this.#server.on('connection', socket => this.connections.add(socket))
   }
 
   get url(): string {
