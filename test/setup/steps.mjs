@@ -41,11 +41,11 @@ export const groups = seed => [
   },
   {
     name: 'unit',
-    steps: [{ files: testFiles('test/unit').filter(file => file !== coreTest), depth: 0, minutes: 1 }],
+    steps: [{ files: testFiles('test/unit').filter(file => file !== coreTest), depth: 0, minutes: 3 }],
   },
   {
     name: 'core, every line and branch',
-    steps: [{ files: [coreTest], args: coreCoverage, depth: 0, minutes: 1 }],
+    steps: [{ files: [coreTest], args: coreCoverage, depth: 0, minutes: 3 }],
   },
   { name: 'lab', steps: [{ files: testFiles('test/lab'), args: ['--jobs=1', '--timeout=300'], minutes: 8 }] },
   ...later('wifi', ['--jobs=1', '--timeout=300'], {}, 8),
