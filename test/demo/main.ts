@@ -1,0 +1,15 @@
+/** `npm run demo`: what a sensor does, watched from outside through MQTT, on real daemons. */
+import { demonstrate } from './demonstration.ts'
+import { readOptions, usage, type Options } from './options.ts'
+
+/** The exit code: 0 done, 1 failed, 2 the words are off, 130 interrupted. */
+export async function run(args: string[], signal: AbortSignal): Promise<number> {
+  let options: Options
+  try {
+    options = readOptions(args)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}`)
+    return 2
+  }
+  return demonstrate(options, { out: process.stdout, errors: process.stderr }, signal)
+}

@@ -1,0 +1,3 @@
+import './demo/story.ts'
+import './demo/timeline.ts'
+import './demo/summary.ts'
