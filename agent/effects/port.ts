@@ -26,6 +26,7 @@ export class Port {
   readonly #options: PortOptions
   #handle: SupplicantInterface | undefined
   #joined: JoinedNetwork | undefined
+  #firstLook = true
   #path: Path | undefined
   #dhcp: DhcpAttempt | undefined
   #watching: Disposable | undefined
@@ -59,9 +60,11 @@ export class Port {
     if (!facts) return { name: this.name, supplicant: false, blocks: [] }
     const blocks = facts.networks.flatMap(entry => ownBlock(entry.path, entry.idStr) ?? [])
     const current = blocks.find(block => block.path === facts.currentNetwork?.path)
-    // After a restart of the agent the supplicant may still hold the port open: that join counts.
-    if (facts.state === 'completed' && current && !this.#joined && !this.#path)
+    // After a restart of the agent the supplicant may still hold the port open: that join counts. Only at the first
+    // look: later the state stays `completed` over a lost carrier, which this port has been told of.
+    if (facts.state === 'completed' && current && this.#firstLook)
       this.#joined = { network: current.network, revision: current.revision, at: this.#options.now() }
+    this.#firstLook = false
     return {
       name: this.name,
       supplicant: true,
@@ -186,17 +189,23 @@ export class Port {
   #happened(event: WatchEvent): void {
     switch (event.kind) {
       case 'gone':
-        return void this.#drop('the supplicant went away')
+        void this.#drop('the supplicant went away')
+        break
       case 'carrier-lost':
-        return void this.#drop('the link lost its carrier')
+        void this.#drop('the link lost its carrier')
+        break
       case 'reauthentication-failed':
-        return void this.#drop(`a re-authentication failed: ${triage(event.attempt)?.title ?? 'no answer'}`)
+        void this.#drop(`a re-authentication failed: ${triage(event.attempt)?.title ?? 'no answer'}`)
+        break
       case 'disconnected':
-        return void this.#drop('the supplicant was disconnected')
+        void this.#drop('the supplicant was disconnected')
+        break
       case 'reauthenticated':
-        return this.#say('reauthenticated', 'info', 'the port was authenticated again')
+        this.#say('reauthenticated', 'info', 'the port was authenticated again')
+        break
       case 'roamed':
-        return this.#say('roamed', 'info', `roamed to ${event.bss}`)
+        this.#say('roamed', 'info', `roamed to ${event.bss}`)
+        break
       case 'carrier-back':
       case 'reconnected':
         this.#options.changed()
