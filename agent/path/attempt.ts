@@ -5,6 +5,7 @@ import { ClientLine } from './client-line.ts'
 import { forgetInterfaces, ip } from './ip.ts'
 import { isolate } from './isolation.ts'
 import type { DhcpEvent, Lease } from './lease.ts'
+import { onNetworkChange } from './monitor.ts'
 import { noLease } from './no-lease.ts'
 
 /**
@@ -28,6 +29,8 @@ export class Attempt implements DhcpAttempt {
   #resolve: (lease: Lease) => void = () => undefined
   #reject: (error: PathError) => void = () => undefined
   readonly #client: ClientLine
+  /** The monitor tells nothing about when it listens, so it is started long before there is something to watch. */
+  readonly #stopMonitor = onNetworkChange(() => undefined)
   #phase: Phase = 'held'
   #current: Lease | undefined
   /** By the monotonic clock: the time of day jumps when a sensor learns it. */
@@ -78,16 +81,13 @@ export class Attempt implements DhcpAttempt {
   }
 
   kick(): void {
-    if (this.#phase === 'held') {
-      this.#phase = 'discovering'
-      this.#receivedBefore = receivedFrames(this.interface)
-      const { leaseDeadlineMs = 15_000, carrierDeadlineMs = 5_000 } = this.#options
-      this.#after(leaseDeadlineMs, () => this.#giveUp(leaseDeadlineMs))
-      this.#after(Math.min(carrierDeadlineMs, leaseDeadlineMs - 1), () =>
-        this.#checkCarrier(carrierDeadlineMs),
-      )
-      this.#client.free()
-    } else if (this.#phase === 'discovering') this.#client.replace(this.#options)
+    if (this.#phase !== 'held') return
+    this.#phase = 'discovering'
+    this.#receivedBefore = receivedFrames(this.interface)
+    const { leaseDeadlineMs = 15_000, carrierDeadlineMs = 5_000 } = this.#options
+    this.#after(leaseDeadlineMs, () => this.#giveUp(leaseDeadlineMs))
+    this.#after(Math.min(carrierDeadlineMs, leaseDeadlineMs - 1), () => this.#checkCarrier(carrierDeadlineMs))
+    this.#client.free()
   }
 
   async lease(signal: AbortSignal): Promise<Lease> {
@@ -128,6 +128,7 @@ export class Attempt implements DhcpAttempt {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#phase = 'ended'
     this.#clearTimers()
+    this.#stopMonitor()
     this.#reject(new PathError('path-closed', `DHCP on ${this.interface} was given up`))
     await this.#client.stop()
   }
@@ -150,7 +151,7 @@ export class Attempt implements DhcpAttempt {
       clearTimeout(this.#repeat)
       if (pause !== undefined)
         this.#repeat = this.#after(pause, () => {
-          this.kick()
+          if (this.#phase === 'discovering') this.#client.replace(this.#options)
         })
     } else if (/\bselect\b/.test(line)) {
       this.#phase = 'requesting'

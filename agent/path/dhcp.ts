@@ -25,7 +25,7 @@ export interface DhcpAttempt extends AsyncDisposable {
   readonly notInForce: readonly string[]
   /** The client waits for `kick`, a few ms after the start. Rejects as `lease` does; nobody has to wait for it. */
   readonly ready: Promise<void>
-  /** The port has opened: DISCOVER leaves now, and again after ever longer pauses until it is answered. Starts the deadline. */
+  /** The port has opened: DISCOVER leaves now, and again after ever longer pauses until it is answered. Starts the deadline; a second time it has no effect. */
   kick: () => void
   /** The first lease. Rejects with a PathError `dhcp-no-offer`, `dhcp-no-ack`, `no-carrier`, `dhcp-client-*`, or the signal's reason. */
   lease: (signal: AbortSignal) => Promise<Lease>

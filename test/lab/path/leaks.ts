@@ -33,6 +33,7 @@ t.test('every request over a path leaves on its interface and on no other', asyn
 })
 
 t.test('a rule of somebody else that overtakes ours makes requests fail, not leak', async t => {
+  // An address of its own: the kernel answers for closed connections of earlier paths too, and nothing of ours sees that.
   await using _server = await dnsmasq({ range: '10.77.0.70,10.77.0.70' })
   await using opened = await open()
   const { path } = opened

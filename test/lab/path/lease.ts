@@ -22,6 +22,12 @@ t.test('a path has all that DHCP gave, in a table of its own, and takes exactly 
   t.equal(await exec('sensor', 'ip', ['route', 'show', 'table', 'main']), main, 'the main table is as it was')
   t.equal(await readFile('/etc/resolv.conf', 'utf8').catch(() => 'none'), resolver, 'and so is resolv.conf')
   t.match(await kernel(), `unreachable default table ${path.table} proto 83 metric 4294967295`)
+  t.same(path.notInForce, [], 'root may make every setting')
+  t.equal(
+    await exec('sensor', 'ip', ['-6', 'address', 'show', 'dev', 'eth0']),
+    '',
+    'the interface is silent on IPv6',
+  )
   await path.close()
   t.equal(await kernel(), before)
   t.match(path.lost.reason, { code: 'path-closed' })

@@ -22,15 +22,24 @@ t.test('a renewal that the server refuses ends the path and what was opened over
   t.equal(await kernel(), before)
 })
 
-t.test('an interface that goes away ends the path', async t => {
-  await ipIn('sensor', 'link add eth9 type veth peer name n9')
-  await ipIn('sensor', `link set n9 netns ${nameOf('backend')}`)
+/** An adapter with a network behind it, as if it were plugged in. */
+async function plugIn(): Promise<void> {
+  await ipIn('sensor', 'link add eth9 type veth peer name n9', `link set n9 netns ${nameOf('backend')}`)
   await ipIn('backend', 'link set n9 up', 'address add 10.99.0.1/24 dev n9')
-  await using _server = await dnsmasq({ range: '10.99.0.50,10.99.0.59', options: ['--interface=n9'] })
-  await using opened = await open('eth9')
-  await ipIn('sensor', 'link del eth9')
-  const { error } = await heard(opened.events, 'lost', 'the loss is told')
-  t.match(error, { code: 'lease-lost' })
+}
+
+t.test('an adapter that is pulled out ends the path, and plugged in again it can be used anew', async t => {
+  const nine = { range: '10.99.0.50,10.99.0.59', options: ['--interface=n9'] }
+  for (const time of ['first', 'second']) {
+    await plugIn()
+    await using _server = await dnsmasq(nine)
+    await using opened = await open('eth9')
+    t.match(opened.path.address, /^10\.99\.0\./, `the ${time} time`)
+    await opened.path.verify('10.99.0.1')
+    await ipIn('sensor', 'link del eth9')
+    const { error } = await heard(opened.events, 'lost', 'the loss is told')
+    t.match(error, { code: 'lease-lost' })
+  }
 })
 
 t.test('a cable that is pulled is told as such, and the path stays', async t => {

@@ -52,7 +52,7 @@ t.test('a network without a name server says so', async t => {
 })
 
 t.test('a query that would leave on another interface is not sent', async t => {
-  await using _server = await dnsmasq()
+  await using _server = await dnsmasq({ range: '10.77.0.71,10.77.0.71' })
   await using opened = await open()
   const { path } = opened
   await ipIn('sensor', `rule add pref 10 from ${path.address} table main`)

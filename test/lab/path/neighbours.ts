@@ -3,18 +3,16 @@ import { counted, dnsmasq, get, kernel, open } from './scene.ts'
 
 t.test('two networks with the same subnet are each reached over their own interface', async t => {
   await using _one = await dnsmasq()
-  await using _two = await dnsmasq({ space: 'other', range: '10.77.0.60,10.77.0.69' })
+  await using _two = await dnsmasq({ space: 'other' })
   await using first = await open('eth0')
   await using second = await open('eth2')
   const host = '10.77.0.1'
-  const toFirst = await counted(async () => {
+  const packets = await counted(async () => {
     t.match(await get({ ...first.path.wire(), host }), `target ${first.path.address}`)
-  })
-  t.match(toFirst, { eth1: 0, eth2: 0 })
-  const toSecond = await counted(async () => {
     t.match(await get({ ...second.path.wire(), host }), `other ${second.path.address}`)
   })
-  t.match(toSecond, { eth0: 0, eth1: 0 })
+  t.ok(packets.eth0 > 0 && packets.eth2 > 0)
+  t.match(packets, { eth1: 0, strays: 0 })
   await first.path.close()
   t.match(await get({ ...second.path.wire(), host }), 'other', 'closing one leaves the other alone')
 })

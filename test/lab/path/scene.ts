@@ -18,6 +18,8 @@ export type Space = keyof typeof spaces
 export const target = '10.55.0.10'
 export const port = 8080
 
+/** Addresses that the two tested networks give out. */
+const ranges = { backend: '10.77.0.50-10.77.0.59', other: '10.77.0.60-10.77.0.69' }
 export const nameOf = (space: Space): string => spaces[space]
 export const exec = (space: Space, command: string, args: readonly string[], input = ''): Promise<string> =>
   run(command, args, { netns: spaces[space], input })
@@ -25,12 +27,14 @@ export const ipIn = (space: Space, ...lines: string[]): Promise<string> =>
   run('ip', ['-n', spaces[space], '-batch', '-'], { input: lines.join('\n') + '\n' })
 export const inFolder = (name: string): string => join(folder, name)
 
-/** Counts, where they arrive, packets of the tested subnet and DHCP messages. */
-const counting = (device: string, prefix: string): string => `
+/** Counts, where they arrive, packets of the tested subnet, those of the other network's range among them, and DHCP messages. */
+const counting = (device: string, prefix: string, strays: string): string => `
   counter ${prefix}_tested {}
+  counter ${prefix}_stray {}
   counter ${prefix}_dhcp {}
   chain ${prefix} { type filter hook ingress device ${device} priority 0;
     ip saddr 10.77.0.0/24 counter name ${prefix}_tested
+    ip saddr ${strays} counter name ${prefix}_stray
     udp dport 67 counter name ${prefix}_dhcp
   }
 `
@@ -76,9 +80,9 @@ export async function raise(): Promise<void> {
     'backend',
     'nft',
     ['-f', '-'],
-    `table netdev path {${counting('n0', 'n0')}${counting('m0', 'm0')}}`,
+    `table netdev path {${counting('n0', 'n0', ranges.other)}${counting('m0', 'm0', ranges.other)}}`,
   )
-  await exec('other', 'nft', ['-f', '-'], `table netdev path {${counting('s0', 's0')}}`)
+  await exec('other', 'nft', ['-f', '-'], `table netdev path {${counting('s0', 's0', ranges.backend)}}`)
   const daemons = await Promise.all([web('backend', 'target'), web('other', 'other')])
   t.teardown(() => Promise.all(daemons.map(one => one[Symbol.asyncDispose]())))
 }
@@ -92,6 +96,8 @@ export interface Counts {
   eth0: number
   eth1: number
   eth2: number
+  /** Packets of one tested network that left on the interface of the other. */
+  strays: number
   /** DHCP messages that left on eth0. */
   dhcp: number
 }
@@ -110,6 +116,7 @@ export async function counts(): Promise<Counts> {
     eth0: of(backend, 'n0_tested'),
     eth1: of(backend, 'm0_tested'),
     eth2: of(other, 's0_tested'),
+    strays: of(backend, 'n0_stray') + of(other, 's0_stray'),
     dhcp: of(backend, 'n0_dhcp'),
   }
 }
@@ -124,6 +131,7 @@ export async function counted(action: () => Promise<unknown>): Promise<Counts> {
     eth0: after.eth0 - before.eth0,
     eth1: after.eth1 - before.eth1,
     eth2: after.eth2 - before.eth2,
+    strays: after.strays - before.strays,
     dhcp: after.dhcp - before.dhcp,
   }
 }
@@ -136,11 +144,7 @@ export interface DhcpServer {
 
 let servers = 0
 /** dnsmasq with DHCP and names: scep.example.org is the target, six.example.org has an IPv6 address only. */
-export function dnsmasq({
-  space = 'backend',
-  range = '10.77.0.50,10.77.0.59',
-  options = [],
-}: DhcpServer = {}): Promise<Daemon> {
+export function dnsmasq({ space = 'backend', range, options = [] }: DhcpServer = {}): Promise<Daemon> {
   servers += 1
   const leases = inFolder(`leases-${servers}`)
   return daemon({
@@ -148,7 +152,12 @@ export function dnsmasq({
     command: 'dnsmasq',
     args: [
       ...['-k', '--conf-file=/dev/null', '--user=root', '--pid-file', '--log-facility=-', '--log-queries'],
-      ...['--no-ping', '--dhcp-authoritative', `--dhcp-leasefile=${leases}`, `--dhcp-range=${range},1h`],
+      ...[
+        '--no-ping',
+        '--dhcp-authoritative',
+        `--dhcp-leasefile=${leases}`,
+        `--dhcp-range=${range ?? ranges[space].replace('-', ',')},1h`,
+      ],
       ...[`--interface=${space === 'backend' ? 'n0' : 's0'}`, '--except-interface=lo', '--bind-interfaces'],
       ...['--no-resolv', '--no-hosts', '--local=/example.org/', '--domain=example.org'],
       ...['--address=/scep.example.org/10.55.0.10', '--host-record=six.example.org,fd00::1'],
