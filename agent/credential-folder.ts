@@ -145,6 +145,11 @@ export class CredentialFolder {
     await writeDurable(this.#path('open', 'request.json'), JSON.stringify(request))
   }
 
+  /** The request never left: its key may go into another one. */
+  async withdrawRequest(): Promise<void> {
+    await removeDurable(this.#path('open', 'request.json'))
+  }
+
   /** The server has answered for good: request and key are over, since a key belongs to one transaction. */
   async dropRequest(): Promise<void> {
     await removeDurable(this.#path('open'))

@@ -4,7 +4,7 @@
  */
 import type { KeyObject } from 'node:crypto'
 import { checkpoint } from '../checkpoint.ts'
-import type { OpenRequest, Role } from '../credential-folder.ts'
+import type { CredentialFolder, OpenRequest, Role } from '../credential-folder.ts'
 import type { Scep } from '../desired/profile.ts'
 import { AgentError } from '../errors.ts'
 import type { Path } from '../path/index.ts'
@@ -48,11 +48,15 @@ export async function certify(
   })
   await Promise.all([folder.begin(network.assignment), timeBefore(purpose, whole, context)])
   const caps = scep.getCaCaps(transport, whole)
+  const opening = openRequest(purpose, caps, context)
   const [capabilities, trust, opened] = await Promise.all([
     caps,
     trustOf(transport, network, settings, context, whole),
-    openRequest(purpose, caps, context),
-  ])
+    opening,
+  ]).catch(async (error: unknown) => {
+    await withdraw(opening, folder)
+    throw error
+  })
   sayWarnings(trust.warnings, purpose, context)
   const exchange = { transport, caps: capabilities, trust, ...opened }
   const outcome = await ask(exchange, purpose, context, patient(whole))
@@ -125,6 +129,15 @@ async function openRequest(
   const request = { transactionId, preparedAt: context.now(), pending: false, basis, enrolment }
   await folder.saveRequest(request)
   return { key, request, resumed: false }
+}
+
+/**
+ * A request made for this try has not left when the server could not be asked for its certificates: it must not be taken
+ * later for one that may have been answered. The key stays.
+ */
+async function withdraw(opening: Promise<Opened>, folder: CredentialFolder): Promise<void> {
+  const opened = await opening.catch(() => undefined)
+  if (opened?.resumed === false) await folder.withdrawRequest()
 }
 
 /**

@@ -16,7 +16,9 @@ function findingOf(error: unknown, credential: CredentialFacts): Finding | undef
     const { code, title, detail, hint, side, retry } = error
     return { code, title, detail, hint, side, retry }
   }
-  if (error instanceof ScepError) return scepFinding(error)
+  // What the path says of a name or a route is closer to the cause than that the SCEP server cannot be reached.
+  if (error instanceof ScepError)
+    return error.cause instanceof PathError ? findingOf(error.cause, credential) : scepFinding(error)
   if (isSupplicantError(error)) {
     const found = error.attempt && triage(error.attempt, credential)
     if (found) return joinFinding(found)

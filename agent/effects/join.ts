@@ -122,7 +122,9 @@ const locked = (network: Network, cause: unknown): AgentError =>
       code: 'port-stays-locked',
       title: 'The port stays locked after 802.1X succeeded',
       detail: `${network.interface} was authenticated for ${network.id}, but not one frame has come back since`,
-      hint: 'look at the switch: the port must be authorised for this MAC, and the VLAN that RADIUS assigns must exist on it',
+      hint:
+        'look at the switch: the port must be authorised for this MAC, and the VLAN that RADIUS assigns must exist on it; ' +
+        'if the switch shows both, this network has no DHCP server and nobody else who is heard',
       side: 'network',
       retry: 'backoff',
     },
