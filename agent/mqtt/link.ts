@@ -10,10 +10,11 @@ import { connect, ConnectionRefused, type Connection, type Login, type Receive }
 import { aborted, deadline, isOver } from './deadline.ts'
 import { findingOf, identityInUse } from './findings.ts'
 import type { Outbox } from './outbox.ts'
-import { away, offline, type Presence } from './presence.ts'
+import { away, offline } from './presence.ts'
 import { Session, type Inbox, type Outgoing, type Reply } from './session.ts'
 import { directly, openSocket, type Reach, type TlsSettings } from './socket.ts'
-import type { Topics } from './topics.ts'
+import type { Presence } from '../desired/messages.ts'
+import type { Topics } from '../desired/topics.ts'
 
 export interface LinkSettings extends TlsSettings {
   topics: Topics

@@ -1,24 +1,6 @@
-/**
- * Presence: retained, and the Will Message. `instance` is new with every process, so that a second
- * sensor under the same id (a cloned card) gives itself away.
- */
+/** Presence as this process publishes and reads it. */
 import * as z from 'zod/mini'
-
-export const Presence = z.discriminatedUnion('state', [
-  z.object({ schema: z.literal(1), state: z.literal('online'), instance: z.string(), at: z.string() }),
-  z.object({
-    schema: z.literal(1),
-    state: z.literal('away'),
-    instance: z.string(),
-    at: z.string(),
-    /** When it will be back at the latest, as far as it knows. */
-    until: z.optional(z.string()),
-  }),
-  /** Published by the broker for us, so it has no time of its own. */
-  z.object({ schema: z.literal(1), state: z.literal('offline'), instance: z.string() }),
-])
-
-export type Presence = z.infer<typeof Presence>
+import { Presence } from '../desired/messages.ts'
 
 export const online = (instance: string, now: Date): Presence => ({
   schema: 1,

@@ -6,7 +6,7 @@ import type { Change } from '../change.ts'
 import type { Connection, Message } from './connection.ts'
 import type { Outbox, OutboxEvent } from './outbox.ts'
 import { online, readPresence } from './presence.ts'
-import { networkOfTopic, type Topics } from './topics.ts'
+import { networkOfTopic, type Topics } from '../desired/topics.ts'
 
 /** What arrives. A returned promise delays the PUBACK until it settles; none of these may throw. */
 export interface Inbox {

@@ -1,2 +1,3 @@
 import './mqtt/outbox.ts'
 import './mqtt/small.ts'
+import './mqtt/documents.ts'

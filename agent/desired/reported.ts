@@ -1,0 +1,116 @@
+/**
+ * The reported state: `<prefix>/sensors/<sensor>/reported`, retained, everything an operator asks about (docs/mqtt.md).
+ * One source for the type and config/schema/reported.json. A reader ignores keys it does not know.
+ */
+import * as z from 'zod/mini'
+import { Finding } from './messages.ts'
+
+/** ISO 8601 in UTC. */
+const Time = z.iso.datetime()
+const Sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/))
+
+/** The documents a state is made of. `state` is '' before the first. */
+export const Applied = z.object({
+  state: z.string(),
+  desired: z.optional(z.object({ version: z.int(), epoch: z.int(), sha256: Sha256 })),
+  networks: z.record(z.string(), Sha256),
+})
+
+export const ReportedProblem = z.object({
+  ...Finding.shape,
+  since: Time,
+  last: Time,
+  count: z.int(),
+  nextTry: z.optional(Time),
+})
+
+export const ReportedCertificate = z.object({
+  /** SHA-256 of the DER, hex. */
+  fingerprint: z.string(),
+  subject: z.string(),
+  issuer: z.string(),
+  serial: z.string(),
+  names: z.array(z.string()),
+  key: z.string(),
+  notBefore: Time,
+  notAfter: Time,
+})
+
+export const ReportedNetwork = z.object({
+  phase: z.enum([
+    'waiting',
+    'suspended',
+    'disabled',
+    'removed',
+    'expired',
+    'enrolling',
+    'renewing',
+    'enrollment-due',
+    'joining',
+    'testing',
+    'joined',
+    'idle',
+    'failing',
+  ]),
+  role: z.enum(['tested', 'enrollment']),
+  alias: z.optional(z.string()),
+  assignment: z.optional(z.string()),
+  interface: z.optional(z.string()),
+  /** Of a network that is waiting or suspended. */
+  why: z.optional(z.string()),
+  certificate: z.optional(ReportedCertificate),
+  /** ms of the whole join and of its stages. */
+  lastJoin: z.optional(z.object({ at: Time, ms: z.number(), stages: z.record(z.string(), z.number()) })),
+  lastTest: z.optional(
+    z.object({
+      at: Time,
+      passed: z.boolean(),
+      probes: z.array(
+        z.object({ probe: z.string(), passed: z.boolean(), ms: z.number(), detail: z.string() }),
+      ),
+    }),
+  ),
+  problem: z.optional(ReportedProblem),
+})
+
+export const Reported = z.object({
+  schema: z.literal(1),
+  at: Time,
+  /** S2-61. */
+  about: z.object({
+    sensor: z.string(),
+    serial: z.string(),
+    name: z.string(),
+    model: z.string(),
+    hostname: z.string(),
+    /** Permanent address by interface. */
+    macs: z.record(z.string(), z.string()),
+    version: z.string(),
+    startedAt: Time,
+  }),
+  interfaces: z.record(
+    z.string(),
+    z.object({
+      supplicant: z.boolean(),
+      joined: z.optional(z.string()),
+      address: z.optional(z.string()),
+      gateway: z.optional(z.string()),
+    }),
+  ),
+  networks: z.record(z.string(), ReportedNetwork),
+  /** Versions of documents this sensor reads. */
+  schemas: z.object({ network: z.array(z.int()), sensor: z.array(z.int()) }),
+  /** The documents in force. */
+  applied: Applied,
+  /** Everything wrong with documents that were refused; they changed nothing. */
+  problems: z.array(
+    z.object({ topic: z.string(), path: z.string(), message: z.string(), hint: z.optional(z.string()) }),
+  ),
+  /** Networks without which a newer document cannot be applied. */
+  awaiting: z.array(z.object({ network: z.string(), neededBy: z.optional(z.string()), why: z.string() })),
+  /** In quarantine after a revert, until a different document comes. */
+  rejected: z.optional(Applied),
+})
+
+export type Reported = z.infer<typeof Reported>
+export type ReportedNetwork = z.infer<typeof ReportedNetwork>
