@@ -253,8 +253,9 @@ export class CredentialFolder {
 
   async #generation(role: Role): Promise<CredentialState['current']> {
     const generation = await this.#linked(role)
-    const pem = generation && (await readIfThere(this.files(generation).certificate))
-    return pem ? { generation: generation ?? '', certificate: certificateFacts(pem) } : undefined
+    if (generation === undefined) return undefined
+    const pem = await readIfThere(this.files(generation).certificate)
+    return pem === undefined ? undefined : { generation, certificate: certificateFacts(pem) }
   }
 
   async #linked(role: Role): Promise<string | undefined> {

@@ -2,12 +2,11 @@
  * Which way the broker is reached. With a management interface that is the main routing table, always;
  * a sensor whose only interfaces are tested takes the link along from network to network.
  */
+import type { Reach } from './mqtt/socket.ts'
 import type { Path } from './path/index.ts'
 
 export interface Carried {
-  arrive: (
-    reach?: (host: string, port: number, signal: AbortSignal) => Promise<import('node:net').Socket>,
-  ) => void
+  arrive: (reach?: Reach) => void
   leave: (until?: Date) => Promise<void>
 }
 

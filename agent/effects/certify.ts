@@ -69,9 +69,9 @@ export async function certify(
 
 /** Dates are judged by a trusted clock only; without one the enrolment goes on and says so (S1-27). */
 async function timeBefore(purpose: Purpose, signal: AbortSignal, context: Context): Promise<void> {
-  if (context.clock.reading.trusted) return
+  if (context.clock.trustedDate()) return
   await context.whenTimeIsKnown(signal)
-  if (context.clock.reading.trusted) return
+  if (context.clock.trustedDate()) return
   const text = 'the time is not known: the dates of certificates cannot be checked'
   sayWarnings([{ code: 'clock-untrusted', text }], purpose, context)
 }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type { Blob, CredentialFacts, NetworkBlock } from '../../supplicant/index.ts'
 import { revisionOf } from '../core/want.ts'
 import { substitute, variablesFor } from '../desired/variables.ts'
-import type { Network } from '../types.ts'
+import type { CertificateFacts, Network } from '../types.ts'
 import { certificateBlob, networkBlock, type BlockFiles } from './block.ts'
 import type { Context } from './context.ts'
 
@@ -22,34 +22,37 @@ export async function membership(network: Network, revision: string, context: Co
   const current = isProof ? state.candidate : state.current
   const own = current && (await ownCertificate(network, current.generation, context))
   const trust = await context.trust.file(trusted(network, own?.anchors ?? []))
+  const blob = current && certificateBlob(current.certificate.fingerprint)
   const files: BlockFiles = {
     ...(trust !== undefined && { trust }),
-    ...(own &&
-      current && {
-        key: own.keyPath,
-        certificateBlob: certificateBlob(current.certificate.fingerprint),
-        commonName: own.commonName,
-      }),
+    ...(own && { key: own.keyPath, commonName: own.commonName }),
+    ...(blob !== undefined && { certificateBlob: blob }),
   }
   const block = networkBlock(withVariables(network, context), revision, files)
+  const blobs = own && blob !== undefined ? [{ name: blob, bytes: own.bytes }] : []
+  return { block, blobs, facts: factsOf(network, block, current?.certificate, context) }
+}
+
+function factsOf(
+  network: Network,
+  block: NetworkBlock,
+  certificate: CertificateFacts | undefined,
+  context: Context,
+): CredentialFacts {
+  const serverName = network.profile.eap?.serverName
   return {
-    block,
-    blobs:
-      own && current ? [{ name: certificateBlob(current.certificate.fingerprint), bytes: own.bytes }] : [],
-    facts: {
-      now: context.now(),
-      clockTrusted: context.clock.reading.trusted,
-      ...(block.eap !== undefined && { method: block.eap }),
-      ...(block.identity !== undefined && { identity: block.identity }),
-      ...(current && {
-        certificate: {
-          notBefore: current.certificate.notBefore,
-          notAfter: current.certificate.notAfter,
-          issuers: [current.certificate.issuer],
-        },
-      }),
-      ...(network.profile.eap?.serverName !== undefined && { serverName: network.profile.eap.serverName }),
-    },
+    now: context.now(),
+    clockTrusted: context.clock.reading.trusted,
+    ...(block.eap !== undefined && { method: block.eap }),
+    ...(block.identity !== undefined && { identity: block.identity }),
+    ...(certificate && {
+      certificate: {
+        notBefore: certificate.notBefore,
+        notAfter: certificate.notAfter,
+        issuers: [certificate.issuer],
+      },
+    }),
+    ...(serverName !== undefined && { serverName }),
   }
 }
 

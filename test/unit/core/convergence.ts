@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { planInterface } from '../../../agent/core/plan.ts'
 import { wantedRevision } from '../../../agent/core/want.ts'
 import { apply } from './model.ts'
-import { actualOf, corp, day, desiredOf, issued, lease, now, onboarding } from './world.ts'
+import { actualOf, corp, day, desiredOf, issued, lease, now, onboarding, queue } from './world.ts'
 
 const onboardingRevision = wantedRevision(onboarding, actualOf(), now) ?? ''
 const corpRevision = wantedRevision(corp, actualOf({ credentials: { corp: issued() } }), now) ?? ''
@@ -50,7 +50,7 @@ t.test('whatever the state, doing the first step again and again comes to rest w
     fc.property(anyActual, fc.boolean(), (start, brokerOverTested) => {
       let actual = start
       for (let count = 0; count < 20; count++) {
-        const [step] = planInterface(desiredOf(), actual, 'eth0', now, { brokerOverTested }).steps
+        const [step] = planInterface(desiredOf(), actual, 'eth0', now, { brokerOverTested, queue }).steps
         if (!step) return actual.interfaces['eth0']?.joined?.network === 'corp'
         actual = apply(step, desiredOf(), actual, now)
       }

@@ -3,7 +3,9 @@ import { wantedRevision } from '../../../agent/core/want.ts'
 import type { Step } from '../../../agent/core/step.ts'
 import type { Actual, Desired, InterfaceState } from '../../../agent/types.ts'
 import { findNetwork } from '../../../agent/core/want.ts'
-import { issued, lease } from './world.ts'
+import { day, issued, lease } from './world.ts'
+
+const lifetime = 4 * day
 
 export function apply(step: Step, desired: Desired, actual: Actual, now: number): Actual {
   const state = actual.interfaces[step.interface]
@@ -28,11 +30,40 @@ export function apply(step: Step, desired: Desired, actual: Actual, now: number)
       }))
     case 'lease':
       return on(before => ({ ...before, lease }))
+    case 'renew': {
+      const before = actual.credentials[step.network] ?? { assignment: '' }
+      const { current } = issued('f2', before.assignment, { notBefore: now, notAfter: now + lifetime })
+      const next = { ...before, ...(current && { candidate: current }) }
+      return {
+        ...actual,
+        credentials: { ...actual.credentials, [step.network]: next },
+        renewals: {
+          lastAttempt: now,
+          requested: actual.renewals.requested.filter(id => id !== step.network),
+        },
+      }
+    }
+    case 'prove': {
+      const { candidate, ...before } = actual.credentials[step.network] ?? { assignment: '' }
+      const next = { ...before, ...(candidate && { current: candidate }) }
+      const joined = apply({ ...step, action: 'join', why: '' }, desired, actual, now)
+      return { ...joined, credentials: { ...actual.credentials, [step.network]: next } }
+    }
+    case 'warn': {
+      const warned = { fingerprint: step.fingerprint, days: step.days }
+      return {
+        ...actual,
+        history: { ...actual.history, [step.network]: { ...actual.history[step.network], warned } },
+      }
+    }
     case 'enroll': {
       const assignment = findNetwork(desired, step.network)?.assignment ?? ''
       return {
         ...actual,
-        credentials: { ...actual.credentials, [step.network]: issued('f1', assignment) },
+        credentials: {
+          ...actual.credentials,
+          [step.network]: issued('f1', assignment, { notBefore: now, notAfter: now + lifetime }),
+        },
       }
     }
     case 'test': {

@@ -2,10 +2,21 @@ import t from 'tap'
 import { planDevice, planInterface } from '../../../agent/core/plan.ts'
 import { basisOf, purposeOf, wantedRevision } from '../../../agent/core/want.ts'
 import type { Actual, Desired, Network, Setback } from '../../../agent/types.ts'
-import { actualOf, corp, day, desiredOf, issued, lease, now, onboarding, withProfile } from './world.ts'
+import {
+  actualOf,
+  corp,
+  day,
+  desiredOf,
+  issued,
+  lease,
+  now,
+  onboarding,
+  queue,
+  withProfile,
+} from './world.ts'
 
-const options = { brokerOverTested: false }
-const onTested = { brokerOverTested: true }
+const options = { brokerOverTested: false, queue }
+const onTested = { brokerOverTested: true, queue }
 
 const actions = (desired: Desired, actual: Actual, at = now, how = options): string[] =>
   planInterface(desired, actual, 'eth0', at, how).steps.map(step => `${step.action} ${step.network}`)
@@ -126,11 +137,11 @@ const cases: [string, Desired, Actual, string[], number?, typeof options?][] = [
     'S2-60: an expired certificate is not replaced by enrolling again',
     desiredOf(),
     actualOf(
-      { credentials: enrolled, history: tested(now + 2 * day) },
+      { credentials: enrolled, history: tested(now + 4 * day) },
       { blocks, ...joinedTo('corp', corpRevision) },
     ),
     [],
-    now + 2 * day,
+    now + 4 * day,
   ],
   [
     'S1-03: a disabled network is neither enrolled nor joined, and leaves the supplicant',
@@ -230,7 +241,8 @@ t.test(
   'S2-70: credentials go only when their network is not listed in a state confirmed to the broker',
   async t => {
     const gone = desiredOf({ tested: [], enrollment: [] })
-    const forget = (desired: Desired, actual: Actual) => planDevice(desired, actual).map(step => step.network)
+    const forget = (desired: Desired, actual: Actual) =>
+      planDevice(desired, actual, now).steps.map(step => step.network)
     t.strictSame(forget(gone, actualOf({ credentials: enrolled })), ['corp'])
     t.strictSame(forget(gone, actualOf({ credentials: enrolled, confirmed: false })), [])
     t.strictSame(forget({ ...gone, source: 'none' }, actualOf({ credentials: enrolled })), [])
@@ -247,8 +259,11 @@ t.test(
     const scep = corp.profile.scep
     const changed = (network: Network) => purposeOf('corp', desiredOf({ tested: [network] }))
     t.equal(changed(withProfile(corp, { alias: 'new' })), before)
-    t.equal(changed(withProfile(corp, scep && { scep: { ...scep, renewal: { when: 'manual' } } })), before)
-    t.not(changed(withProfile(corp, scep && { scep: { ...scep, challengePassword: 'new' } })), before)
+    t.equal(
+      changed(withProfile(corp, scep ? { scep: { ...scep, renewal: { when: 'manual' } } } : {})),
+      before,
+    )
+    t.not(changed(withProfile(corp, scep ? { scep: { ...scep, challengePassword: 'new' } } : {})), before)
     t.not(changed({ ...corp, assignment: 'a2' }), before)
     t.equal(purposeOf('corp', desiredOf({ tested: [] })), undefined)
     t.type(purposeOf('onboarding', desiredOf()), 'string')

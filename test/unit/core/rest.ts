@@ -36,6 +36,11 @@ t.test('the wait is spread by 20 % to either side', async t => {
   t.equal(setback(undefined, failure('backoff'), now, 1).until, now + 6000)
 })
 
+t.test('where the other side says when to come back, that holds', async t => {
+  const late = { ...failure('backoff'), finding: { ...finding('backoff'), retryAfter: 600 } }
+  t.equal(setback(undefined, late, now, 0).until, now + 600_000)
+})
+
 t.test('what only a change can mend is tried every hour, what nothing can mend never', async t => {
   t.equal(setback(undefined, failure('change'), now, 0.5).until, now + 3_600_000)
   const never = setback(undefined, failure('never'), now, 0.5)
@@ -77,6 +82,20 @@ const phases: [string, string, ReturnType<typeof reportOf>, string][] = [
     'while it is being enrolled',
   ],
   [
+    'renewing',
+    'corp',
+    reportOf(undefined, undefined, [{ action: 'renew', interface: 'eth0', network: 'corp', over: 'corp' }]),
+    'while its certificate is being renewed',
+  ],
+  [
+    'renewing',
+    'corp',
+    reportOf(undefined, undefined, [
+      { action: 'prove', interface: 'eth0', network: 'corp', generation: 'g', revision: 'r' },
+    ]),
+    'while its new certificate is being proved',
+  ],
+  [
     'testing',
     'corp',
     reportOf(undefined, undefined, [{ action: 'test', interface: 'eth0', network: 'corp' }]),
@@ -111,7 +130,7 @@ const phases: [string, string, ReturnType<typeof reportOf>, string][] = [
     'corp',
     report({
       ...{ desired: desiredOf(), actual: actualOf({ credentials: { corp: issued() } }), running: [] },
-      ...{ identity, version: '1', startedAt: now, now: now + 2 * day },
+      ...{ identity, version: '1', startedAt: now, now: now + 4 * day },
     }),
     'after its notAfter',
   ],
@@ -162,7 +181,7 @@ t.test('the report carries certificate, results and problem with ISO times, and 
   t.match(reported.networks['corp'], {
     alias: 'Corp',
     role: 'tested',
-    certificate: { fingerprint: 'f1', notAfter: new Date(now + day).toISOString() },
+    certificate: { fingerprint: 'f1', notAfter: new Date(now + 3 * day).toISOString() },
     lastJoin: { at, ms: 24 },
     lastTest: { at, passed: true },
     problem: { code: 'x', count: 1, since: at },

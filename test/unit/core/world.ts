@@ -1,5 +1,12 @@
 /** Desired and actual states for the tables: a sensor with one enrollment network and tested networks. */
-import type { Actual, CredentialState, Desired, InterfaceState, Network } from '../../../agent/types.ts'
+import type {
+  Actual,
+  CertificateFacts,
+  CredentialState,
+  Desired,
+  InterfaceState,
+  Network,
+} from '../../../agent/types.ts'
 
 export const day = 86_400_000
 export const now = Date.UTC(2026, 0, 10)
@@ -43,6 +50,9 @@ export const corp: Network = {
       caCertificates: [],
       rootFingerprint: null,
       renewal: { when: 'half-life' },
+      renewalMethod: 'auto',
+      challengeOnRenewal: true,
+      polling: { every: 60, most: 1000, giveUpAfterHours: 168 },
     },
   },
 }
@@ -70,23 +80,32 @@ export const actualOf = (changes: Partial<Actual> = {}, eth0: Partial<InterfaceS
   interfaces: { eth0: { name: 'eth0', supplicant: true, blocks: [], ...eth0 } },
   credentials: {},
   history: {},
+  renewals: { requested: [] },
   ...changes,
 })
 
-export const issued = (fingerprint = 'f1', assignment = 'a1'): CredentialState => ({
+export const queue = { interval: 3_600_000, strict: false, spread: 0, sensor: 's' }
+
+export const certificateOf = (fingerprint: string): CertificateFacts => ({
+  fingerprint,
+  subject: 'CN=serial',
+  issuer: 'CN=CA',
+  serial: '01',
+  names: [],
+  notBefore: now - day,
+  notAfter: now + 3 * day,
+  key: 'RSA-2048',
+})
+
+export const issued = (
+  fingerprint = 'f1',
+  assignment = 'a1',
+  validity: { notBefore: number; notAfter: number } = { notBefore: now - day, notAfter: now + 3 * day },
+): CredentialState => ({
   assignment,
   current: {
     generation: `0001-${fingerprint}`,
-    certificate: {
-      fingerprint,
-      subject: 'CN=serial',
-      issuer: 'CN=CA',
-      serial: '01',
-      names: [],
-      notBefore: now - day,
-      notAfter: now + day,
-      key: 'RSA-2048',
-    },
+    certificate: { ...certificateOf(fingerprint), ...validity },
   },
 })
 

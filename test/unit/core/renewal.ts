@@ -1,0 +1,202 @@
+import t from 'tap'
+import {
+  dueAt,
+  expiryWarning,
+  nextRenewal,
+  nextWarningAt,
+  paceOf,
+  refusedRule,
+  spreadOf,
+} from '../../../agent/core/renewal.ts'
+import { basisOf } from '../../../agent/core/want.ts'
+import type { Renewal } from '../../../agent/desired/profile.ts'
+import type {
+  Actual,
+  CertificateFacts,
+  CredentialState,
+  Network,
+  NetworkHistory,
+} from '../../../agent/types.ts'
+import {
+  actualOf,
+  certificateOf,
+  corp,
+  day,
+  desiredOf,
+  issued,
+  now,
+  onboarding,
+  queue,
+  withProfile,
+} from './world.ts'
+
+const hour = 3_600_000
+const iso = (time: number | undefined) => (time === undefined ? undefined : new Date(time).toISOString())
+const certificate = (notBefore: string, notAfter: string): CertificateFacts => ({
+  ...certificateOf('f1'),
+  notBefore: Date.parse(notBefore),
+  notAfter: Date.parse(notAfter),
+})
+const year2021 = certificate('2021-01-01T00:00Z', '2021-12-31T00:00Z')
+
+const rules: [string, Renewal, string | undefined][] = [
+  [
+    'S2-53, S2-54: by half-life, a certificate of 2021 is due on 2 July',
+    { when: 'half-life' },
+    '2021-07-02T00:00:00.000Z',
+  ],
+  ['S2-55, S1-55: 30 days before expiry', { daysBeforeExpiry: 30 }, '2021-12-01T00:00:00.000Z'],
+  ['a tenth of the validity elapsed', { percent: 10 }, '2021-02-06T09:36:00.000Z'],
+  ['S1-56: never by itself where renewal is manual', { when: 'manual' }, undefined],
+  [
+    'S1-28: at half-life where more days are asked for than it is valid',
+    { daysBeforeExpiry: 400 },
+    '2021-07-02T00:00:00.000Z',
+  ],
+]
+for (const [name, rule, expected] of rules)
+  t.test(`renewal is due ${name}`, async t => {
+    t.equal(iso(dueAt(year2021, rule)), expected)
+  })
+
+t.test('S1-28: a rule longer than the validity is refused with both numbers', async t => {
+  t.strictSame(refusedRule(year2021, { daysBeforeExpiry: 364 }), { asked: 364, validity: 364 })
+  t.equal(refusedRule(year2021, { daysBeforeExpiry: 363 }), undefined)
+  t.equal(refusedRule(year2021, { percent: 99 }), undefined)
+})
+
+t.test(
+  'the spread is the same for one certificate, differs between sensors, and stays within its bound',
+  async t => {
+    const of = (sensor: string, share = 1) => spreadOf(year2021, sensor, 'corp', share)
+    t.equal(of('a'), of('a'))
+    t.not(of('a'), of('b'))
+    t.equal(of('a', 0), 0)
+    for (const sensor of ['a', 'b', 'c', 'd']) t.ok(of(sensor) >= 0 && of(sensor) < day)
+  },
+)
+
+t.test('warnings come at 28, 7, 3 and 1 days, scaled for shorter lives', async t => {
+  const left = (days: number) => expiryWarning(year2021, year2021.notAfter - days * day)
+  t.strictSame([30, 27, 6, 2, 0.5].map(left), [undefined, 28, 7, 3, 1])
+  const short = certificate('2021-01-01T00:00Z', '2021-01-02T00:00Z')
+  t.equal(expiryWarning(short, short.notAfter - 3 * hour), undefined)
+  t.equal(expiryWarning(short, short.notAfter - hour), 28)
+  t.equal(iso(nextWarningAt(year2021, year2021.notBefore)), iso(year2021.notAfter - (28 * day * 364) / 365))
+  t.equal(nextWarningAt(year2021, year2021.notAfter), undefined)
+})
+
+t.test('a shorter life makes a quicker pace, never under 10 s', async t => {
+  t.equal(paceOf(year2021, hour), hour)
+  t.equal(paceOf(certificate('2021-01-01T00:00Z', '2021-01-01T01:00Z'), hour), 360_000)
+  t.equal(paceOf(certificate('2021-01-01T00:00Z', '2021-01-01T00:01Z'), hour), 10_000)
+})
+
+const branch: Network = { ...corp, id: 'branch', assignment: 'b1', sha256: 'dd' }
+const two = desiredOf({ tested: [corp, branch] })
+export const due = (hoursAgo: number, left = 200 * hour): CredentialState => {
+  const at = now - hoursAgo * hour
+  return issued('f1', 'a1', { notBefore: at - (now + left - at), notAfter: now + left })
+}
+const both = (corpDue: number, branchDue: number, left = 200 * hour) => ({
+  corp: due(corpDue, left),
+  branch: { ...due(branchDue, left), assignment: 'b1' },
+})
+export const failing = (
+  network: Network,
+  actual: Actual,
+  basis = basisOf(network, two, actual),
+): NetworkHistory => ({
+  failedRenewal: {
+    finding: { code: 'x', title: '', detail: '', hint: '', side: 'server', retry: 'change' },
+    ...{ since: now - 2 * hour, last: now - hour / 2, count: 1, basis },
+  },
+})
+const next = (actual: Actual, settings = queue, desired = two) => {
+  const found = nextRenewal(desired, actual, now, settings)
+  return (
+    found && {
+      network: found.network.id,
+      in: (found.at - now) / hour,
+      ...(found.overtakes && { overtakes: found.overtakes }),
+    }
+  )
+}
+const lastAttempt = (hoursAgo: number) => ({ lastAttempt: now - hoursAgo * hour, requested: [] })
+
+t.test('S1-22, S1-24, S1-25: one after the other, the one that is due longest first', async t => {
+  const credentials = both(5, 3)
+  t.match(next(actualOf({ credentials })), { network: 'corp' })
+  t.match(
+    next(actualOf({ credentials, renewals: lastAttempt(0.25) })),
+    { network: 'corp', in: 0.75 },
+    'S1-23: an hour apart',
+  )
+  t.match(
+    next(actualOf({ credentials, renewals: lastAttempt(-5) })),
+    { network: 'corp', in: 1 },
+    'a clock set back',
+  )
+  const failed = actualOf({ credentials, renewals: lastAttempt(1) })
+  t.match(
+    next({ ...failed, history: { corp: failing(corp, failed) } }),
+    { network: 'corp' },
+    'the same is retried',
+  )
+  t.match(next(actualOf({ credentials: both(-2, -9) })), { network: 'corp', in: 2 }, 'not before it is due')
+})
+
+t.test('one near its end overtakes, unless the queue is strict', async t => {
+  const credentials = { corp: due(5), branch: { ...due(3, 0.2 * hour), assignment: 'b1' } }
+  t.match(next(actualOf({ credentials })), { network: 'branch', overtakes: 'corp' })
+  t.match(next(actualOf({ credentials }), { ...queue, strict: true }), { network: 'corp' })
+  t.match(
+    next(actualOf({ credentials: both(5, 3, 0.2 * hour) })),
+    { network: 'corp' },
+    'both near their end keep their order',
+  )
+})
+
+t.test(
+  'what a person asked for does not wait, nor the first try after a changed password (S2-58, S2-59)',
+  async t => {
+    const asked = actualOf({
+      credentials: both(-50, -60),
+      renewals: { lastAttempt: now, requested: ['branch'] },
+    })
+    t.strictSame(next(asked), { network: 'branch', in: 0 })
+    const failed = actualOf({ credentials: both(5, 3), renewals: { lastAttempt: now, requested: [] } })
+    t.strictSame(next({ ...failed, history: { branch: failing(branch, failed, 'before') } }), {
+      network: 'branch',
+      in: 0,
+    })
+    const manual = withProfile(
+      corp,
+      corp.profile.scep ? { scep: { ...corp.profile.scep, renewal: { when: 'manual' } } } : {},
+    )
+    const wish = actualOf({ credentials: { corp: due(5) }, renewals: { requested: ['corp'] } })
+    t.strictSame(next(wish, queue, desiredOf({ tested: [manual] })), { network: 'corp', in: 0 })
+    t.equal(
+      next(actualOf({ credentials: { corp: due(5) } }), queue, desiredOf({ tested: [manual] })),
+      undefined,
+    )
+  },
+)
+
+t.test('S2-60: expired, removed and disabled ones are not in the queue', async t => {
+  t.equal(next(actualOf({ credentials: { corp: due(5, -hour) } })), undefined)
+  t.equal(next(actualOf({ credentials: { corp: { assignment: 'a1', removed: { at: now } } } })), undefined)
+  const off = desiredOf({ tested: [withProfile(corp, { enabled: false })] })
+  t.equal(next(actualOf({ credentials: { corp: due(5) } }), queue, off), undefined)
+  t.equal(next(actualOf(), queue, desiredOf({ tested: [onboarding] })), undefined)
+})
+
+t.test('a server that says when to come back is not asked before', async t => {
+  const actual = actualOf({ credentials: { corp: due(5) }, renewals: lastAttempt(2) })
+  const failed = failing(corp, actual).failedRenewal
+  if (!failed) return t.fail('no failed renewal')
+  const history = {
+    corp: { failedRenewal: { ...failed, finding: { ...failed.finding, retryAfter: 5 * 3600 } } },
+  }
+  return t.match(next({ ...actual, history }), { in: 3 })
+})
