@@ -65,6 +65,7 @@ export interface Attempt {
   remoteAlert?: string
   /** A parameter the supplicant asked for, e.g. `PASSPHRASE` for a key it could not read. */
   needed?: { field: string; ms: number }
+  /** Of a wire; a radio has one only once it is associated. */
   carrier?: boolean
   disconnectReason?: number
   assocStatus?: number
@@ -98,7 +99,7 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
   const seen = { ...attempt, evidence: [...attempt.evidence, event] }
   switch (event.kind) {
     case 'act':
-      return event.act === 'logon' ? seen : { ...seen, stage: 'selecting', times: { selecting: event.ms } }
+      return event.act === 'logon' ? seen : again(seen, event.ms)
     case 'state':
       return stateChanged(seen, event)
     case 'eap':
@@ -137,6 +138,7 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
 export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure } | undefined {
   if (attempt.outcome !== undefined) return undefined
   const { deadlines, times, needed } = attempt
+  if (attempt.carrier === false) return { ms: deadlines.noAuthenticator, code: 'no-carrier' }
   if (needed !== undefined)
     return { ms: Math.max(needed.ms, deadlines.parameterNeeded), code: 'parameter-needed' }
   const authenticated = times.authenticated ?? (attempt.eap ? undefined : times.associated)
@@ -148,7 +150,6 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
       ms: Math.max(deadlines.radiusSilent, started + deadlines.radiusSilent - 5_000),
       code: 'radius-silent',
     }
-  if (attempt.carrier === false) return { ms: deadlines.noAuthenticator, code: 'no-carrier' }
   if (times.associated === undefined) return { ms: deadlines.association, code: 'not-found' }
   return { ms: deadlines.noAuthenticator, code: 'no-authenticator' }
 }
@@ -163,6 +164,8 @@ function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { k
     case 'associated':
       return entered(attempt, 'associated', ms)
     case 'completed':
+      // Without 802.1X the supplicant is content with a wire that has no carrier.
+      if (attempt.carrier === false) return entered(attempt, 'completed', ms)
       return { ...entered(attempt, 'completed', ms), outcome: { kind: 'joined', ms } }
     case 'disconnected':
       // 802.11 reason 15 is the four-way handshake running out of time: in practice a wrong passphrase.
@@ -182,9 +185,7 @@ function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' 
   const { status, parameter, ms } = event
   switch (status) {
     case 'started':
-      return attempt.times['eap-started'] === undefined
-        ? { ...entered(attempt, 'eap-started', ms), serverCertificates: [], refusedMethods: [] }
-        : attempt
+      return attempt.times['eap-started'] === undefined ? entered(attempt, 'eap-started', ms) : attempt
     case 'accept proposed method':
       return entered({ ...attempt, method: parameter }, 'method', ms)
     case 'refuse proposed method':
@@ -203,6 +204,14 @@ function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' 
       return attempt
   }
 }
+
+/** What was learnt belongs to the selection before this one; only its evidence stays. */
+const again = ({ eap, deadlines, carrier, evidence }: Attempt, ms: number): Attempt => ({
+  ...beginAttempt(eap, deadlines),
+  ...(carrier === undefined ? {} : { carrier }),
+  times: { selecting: ms },
+  evidence,
+})
 
 const overdue = (attempt: Attempt, ms: number): Attempt => advance(attempt, { kind: 'tick', ms })
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { variant } from './bus.ts'
 import { SupplicantError } from './errors.ts'
 
@@ -21,7 +22,6 @@ const KEYS = {
   auth_alg: 'word',
   ieee80211w: 'int',
   sae_password: 'secret',
-  sae_pwe: 'int',
   transition_disable: 'int',
   psk: 'psk',
   owe_group: 'int',
@@ -133,7 +133,7 @@ export const fromStored = (value: string): string =>
 
 /**
  * Whether a stored block is the wanted one: it holds everything asked for, and no text that was not. Secrets are never
- * given back by the supplicant, so a changed secret shows only by a changed `id_str`.
+ * given back by the supplicant: see `secretsDigest`.
  */
 export const isSame = (stored: Record<string, string>, block: NetworkBlock): boolean => {
   const wanted: Record<string, string | number | Uint8Array | undefined> = block
@@ -149,6 +149,18 @@ export const isSame = (stored: Record<string, string>, block: NetworkBlock): boo
   )
   return asked && !unasked
 }
+
+/** A digest of a block's secrets, to tell whether they have changed without keeping them. */
+export const secretsDigest = (block: NetworkBlock): string =>
+  createHash('sha256')
+    .update(
+      JSON.stringify(
+        Object.entries(block)
+          .filter(([key]) => isSecret(key))
+          .sort(),
+      ),
+    )
+    .digest('hex')
 
 const hasDefault = (key: BlockKey): boolean =>
   KEYS[key] === 'int' || (KEYS[key] === 'word' && !['bssid', 'scan_freq', 'freq_list'].includes(key))

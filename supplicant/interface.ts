@@ -1,4 +1,4 @@
-import { type Blob, encode, fromStored, isSame, isSecret, type NetworkBlock } from './block.ts'
+import { type Blob, encode, fromStored, isSame, isSecret, type NetworkBlock, secretsDigest } from './block.ts'
 import { type BusSignal, variant } from './bus.ts'
 import { isSupplicantError, SupplicantError } from './errors.ts'
 import type { Links } from './links.ts'
@@ -44,6 +44,8 @@ export class SupplicantInterface {
   readonly #connection: Connection
   readonly #listeners = new Set<(news: InterfaceNews, at: number) => void>()
   readonly #carrier: Disposable
+  /** Of each block installed by this handle, by object path. */
+  readonly #secrets = new Map<string, string>()
   #state: State = 'unknown'
   #current: string | undefined
   #gone: SupplicantError | undefined
@@ -109,17 +111,23 @@ export class SupplicantInterface {
 
   /**
    * Puts blobs and block into the supplicant, each only where it is missing, and gives the block's object path.
-   * A block with the same `id_str` and another content (secrets cannot be compared) is replaced. Rejects with `invalid-block` naming the key.
+   * A block with the same `id_str` and another content is replaced; but of a block that was there before this handle,
+   * the secrets cannot be compared, because the supplicant never gives them back. Rejects with `invalid-block` naming the key.
    */
   async install(block: NetworkBlock, blobs: readonly Blob[] = []): Promise<string> {
     const encoded = encode(block)
     const [stored] = await Promise.all([this.#stored(await this.refresh()), this.#addBlobs(blobs)])
     const same = stored.filter(entry => fromStored(entry.properties['id_str'] ?? '') === block.id_str)
-    const kept = same.find(entry => isSame(entry.properties, block))
+    const secrets = secretsDigest(block)
+    const kept = same.find(
+      entry => isSame(entry.properties, block) && (this.#secrets.get(entry.path) ?? secrets) === secrets,
+    )
     await Promise.all(same.filter(entry => entry !== kept).map(entry => this.removeNetwork(entry.path)))
     if (kept !== undefined) return kept.path
     try {
-      return String((await this.call('AddNetwork', 'a{sv}', [encoded]))[0])
+      const path = String((await this.call('AddNetwork', 'a{sv}', [encoded]))[0])
+      this.#secrets.set(path, secrets)
+      return path
     } catch (error) {
       if (!isSupplicantError(error, 'invalid-block')) throw error
       const keys = Object.keys(block).join(', ')
@@ -180,9 +188,28 @@ export class SupplicantInterface {
     return await this.#connection.call(this.path, INTERFACE, member, signature, body)
   }
 
+  /** All properties of one of the interface's objects, e.g. a BSS. */
+  async properties(path: string, name: string): Promise<Record<string, unknown>> {
+    if (this.#gone !== undefined) throw this.#gone
+    return record((await this.#connection.call(path, PROPERTIES, 'GetAll', 's', [name]))[0])
+  }
+
+  /** ISO 3166 country of the regulatory domain, wireless only. */
+  async setCountry(country: string): Promise<void> {
+    await this.#set(this.path, INTERFACE, 'Country', variant('s', country))
+  }
+
+  /**
+   * Whether TLS sessions and PMKs may be resumed. Off, every join shows certificate and key anew: only so does a join
+   * prove a renewed certificate.
+   */
+  async setFastReauth(on: boolean): Promise<void> {
+    await this.#set(this.path, INTERFACE, 'FastReauth', variant('b', on))
+  }
+
   /** Reads the interface's properties anew. */
   async refresh(): Promise<Record<string, unknown>> {
-    const properties = await this.#all(this.path, INTERFACE)
+    const properties = await this.properties(this.path, INTERFACE)
     this.#state = asState(properties['State'])
     const current = properties['CurrentNetwork']
     this.#current = typeof current === 'string' && current !== '/' ? current : undefined
@@ -192,6 +219,7 @@ export class SupplicantInterface {
   /** Called by `Supplicant` with each signal of this object. */
   received(signal: BusSignal): void {
     for (const event of eventsOf(signal)) {
+      if (event.kind === 'network-removed') this.#secrets.delete(event.network)
       if (event.kind === 'state') this.#state = event.state
       if (event.kind === 'current-network') this.#current = event.network === '/' ? undefined : event.network
       this.#tell(event, signal.at)
@@ -233,7 +261,7 @@ export class SupplicantInterface {
     const paths = Array.isArray(properties['Networks']) ? properties['Networks'].map(String) : []
     return await Promise.all(
       paths.map(async path => {
-        const all = await this.#all(path, NETWORK)
+        const all = await this.properties(path, NETWORK)
         const stored = Object.entries(record(all['Properties'])).map(([key, value]) => [key, String(value)])
         return {
           path,
@@ -242,11 +270,6 @@ export class SupplicantInterface {
         }
       }),
     )
-  }
-
-  async #all(path: string, name: string): Promise<Record<string, unknown>> {
-    if (this.#gone !== undefined) throw this.#gone
-    return record((await this.#connection.call(path, PROPERTIES, 'GetAll', 's', [name]))[0])
   }
 
   async #set(path: string, name: string, property: string, value: unknown): Promise<void> {

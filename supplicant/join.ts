@@ -43,18 +43,23 @@ export async function join(
   signal.throwIfAborted()
   const before = queue.get(target)
   let done: () => void = () => undefined
-  queue.set(target, new Promise<void>(resolve => (done = resolve)))
+  const turn = new Promise<void>(resolve => (done = resolve))
+  queue.set(target, turn)
   try {
     await before
     const network = await target.install(block, options.blobs)
     signal.throwIfAborted()
     return await attemptOn(target, network, beginAttempt(usesEap(block), options.deadlines), options, signal)
   } finally {
+    if (queue.get(target) === turn) queue.delete(target)
     done()
   }
 }
 
 const queue = new WeakMap<SupplicantInterface, Promise<void>>()
+
+/** Whether a join of this interface is under way: what it says meanwhile belongs to that. */
+export const isJoining = (target: SupplicantInterface): boolean => queue.has(target)
 
 async function attemptOn(
   target: SupplicantInterface,
@@ -79,6 +84,7 @@ class Run implements Disposable {
   readonly #target: SupplicantInterface
   readonly #network: string
   readonly #options: JoinOptions
+  readonly #wired: boolean
   readonly #subscription: Disposable
   #attempt: Attempt
   #start = performance.now()
@@ -91,12 +97,17 @@ class Run implements Disposable {
   constructor(target: SupplicantInterface, network: string, attempt: Attempt, options: JoinOptions) {
     this.#target = target
     this.#network = network
-    this.#attempt = target.carrier === undefined ? attempt : { ...attempt, carrier: target.carrier }
+    this.#wired = target.settings.driver === 'wired'
+    this.#attempt =
+      this.#wired && target.carrier !== undefined ? { ...attempt, carrier: target.carrier } : attempt
     this.#options = options
     this.#subscription = target.on((news, at) => {
       if (news.kind === 'gone') this.#settle?.reject(news.error)
+      else if (news.kind === 'carrier') {
+        if (this.#wired) this.#next(news, at)
+      }
       // What was on its way before our own selection belongs to what was joined before.
-      else if (this.#selected || news.kind === 'carrier') this.#next(news, at)
+      else if (this.#selected) this.#next(news, at)
       else if (news.kind === 'selected' && news.network === this.#network) {
         this.#selected = true
         this.#next(news, at)
@@ -140,15 +151,12 @@ class Run implements Disposable {
 
   #react(news: AttemptNews, before: Attempt): void {
     this.#armDeadline()
-    if (!this.#attempt.eap || this.#attempt.times['eap-started'] !== undefined) {
-      clearTimeout(this.#again)
-      return
-    }
-    if (news.kind === 'state' && news.state === 'associated') this.#logon()
     if (news.kind === 'carrier' && news.up && before.carrier === false) {
       this.#carrierAt = performance.now()
       this.#select('reselect')
-    }
+    } else if (this.#attempt.times['eap-started'] !== undefined) clearTimeout(this.#again)
+    else if (news.kind === 'state' && news.state === 'associated' && this.#attempt.eap && this.#wired)
+      this.#logon()
   }
 
   // Disconnecting first makes the selection take effect also when the network is selected already, spares the 100 ms
@@ -162,7 +170,7 @@ class Run implements Disposable {
     else this.#next({ kind: 'act', act })
     const calls = [
       ...(disconnect ? [this.#target.disconnect()] : []),
-      ...(this.#attempt.eap ? [this.#target.logon()] : []),
+      ...(this.#attempt.eap && this.#wired ? [this.#target.logon()] : []),
       this.#target.select(this.#network),
     ]
     Promise.all(calls).catch((error: unknown) => this.#settle?.reject(error))
@@ -190,11 +198,12 @@ class Run implements Disposable {
   }
 
   #armAgain(): void {
-    if (!this.#attempt.eap || this.#target.settings.driver !== 'wired') return
+    if (!this.#attempt.eap || !this.#wired) return
     const eager = performance.now() - this.#carrierAt < PACE.eagerUntil
     this.#again = setTimeout(
       () => {
-        this.#select('reselect')
+        if (this.#attempt.carrier === false) this.#armAgain()
+        else this.#select('reselect')
       },
       eager ? PACE.eager : PACE.patient,
     )

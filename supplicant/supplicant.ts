@@ -117,7 +117,8 @@ export class Supplicant implements AsyncDisposable {
   }
 
   /**
-   * The named interface: created, or taken over when the supplicant has it already (whoever made it). Rejects with
+   * The named interface: created, or taken over when the supplicant has it already (whoever made it). Session resumption
+   * is switched off, so that every join is a full authentication. Rejects with
    * `supplicant-absent`, or `refused` where the supplicant cannot use the link with this driver.
    */
   async interface(settings: InterfaceSettings): Promise<SupplicantInterface> {
@@ -129,7 +130,7 @@ export class Supplicant implements AsyncDisposable {
       links: this.#links,
     })
     this.#interfaces.set(path, handle)
-    await handle.refresh()
+    await Promise.all([handle.refresh(), handle.setFastReauth(false)])
     return handle
   }
 

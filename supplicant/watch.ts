@@ -1,6 +1,7 @@
 import { advance, type Attempt, beginAttempt, nextDeadline } from './attempt.ts'
 import type { SupplicantError } from './errors.ts'
 import type { InterfaceNews, SupplicantInterface } from './interface.ts'
+import { isJoining } from './join.ts'
 import type { State } from './signals.ts'
 
 /** What can happen to a joined network. After `carrier-back` and `reauthentication-failed` it must be joined again. */
@@ -17,13 +18,15 @@ export type WatchEvent =
 /**
  * Watches a joined interface until disposed or `gone`. State alone lies: it stays `completed` over carrier loss and a
  * failed re-authentication, so EAP signals and the carrier are watched as well. A re-authentication is an attempt of
- * its own, with its own deadline, counted from the first EAP signal.
+ * its own, with its own deadline, counted from the first EAP signal. What a `join` of the same interface causes is told
+ * by that join, not here.
  */
 export function watch(target: SupplicantInterface, listener: (event: WatchEvent) => void): Disposable {
   return new Watch(target, listener)
 }
 
 class Watch implements Disposable {
+  readonly #target: SupplicantInterface
   readonly #listener: (event: WatchEvent) => void
   readonly #subscription: Disposable
   #attempt: Attempt | undefined
@@ -34,6 +37,7 @@ class Watch implements Disposable {
   #connected = true
 
   constructor(target: SupplicantInterface, listener: (event: WatchEvent) => void) {
+    this.#target = target
     this.#listener = listener
     this.#subscription = target.on((news, at) => {
       this.#heard(news, at)
@@ -46,6 +50,13 @@ class Watch implements Disposable {
   }
 
   #heard(news: InterfaceNews, at: number): void {
+    if (isJoining(this.#target) && news.kind !== 'carrier' && news.kind !== 'gone') {
+      clearTimeout(this.#timer)
+      this.#attempt = undefined
+      if (news.kind === 'bss' && news.bss !== '/') this.#bss = news.bss
+      if (news.kind === 'state') this.#connected = news.state === 'completed'
+      return
+    }
     switch (news.kind) {
       case 'eap':
       case 'certificate':

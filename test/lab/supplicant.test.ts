@@ -1,3 +1,5 @@
 import './supplicant/deadline.ts'
+import './supplicant/life.ts'
 import './supplicant/joining.ts'
+import './supplicant/leaks.ts'
 import './supplicant/findings.ts'

@@ -1,4 +1,7 @@
 import './supplicant/attempt.ts'
 import './supplicant/block.ts'
+import './supplicant/kinds.ts'
+import './supplicant/preflight.ts'
+import './supplicant/scan.ts'
 import './supplicant/signals.ts'
 import './supplicant/triage.ts'

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Blob, NetworkBlock } from '../../../supplicant/index.ts'
-import { type Leaf, Pki } from './pki.ts'
+import type { Leaf, Pki } from './pki.ts'
 
 /** The certificates of a run: two PKIs, and leaves that are expired, too early, or somebody else's. */
 export interface Credentials {

@@ -90,19 +90,20 @@ eap_reauth_period=${reauthPeriod}
 use_pae_group_addr=1
 ctrl_interface=${join(folder, 'hostapd')}`
     await writeFile(join(folder, 'hostapd.conf'), `${common}\n${eap === undefined ? radius : own}\n`)
-    this.#authenticator = await this.site.daemon({
-      name: `hostapd-${(this.#count += 1)}`,
-      role: 'switch',
-      command: 'hostapd',
-      args: ['-d', join(folder, 'hostapd.conf')],
-      ready: /AP-ENABLED/,
-    })
+    if (this.#authenticator === undefined)
+      this.#authenticator = await this.site.daemon({
+        name: 'hostapd',
+        role: 'switch',
+        command: 'hostapd',
+        args: [join(folder, 'hostapd.conf')],
+        ready: /AP-ENABLED/,
+      })
+    else await this.#authenticator.start()
     return this.#authenticator
   }
 
   async noAuthenticator(): Promise<void> {
-    await this.#authenticator?.[Symbol.asyncDispose]()
-    this.#authenticator = undefined
+    await this.#authenticator?.stop()
   }
 
   /** Starts our RADIUS server on the switch's loopback, in place of the one before. */
@@ -119,6 +120,12 @@ ctrl_interface=${join(folder, 'hostapd')}`
       ready: /ready/,
     })
     return this.#radius
+  }
+
+  /** The RADIUS server dies; hostapd is not told. */
+  async killRadius(): Promise<void> {
+    this.#radius?.kill('SIGKILL')
+    await this.#radius?.ended
   }
 
   /** Starts the TLS behind the RADIUS server, which sends its alerts; gives the socket it listens on. */

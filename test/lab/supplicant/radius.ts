@@ -69,6 +69,9 @@ export class RadiusServer {
     if (eap[4] === IDENTITY) {
       if (behaviour === 'refuse-identity') return eapPacket(FAILURE, id)
       if (behaviour === 'silent-after-identity') return undefined
+      // The TLS behind serves one at a time, and there is one sensor: whoever begins anew has given up the old one.
+      for (const session of this.#sessions.values()) session.tls?.destroy()
+      this.#sessions.clear()
       this.#sessions.set(state, {
         tls: undefined,
         received: [],

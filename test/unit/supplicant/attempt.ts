@@ -43,6 +43,18 @@ t.test(
         'no-carrier',
       ],
       [
+        'no carrier, and EAP had started',
+        run(beginAttempt(true), [20, eap('started')], [30, { kind: 'carrier', up: false }]),
+        10_000,
+        'no-carrier',
+      ],
+      [
+        'a plain wire without carrier',
+        run({ ...beginAttempt(false), carrier: false }, [5, state('completed')]),
+        10_000,
+        'no-carrier',
+      ],
+      [
         'EAP started, RADIUS silent',
         run(beginAttempt(true), [7, state('associated')], [20, eap('started')]),
         15_000,

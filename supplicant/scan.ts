@@ -1,0 +1,135 @@
+import { variant } from './bus.ts'
+import { SupplicantError } from './errors.ts'
+import type { SupplicantInterface } from './interface.ts'
+
+const BSS = 'fi.w1.wpa_supplicant1.BSS'
+
+/** One access point's radio as it was heard. */
+export interface Bss {
+  path: string
+  bssid: string
+  ssid: Uint8Array
+  /** The SSID as text where it is printable UTF-8, hex otherwise; empty when hidden. */
+  name: string
+  /** MHz. */
+  frequency: number
+  /** dBm. */
+  signal: number
+  /** Seconds since it was last heard. */
+  age: number
+  /** `open`, `wep`, `wpa`, or the key management offered, e.g. `wpa-psk`, `sae`, `wpa-eap-sha256`, `owe`. */
+  security: string[]
+  /** Management frame protection: offered means that it has a cipher for it. */
+  pmf: boolean
+}
+
+export interface ScanOptions {
+  /** MHz; all channels otherwise. */
+  frequencies?: readonly number[]
+  /** Hidden networks answer only when asked by name. */
+  ssids?: readonly (string | Uint8Array)[]
+  /** Milliseconds; 15000. A full scan over two bands takes about 4 s. */
+  deadline?: number
+}
+
+/** Scans once and gives what was heard, strongest first. Rejects with `call-timeout` when the radio never reports. */
+export async function scan(
+  target: SupplicantInterface,
+  options: ScanOptions = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Bss[]> {
+  signal.throwIfAborted()
+  const body: Record<string, unknown> = { Type: variant('s', 'active'), AllowRoam: variant('b', false) }
+  const ssids = (options.ssids ?? []).map(ssid => Buffer.from(ssid))
+  if (ssids.length > 0) body['SSIDs'] = variant('aay', ssids)
+  const frequencies = options.frequencies ?? []
+  if (frequencies.length > 0)
+    body['Channels'] = variant(
+      'a(uu)',
+      frequencies.map(frequency => [frequency, 20]),
+    )
+  const done = scanDone(target, options.deadline ?? 15_000, signal)
+  await Promise.all([target.call('Scan', 'a{sv}', [body]), done])
+  return await heard(target)
+}
+
+/** What the supplicant remembers of earlier scans, strongest first. */
+export async function heard(target: SupplicantInterface): Promise<Bss[]> {
+  const paths = (await target.refresh())['BSSs']
+  const all = await Promise.all(
+    (Array.isArray(paths) ? paths.map(String) : []).map(path => read(target, path)),
+  )
+  return all.filter(bss => bss !== undefined).sort((a, b) => b.signal - a.signal)
+}
+
+async function read(target: SupplicantInterface, path: string): Promise<Bss | undefined> {
+  try {
+    return bssOf(path, await target.properties(path, BSS))
+  } catch (error) {
+    // It aged out between the list and the question.
+    if (error instanceof SupplicantError && error.code === 'interface-unknown') return undefined
+    throw error
+  }
+}
+
+function scanDone(target: SupplicantInterface, deadline: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (error?: Error) => {
+      clearTimeout(timer)
+      subscription[Symbol.dispose]()
+      signal.removeEventListener('abort', abort)
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const abort = () => {
+      end(signal.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      end(
+        new SupplicantError('call-timeout', `${target.name} reported no scan results within ${deadline} ms`),
+      )
+    }, deadline)
+    const subscription = target.on(news => {
+      if (news.kind === 'scan-done') end()
+      if (news.kind === 'gone') end(news.error)
+    })
+    signal.addEventListener('abort', abort, { once: true })
+  })
+}
+
+/** A BSS from its D-Bus properties (wpa_supplicant, `fi.w1.wpa_supplicant1.BSS`). Pure. */
+export function bssOf(path: string, properties: Record<string, unknown>): Bss {
+  const { BSSID, SSID, Frequency, Signal, Age } = properties as Partial<Record<string, unknown>>
+  const ssid = bytes(SSID)
+  const [wpa, rsn] = [record(properties['WPA']), record(properties['RSN'])]
+  const management = [...strings(wpa['KeyMgmt']).map(name => `wpa1:${name}`), ...strings(rsn['KeyMgmt'])]
+  const legacy = management.every(name => name.startsWith('wpa1:')) && management.length > 0 ? ['wpa'] : []
+  const offered = management.filter(name => !name.startsWith('wpa1:'))
+  const none = properties['Privacy'] === true ? 'wep' : 'open'
+  return {
+    path,
+    bssid: [...bytes(BSSID)].map(byte => byte.toString(16).padStart(2, '0')).join(':'),
+    ssid,
+    name: nameOf(ssid),
+    frequency: number(Frequency),
+    signal: number(Signal),
+    age: number(Age),
+    security: management.length === 0 ? [none] : [...legacy, ...offered],
+    pmf: typeof rsn['MgmtGroup'] === 'string' && rsn['MgmtGroup'] !== '',
+  }
+}
+
+function nameOf(ssid: Uint8Array): string {
+  if (ssid.every(byte => byte === 0)) return ''
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(ssid)
+  } catch {
+    return Buffer.from(ssid).toString('hex')
+  }
+}
+
+const bytes = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : new Uint8Array())
+const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
+const strings = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
+const record = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
