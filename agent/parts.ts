@@ -53,6 +53,8 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
     ServerMemory.open(root),
     credentials.recover(),
   ])
+  for (const { current } of Object.values(await credentials.readAll()))
+    if (current) clock.atLeast(current.certificate.notBefore, 'certificate')
   return {
     ...{ identity, topics, store, clock, credentials, spare, outbox, state, renewals, servers },
     [Symbol.asyncDispose]: async () => {

@@ -194,8 +194,9 @@ function silentRejection(attempt: Attempt, facts: CredentialFacts): Verdict {
 const isExpired = ({ certificate, now }: CredentialFacts): boolean =>
   certificate !== undefined && now !== undefined && certificate.notAfter < now
 
-const isNotYetValid = ({ certificate, now }: CredentialFacts): boolean =>
-  certificate !== undefined && now !== undefined && certificate.notBefore > now
+// A clock that nobody has set is behind as a rule.
+const isNotYetValid = ({ certificate, now, clockTrusted }: CredentialFacts): boolean =>
+  clockTrusted !== false && certificate !== undefined && now !== undefined && certificate.notBefore > now
 
 const until = ({ certificate }: CredentialFacts): string =>
   certificate === undefined ? '' : new Date(certificate.notAfter).toISOString()

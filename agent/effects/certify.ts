@@ -3,6 +3,7 @@
  * leaves, the reply on disk before anything else happens. What is on disk is finished before anything new is asked.
  */
 import type { KeyObject } from 'node:crypto'
+import { certificateFacts } from '../certificate.ts'
 import { checkpoint } from '../checkpoint.ts'
 import type { CredentialFolder, OpenRequest, Role } from '../credential-folder.ts'
 import type { Scep } from '../desired/profile.ts'
@@ -64,6 +65,7 @@ export async function certify(
   sayWarnings(outcome.warnings, purpose, context)
   const anchors = trust.chain.map(certificate => certificate.toString())
   await folder.complete({ certificate: outcome.certificate, chain: outcome.chain, anchors }, purpose.role)
+  context.clock.atLeast(certificateFacts(outcome.certificate).notBefore, 'certificate')
   await sayIssued(outcome, purpose, context)
 }
 
@@ -100,6 +102,7 @@ async function trustOf(
   const folder = context.credentials.of(network.id)
   const pinned = await folder.pin()
   const reply = await scep.getCaCertificates(transport, signal)
+  if (reply.date) context.clock.atLeast(reply.date.getTime(), 'scep-date')
   const { caCertificates: roots, rootFingerprint: fingerprint } = settings
   const how = { roots, fingerprint, ...(pinned !== undefined && { pinned }) }
   const trust = scep.establishTrust(reply, how, context.clock.trustedDate())
