@@ -1,3 +1,4 @@
+import './mqtt/commands.ts'
 import './mqtt/outbox.ts'
 import './mqtt/small.ts'
 import './mqtt/documents.ts'
