@@ -42,13 +42,22 @@ export const Wireless = z.strictObject({
   security: z.enum([
     'open',
     'owe',
+    'owe-transition',
     'wpa2-psk',
+    'wpa2-wpa3-psk',
     'wpa3-sae',
     'wpa2-enterprise',
     'wpa3-enterprise',
     'wpa3-enterprise-192',
   ]),
   passphrase: z.optional(z.string().check(z.minLength(8), z.maxLength(64))),
+  /** One access point only. */
+  bssid: z.optional(z.string().check(z.regex(/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/, 'not a BSSID'))),
+  /** MHz; the radio stays on these, which also spares the full scan. */
+  frequencies: z._default(
+    z.array(z.int().check(z.minimum(2400), z.maximum(7200))).check(z.maxLength(64)),
+    [],
+  ),
 })
 
 /** How the server is verified; S2-82 Specify Server CA is `serverCa`. */
@@ -56,8 +65,24 @@ const serverTrust = {
   serverName: z.optional(text(255)),
   serverCa: z._default(z.array(Pem).check(z.maxLength(32)), []),
   serverCaOnly: z._default(z.boolean(), false),
+  /** The exact name, or one alternative name such as `DNS:radius.example.org`, instead of a suffix. */
+  serverExactName: z.optional(text(255)),
+  serverAlternativeName: z.optional(text(255)),
+  /** SHA-256 of the server's own certificate, hex; instead of its CA. */
+  serverPin: z.optional(z.string().check(z.regex(/^[0-9A-Fa-f]{64}$/, 'not a SHA-256 in hex'))),
   /** A network that would not verify its server is refused unless it says so in as many words. */
   acceptAnyServer: z._default(z.boolean(), false),
+  tlsMinimum: z.optional(z.enum(['1.0', '1.1', '1.2', '1.3'])),
+  tlsMaximum: z.optional(z.enum(['1.0', '1.1', '1.2', '1.3'])),
+  /** Bytes of one EAP fragment, for paths that lose large ones (C-16). */
+  fragmentSize: z.optional(z.int().check(z.minimum(100), z.maximum(1500))),
+  /** Only by explicit wish, and never without a warning (C-08). */
+  legacy: z.optional(
+    z.strictObject({
+      unsafeRenegotiation: z._default(z.boolean(), false),
+      weakCiphers: z._default(z.boolean(), false),
+    }),
+  ),
 }
 
 export const Eap = z.discriminatedUnion('method', [

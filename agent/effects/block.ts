@@ -1,6 +1,8 @@
 /** From a network profile to what wpa_supplicant is told. Pure. */
-import type { NetworkBlock } from '../../supplicant/block.ts'
+import { networkBlock } from '../../supplicant/index.ts'
+import type { BuiltBlock, Eap as EapDescription, ServerTrust } from '../../supplicant/index.ts'
 import type { Eap } from '../desired/profile.ts'
+import { AgentError } from '../errors.ts'
 import type { InstalledBlock, Network } from '../types.ts'
 
 /** Paths and names of what the block refers to; absent where the network needs no certificate or no trust file. */
@@ -31,30 +33,57 @@ export function ownBlock(path: string, idStr: string | undefined): InstalledBloc
   return network !== undefined && revision !== undefined ? { path, network, revision } : undefined
 }
 
-/** A wired network with or without 802.1X (key_mgmt IEEE8021X needs eapol_flags 0 on a wire: C-15). */
-export function networkBlock(network: Network, revision: string, files: BlockFiles): NetworkBlock {
-  const id_str = blockId(network.id, revision)
-  const { eap } = network.profile
-  if (!eap) return { id_str, key_mgmt: 'NONE' }
-  return {
-    id_str,
-    key_mgmt: 'IEEE8021X',
-    eapol_flags: 0,
-    eap: eap.method,
-    ...(files.trust !== undefined && { ca_cert: files.trust }),
-    ...(eap.serverName !== undefined && { domain_suffix_match: eap.serverName }),
-    ...(eap.anonymousIdentity !== undefined && { anonymous_identity: eap.anonymousIdentity }),
-    ...identity(eap, files),
-  }
+/** The network block of a profile, with what should be said of it. Throws SupplicantError `invalid-block`. */
+export function blockOf(network: Network, revision: string, files: BlockFiles): BuiltBlock {
+  const idStr = blockId(network.id, revision)
+  const { wireless, eap } = network.profile
+  const described = eap && { eap: describe(network.id, eap, files) }
+  if (!wireless) return networkBlock({ idStr, medium: 'wired', ...described })
+  const { ssid, security, hidden, bssid, frequencies, passphrase } = wireless
+  return networkBlock({
+    ...{ idStr, medium: 'wireless', ssid, security, hidden, frequencies },
+    ...(bssid !== undefined && { bssid }),
+    ...(passphrase !== undefined && { passphrase }),
+    ...described,
+  })
 }
 
-function identity(eap: Eap, files: BlockFiles): Partial<NetworkBlock> {
-  if (eap.method !== 'TLS')
-    return { identity: eap.identity, password: eap.password, phase2: `auth=${eap.phase2}` }
-  const own = eap.identity ?? files.commonName
-  return {
-    ...(own !== undefined && { identity: own }),
-    ...(files.key !== undefined && { private_key: files.key }),
-    ...(files.certificateBlob !== undefined && { client_cert: `blob://${files.certificateBlob}` }),
+function describe(network: string, eap: Eap, files: BlockFiles): EapDescription {
+  const { anonymousIdentity, fragmentSize, legacy, tlsMinimum, tlsMaximum } = eap
+  const identity = eap.identity ?? files.commonName
+  const common = {
+    trust: trustOf(eap, files),
+    ...(identity !== undefined && { identity }),
+    ...(anonymousIdentity !== undefined && { anonymousIdentity }),
+    ...(fragmentSize !== undefined && { fragmentSize }),
+    ...(legacy && { legacy }),
+    tls: {
+      ...(tlsMinimum !== undefined && { minimum: tlsMinimum }),
+      ...(tlsMaximum !== undefined && { maximum: tlsMaximum }),
+    },
   }
+  if (eap.method === 'PEAP') return { ...common, method: 'PEAP', password: eap.password }
+  if (eap.method === 'TTLS') return { ...common, method: 'TTLS', inner: eap.phase2, password: eap.password }
+  const { key, certificateBlob: blob } = files
+  if (key === undefined || blob === undefined) throw noCertificate(network)
+  return { ...common, method: 'TLS', certificate: `blob://${blob}`, key }
 }
+
+const trustOf = (eap: Eap, { trust }: BlockFiles): ServerTrust => ({
+  acceptAnyServer: eap.acceptAnyServer,
+  ...(trust !== undefined && eap.serverPin === undefined && { ca: trust }),
+  ...(eap.serverPin !== undefined && { pin: eap.serverPin }),
+  ...(eap.serverName !== undefined && { name: eap.serverName }),
+  ...(eap.serverExactName !== undefined && { exactName: eap.serverExactName }),
+  ...(eap.serverAlternativeName !== undefined && { alternativeName: eap.serverAlternativeName }),
+})
+
+const noCertificate = (network: string): AgentError =>
+  new AgentError({
+    code: 'no-certificate',
+    title: 'The network has no certificate to join with',
+    detail: `${network} asks for EAP-TLS, but its credential is not on disk`,
+    hint: 'ask for a new one: request-certificate',
+    side: 'sensor',
+    retry: 'backoff',
+  })

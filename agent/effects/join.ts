@@ -10,7 +10,9 @@ import type { Port } from './port.ts'
 
 export async function install(step: StepOf<'install'>, context: Context): Promise<void> {
   const { port, network } = at(step, context)
-  const { block, blobs } = await membership(network, step.revision, context)
+  const { block, blobs, warnings } = await membership(network, step.revision, context)
+  for (const text of warnings)
+    context.say({ event: 'network-warning', severity: 'warning', ...where(step), text })
   await port.install(block, blobs)
   const text = `network block ${block.id_str} installed`
   const data = { block: block.id_str, blobs: blobs.map(blob => blob.name) }

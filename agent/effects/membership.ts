@@ -1,16 +1,20 @@
 /** Everything the supplicant needs for one network, read from the profile and from the credential in force. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { Blob, CredentialFacts, NetworkBlock } from '../../supplicant/index.ts'
+import { preflight } from '../../supplicant/index.ts'
+import type { Blob, CredentialFacts, NetworkBlock, Problem } from '../../supplicant/index.ts'
 import { revisionOf } from '../core/want.ts'
 import { substitute, variablesFor } from '../desired/variables.ts'
+import { AgentError } from '../errors.ts'
 import type { CertificateFacts, Network } from '../types.ts'
-import { certificateBlob, networkBlock, type BlockFiles } from './block.ts'
+import { blockOf, certificateBlob, type BlockFiles } from './block.ts'
 import type { Context } from './context.ts'
 
 export interface Membership {
   block: NetworkBlock
   blobs: Blob[]
+  /** What works but should not be: to be shown to the operator. */
+  warnings: string[]
   /** What triage may know of our side. */
   facts: CredentialFacts
 }
@@ -28,10 +32,56 @@ export async function membership(network: Network, revision: string, context: Co
     ...(own && { key: own.keyPath, commonName: own.commonName }),
     ...(blob !== undefined && { certificateBlob: blob }),
   }
-  const block = networkBlock(withVariables(network, context), revision, files)
+  const { block, warnings } = blockOf(withVariables(network, context), revision, files)
   const blobs = own && blob !== undefined ? [{ name: blob, bytes: own.bytes }] : []
-  return { block, blobs, facts: factsOf(network, block, current?.certificate, context) }
+  const facts = factsOf(network, block, current?.certificate, context)
+  if (!own) return { block, blobs, warnings, facts }
+  const looked = await lookedAt(network, own, trust, context)
+  return { block, blobs, warnings: [...warnings, ...looked.warnings], facts: { ...facts, ...looked.facts } }
 }
+
+/** What makes every join fail; the rest may fail, and is told to triage. */
+const hopeless: ReadonlySet<string> = new Set([
+  'certificate-unreadable',
+  'key-unreadable',
+  'key-mismatch',
+  'ca-unreadable',
+])
+
+/** The supplicant stays silent about a key it cannot read, so it is looked at before it is handed over. */
+async function lookedAt(
+  network: Network,
+  own: OwnCertificate,
+  trust: string | undefined,
+  context: Context,
+): Promise<{ warnings: string[]; facts: CredentialFacts }> {
+  const [key, serverCa] = await Promise.all([
+    readFile(own.keyPath).catch(() => Buffer.alloc(0)),
+    trust === undefined ? undefined : readFile(trust),
+  ])
+  const { problems, facts } = preflight(
+    {
+      ...{ certificate: own.bytes, key },
+      ...(serverCa && { serverCa }),
+      suiteB192: network.profile.wireless?.security === 'wpa3-enterprise-192',
+    },
+    context.now(),
+    context.clock.reading.trusted,
+  )
+  const fatal = problems.find(({ code }) => hopeless.has(code))
+  if (fatal) throw unusable(network, fatal)
+  return { warnings: problems.map(({ text }) => text), facts }
+}
+
+const unusable = (network: Network, { code, text }: Problem): AgentError =>
+  new AgentError({
+    code: `credential-${code}`,
+    title: 'The credential of the network cannot be used',
+    detail: `${network.id}: ${text}`,
+    hint: 'ask for a new certificate (request-certificate); if it happens again, look at the disk of the sensor',
+    side: 'sensor',
+    retry: 'change',
+  })
 
 function factsOf(
   network: Network,
