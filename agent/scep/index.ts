@@ -47,3 +47,6 @@ export {
   type Warning,
 } from './errors.ts'
 export type { Digest, KeyTransport, RequestCipher } from './algorithms.ts'
+export { describe, describeCertificate, describeRequest, type Described } from './describe.ts'
+export { algorithmWarnings } from './capabilities.ts'
+export { algorithmsFor } from './exchange.ts'

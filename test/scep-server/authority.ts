@@ -8,6 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { bits, context, integer, nothing, octets, oid, sequence, set, time, tlv, utf8, yes } from './asn1.ts'
 
 export interface Holder {
@@ -19,8 +20,10 @@ export interface Holder {
 export type FixtureKey =
   'rsa-1024' | 'rsa-2048-a' | 'rsa-2048-b' | 'rsa-2048-c' | 'rsa-2048-d' | 'rsa-3072' | 'rsa-4096'
 
-export const fixtureKey = (name: FixtureKey): KeyObject =>
-  createPrivateKey(readFileSync(new URL(`../fixtures/scep/${name}.pem`, import.meta.url)))
+export const fixturePath = (name: FixtureKey): string =>
+  fileURLToPath(new URL(`../fixtures/scep/${name}.pem`, import.meta.url))
+
+export const fixtureKey = (name: FixtureKey): KeyObject => createPrivateKey(readFileSync(fixturePath(name)))
 
 const usageBits = {
   digitalSignature: 0x80,

@@ -1,0 +1,85 @@
+/**
+ * `sonde scep`: the SCEP client as a tool of its own, without an agent.
+ *
+ * Exit codes are those of certmonger's submission programs: 0 issued (or done), 5 pending, 2 rejected, 3 unreachable (or the
+ * server is at fault: try again later), 4 misconfigured.
+ */
+import { ScepError, type ScepKind } from '../scep/index.ts'
+import { enroll, exit, poll, renew } from './enroll.ts'
+import { ca, caps, inspect } from './look.ts'
+import { optionHelp, parseOptions, UsageError, type Options } from './options.ts'
+import { problemText, type Io } from './output.ts'
+import { preflight } from './preflight.ts'
+
+export type { Io } from './output.ts'
+
+const commands: Record<string, { run: (options: Options, io: Io) => Promise<number>; usage: string }> = {
+  caps: { run: caps, usage: 'caps URL                 what the server can do (GetCACaps)' },
+  ca: {
+    run: ca,
+    usage: 'ca URL                   its certificates, and whether they are trusted (GetCACert)',
+  },
+  preflight: { run: preflight, usage: 'preflight URL            check everything but the password' },
+  enroll: { run: enroll, usage: 'enroll URL --cn NAME     obtain a certificate (PKCSReq)' },
+  renew: { run: renew, usage: 'renew URL                renew the one in --from, with a new key' },
+  poll: {
+    run: poll,
+    usage: 'poll                     ask for the outcome of the request in --from (CertPoll)',
+  },
+  inspect: { run: inspect, usage: 'inspect FILE             decode a message, request, certificate or bag' },
+}
+
+const usage = (): string =>
+  `Usage: sonde scep COMMAND [OPTIONS]\n\n${Object.values(commands)
+    .map(each => `  ${each.usage}`)
+    .join(
+      '\n',
+    )}\n\nOptions\n${optionHelp()}\n\nExit codes: 0 issued or done, 2 rejected, 3 unreachable, 4 misconfigured, 5 pending\n`
+
+const exitCodes: Record<ScepKind, number> = {
+  rejected: exit.rejected,
+  'too-early': exit.rejected,
+  unreachable: exit.unreachable,
+  'server-fault': exit.unreachable,
+  misconfigured: exit.misconfigured,
+  pending: exit.pending,
+}
+
+/** Runs the words after `sonde scep`; the result is the exit code. Throws only what is a defect, or the abort of `io.signal`. */
+export async function runScepCommand(argv: string[], io: Io): Promise<number> {
+  const [name = '', ...rest] = argv
+  if (name === '--help' || name === 'help') {
+    io.out(usage())
+    return 0
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!command) {
+    io.err(
+      `${
+        name === ''
+          ? ''
+          : `There is no command "${name}".
+
+`
+      }${usage()}`,
+    )
+    return exit.misconfigured
+  }
+  try {
+    const options = parseOptions(rest)
+    if (options.flag('help')) {
+      io.out(usage())
+      return 0
+    }
+    return await command.run(options, io)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      io.err(`${error.message}\n`)
+      return exit.misconfigured
+    }
+    if (!(error instanceof ScepError)) throw error
+    if (rest.includes('--json')) io.out(`${JSON.stringify({ outcome: 'failed', ...error.problem })}\n`)
+    else io.err(problemText(error.problem))
+    return exitCodes[error.kind]
+  }
+}

@@ -1,0 +1,199 @@
+/** `enroll`, `renew` and `poll`: from a key to a certificate in a folder. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import {
+  alternativeName,
+  describeCertificate,
+  describeRequest,
+  pendingGivenUp,
+  pollCertificate,
+  pollDelays,
+  prepareEnrolment,
+  prepareRenewal,
+  renewalMethod,
+  requestCertificate,
+  type Outcome,
+} from '../scep/index.ts'
+import {
+  keyFor,
+  pemOf,
+  readCertificate,
+  readKey,
+  readOpen,
+  saveIssued,
+  saveOpen,
+  saveRequest,
+  type OpenRequest,
+} from './folder.ts'
+import {
+  methodOf,
+  numberOf,
+  passwordOf,
+  settingsOf,
+  signatureOf,
+  UsageError,
+  type Options,
+} from './options.ts'
+import { lines, warningLines, type Io } from './output.ts'
+import { meet, serverOf, trustSettingsOf, type Peer } from './session.ts'
+
+/** Exit codes as certmonger's submission programs have them. */
+export const exit = { issued: 0, rejected: 2, unreachable: 3, misconfigured: 4, pending: 5 } as const
+
+/** Enrols with a new or given key. */
+export async function enroll(options: Options, io: Io): Promise<number> {
+  const server = serverOf(options)
+  const commonName = options.text('cn')
+  if (commonName === undefined) throw new UsageError('--cn is needed: the common name of the certificate')
+  const names = options.all('name').map(alternativeName)
+  const [settings, trust] = [settingsOf(options), await trustSettingsOf(options)]
+  const challengePassword = await passwordOf(options, io.env)
+  const [peer, key] = await Promise.all([
+    meet(server, trust, options, io),
+    keyFor(options.text('key') ?? 'rsa-2048'),
+  ])
+  using _ = peer.transport
+  const enrolment = await prepareEnrolment({
+    key,
+    subject: { commonName },
+    names,
+    challengePassword,
+    signature: signatureOf(options),
+    template: options.text('template'),
+  })
+  const folder = options.text('out') ?? '.'
+  const request: OpenRequest = {
+    server,
+    trust,
+    settings,
+    enrolment,
+    signerKey: enrolment.signerKey ?? pemOf(key),
+    sent: Date.now(),
+    polls: 0,
+  }
+  await saveOpen(folder, key, request)
+  sayRequest(request, options, io)
+  const outcome = await requestCertificate(
+    peer.transport,
+    peer.caps,
+    peer.trust,
+    enrolment,
+    key,
+    settings,
+    io.signal,
+  )
+  return await conclude(outcome, folder, peer, options, io)
+}
+
+/** Renews the certificate in --from with a new key; what is there stays until the new one is issued. */
+export async function renew(options: Options, io: Io): Promise<number> {
+  const server = serverOf(options)
+  const from = options.text('from') ?? '.'
+  const [currentCertificate, currentKey] = await Promise.all([readCertificate(from), readKey(from)])
+  const [settings, trust] = [settingsOf(options), await trustSettingsOf(options)]
+  const challengePassword = await passwordOf(options, io.env)
+  const [peer, key] = await Promise.all([
+    meet(server, trust, options, io),
+    keyFor(options.text('key') ?? 'rsa-2048'),
+  ])
+  using _ = peer.transport
+  const method = renewalMethod(peer.caps, methodOf(options))
+  const enrolment = await prepareRenewal({
+    key,
+    currentCertificate,
+    method,
+    challengePassword,
+    signature: signatureOf(options),
+    template: options.text('template'),
+  })
+  const selfSigned = !new X509Certificate(enrolment.signerCertificate).checkPrivateKey(currentKey)
+  const signerKey = selfSigned ? key : currentKey
+  const folder = options.text('out') ?? from
+  const request: OpenRequest = {
+    server,
+    trust,
+    settings,
+    enrolment,
+    signerKey: enrolment.signerKey ?? pemOf(signerKey),
+    sent: Date.now(),
+    polls: 0,
+  }
+  await saveOpen(folder, key, request)
+  sayRequest(request, options, io)
+  const outcome = await requestCertificate(
+    peer.transport,
+    peer.caps,
+    peer.trust,
+    enrolment,
+    signerKey,
+    settings,
+    io.signal,
+  )
+  return await conclude(outcome, folder, peer, options, io)
+}
+
+/** Asks for the outcome of the request in --from, once or every --interval seconds. */
+export async function poll(options: Options, io: Io): Promise<number> {
+  if (options.positionals.length > 0) throw new UsageError('poll takes no URL: it is in request.json')
+  const folder = options.text('from') ?? '.'
+  const request = await readOpen(folder)
+  const key = createPrivateKey(request.signerKey)
+  const interval = numberOf(options, 'interval', 60)
+  const most = numberOf(options, 'most', 1)
+  let first = true
+  for (const delay of pollDelays({ interval, most, giveUpAfter: 0 })) {
+    if (!first) await wait(delay, undefined, { signal: io.signal })
+    first = false
+    const peer = await meet(request.server, request.trust, options, io)
+    using _ = peer.transport
+    await saveRequest(folder, { ...request, polls: (request.polls += 1) })
+    const outcome = await pollCertificate(
+      peer.transport,
+      peer.caps,
+      peer.trust,
+      request.enrolment,
+      key,
+      request.settings,
+      io.signal,
+    )
+    if (outcome.status === 'issued' || most === 1) return await conclude(outcome, folder, peer, options, io)
+  }
+  throw pendingGivenUp()
+}
+
+function sayRequest({ enrolment }: OpenRequest, options: Options, io: Io): void {
+  if (!options.flag('verbose')) return
+  const der = Buffer.from(enrolment.csr.replace(/-----[^-]+-----|\s/g, ''), 'base64')
+  io.err(
+    `--- ${enrolment.messageType}, transactionID ${enrolment.transactionId}\n${lines(describeRequest(der), '  ').join('\n')}\n`,
+  )
+}
+
+async function conclude(
+  outcome: Outcome,
+  folder: string,
+  { trust }: Peer,
+  options: Options,
+  io: Io,
+): Promise<number> {
+  const json = options.flag('json')
+  const warnings = [...trust.warnings, ...outcome.warnings]
+  if (!json) io.err(warningLines(outcome.warnings))
+  if (outcome.status === 'pending') {
+    io.out(
+      json
+        ? `${JSON.stringify({ outcome: 'pending', folder, warnings })}\n`
+        : `The CA has not decided yet. Ask again with: sonde scep poll --from ${folder}\n`,
+    )
+    return exit.pending
+  }
+  await saveIssued(folder, outcome)
+  const certificate = describeCertificate(new X509Certificate(outcome.certificate))
+  const { replyAlgorithms } = outcome
+  io.out(
+    json
+      ? `${JSON.stringify({ outcome: 'issued', folder, certificate, replyAlgorithms, pin: trust.pin, warnings })}\n`
+      : `${lines(certificate).join('\n')}\nin ${folder}: key.pem, certificate.pem, chain.pem\n`,
+  )
+  return exit.issued
+}

@@ -1,0 +1,61 @@
+/** `caps`, `ca` and `inspect`: what a server says of itself, and what a file holds. */
+import { readFile } from 'node:fs/promises'
+import {
+  describe,
+  describeCertificate,
+  establishTrust,
+  getCaCaps,
+  getCaCertificates,
+  type Described,
+} from '../scep/index.ts'
+import { UsageError, type Options } from './options.ts'
+import { lines, warningLines, type Io } from './output.ts'
+import { connect, serverOf, trustSettingsOf } from './session.ts'
+
+const print = (value: Described, options: Options, io: Io): void => {
+  io.out(options.flag('json') ? `${JSON.stringify(value)}\n` : `${lines(value).join('\n')}\n`)
+}
+
+/** The capabilities of a server. */
+export async function caps(options: Options, io: Io): Promise<number> {
+  using transport = connect(serverOf(options), options, io)
+  const found = await getCaCaps(transport, io.signal)
+  if (options.flag('json'))
+    io.out(`${JSON.stringify({ answered: found.answered, keywords: found.keywords })}\n`)
+  else io.out(found.answered ? `${found.keywords.join('\n')}\n` : 'The server advertises nothing\n')
+  return 0
+}
+
+/** The certificates of a server, what each is for, and whether they are trusted. */
+export async function ca(options: Options, io: Io): Promise<number> {
+  const settings = await trustSettingsOf(options)
+  using transport = connect(serverOf(options), options, io)
+  const reply = await getCaCertificates(transport, io.signal)
+  print(reply.certificates.map(describeCertificate), options, io)
+  const trust = establishTrust(reply, settings, new Date())
+  if (!options.flag('json'))
+    io.err(
+      `${warningLines(trust.warnings)}✓ trusted by ${trust.basis}, requests are encrypted to ${describeCertificate(trust.recipient).subject}\n`,
+    )
+  return 0
+}
+
+/** A message, request, certificate or bag in a file, decoded. */
+export async function inspect(options: Options, io: Io): Promise<number> {
+  const [file, ...more] = options.positionals
+  if (file === undefined || more.length > 0)
+    throw new UsageError('exactly one file is needed (- is standard input)')
+  const bytes = await readFile(file === '-' ? '/dev/stdin' : file).catch((error: unknown) => {
+    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  let described: Described
+  try {
+    described = describe(bytes)
+  } catch (error) {
+    throw new UsageError(
+      `${file} cannot be decoded: ${error instanceof Error ? error.message : String(error)}`,
+    )
+  }
+  print(described, options, io)
+  return 0
+}

@@ -1,0 +1,67 @@
+/** What `sonde scep` prints: for people by default, one JSON document with --json. */
+import type { Described, ScepProblem, Step, Warning } from '../scep/index.ts'
+import { describe } from '../scep/index.ts'
+
+export interface Io {
+  out: (text: string) => void
+  err: (text: string) => void
+  env: Readonly<Record<string, string | undefined>>
+  signal: AbortSignal
+}
+
+/** A value as indented lines, `name: value`; what is undefined or empty is left out. */
+export function lines(value: Described, indent = ''): string[] {
+  if (value === undefined) return []
+  if (Array.isArray(value)) return value.flatMap(each => bullet(each, indent))
+  if (typeof value !== 'object') return [`${indent}${String(value)}`]
+  return Object.entries(value).flatMap(([name, each]) => {
+    if (each === undefined || (Array.isArray(each) && each.length === 0)) return []
+    if (Array.isArray(each) && each.every(one => typeof one !== 'object'))
+      return [`${indent}${name}: ${each.join(', ')}`]
+    if (typeof each === 'object') return [`${indent}${name}:`, ...lines(each, `${indent}  `)]
+    return [`${indent}${name}: ${String(each)}`]
+  })
+}
+
+function bullet(value: Described, indent: string): string[] {
+  const [first = '', ...rest] = lines(value, `${indent}  `)
+  return [`${indent}- ${first.trimStart()}`, ...rest]
+}
+
+/** One line for an exchange with the server, e.g. `✓ GetCACert   4 ms`. */
+export const stepLine = (step: Step): string =>
+  `${step.outcome === 'answered' ? '✓' : '✗'} ${step.name.padEnd(13)} ${String(Math.round(step.milliseconds)).padStart(5)} ms\n`
+
+/** Both messages of an exchange, decoded as far as they can be. */
+export function dump(step: Step): string {
+  const part = (title: string, bytes: Buffer | undefined): string =>
+    bytes && bytes.length > 0 ? `--- ${title}, ${String(bytes.length)} bytes\n${decoded(bytes)}\n` : ''
+  return part(`${step.name} sent`, step.sent) + part(`${step.name} received`, step.received)
+}
+
+function decoded(bytes: Buffer): string {
+  try {
+    return lines(describe(bytes), '  ').join('\n')
+  } catch {
+    const text = bytes.subarray(0, 2000).toString('latin1')
+    return /^[\x09\x0a\x0d\x20-\x7e]*$/.test(text)
+      ? text.trimEnd().replace(/^/gm, '  ')
+      : '  (cannot be decoded)'
+  }
+}
+
+export const warningLines = (warnings: readonly Warning[]): string =>
+  warnings.map(each => `! ${each.text} (${each.code})\n`).join('')
+
+/** What went wrong, in the server's words too, and what to do. */
+export function problemText(problem: ScepProblem): string {
+  const reply = [problem.pkiStatus, problem.failInfo].filter(each => each !== undefined).join(', ')
+  const rows = [
+    `✗ ${problem.title}: ${problem.detail}`,
+    reply && `  the server answered ${reply}`,
+    problem.serverText && `  in its own words: ${problem.serverText}`,
+    `  ${problem.hint}`,
+    `  (${problem.code}, ${problem.kind})`,
+  ]
+  return `${rows.filter(row => row !== '' && row !== undefined).join('\n')}\n`
+}

@@ -1,0 +1,74 @@
+/** One conversation with a server: transport, capabilities, CA certificates, trust; printed as it goes. */
+import {
+  certificatesFromPem,
+  establishTrust,
+  getCaCaps,
+  getCaCertificates,
+  openTransport,
+  type CaReply,
+  type Capabilities,
+  type ScepServer,
+  type Transport,
+  type Trust,
+  type TrustSettings,
+} from '../scep/index.ts'
+import { numberOf, readText, UsageError, type Options } from './options.ts'
+import { dump, stepLine, warningLines, type Io } from './output.ts'
+
+export interface Peer {
+  transport: Transport
+  caps: Capabilities
+  reply: CaReply
+  trust: Trust
+}
+
+/** The server named by the only positional word. */
+export function serverOf(options: Options): ScepServer {
+  const [url, ...more] = options.positionals
+  if (url === undefined || more.length > 0) throw new UsageError('exactly one SCEP server URL is needed')
+  return { url, caIdentifier: options.text('ca-identifier') ?? 'CAIdentifier' }
+}
+
+export async function trustSettingsOf(options: Options): Promise<TrustSettings> {
+  const roots = await Promise.all(options.all('ca').map(readText))
+  certificatesFromPem(roots)
+  return { roots, fingerprint: options.text('fingerprint') ?? null, pinned: options.text('pinned') }
+}
+
+export function connect(server: ScepServer, options: Options, io: Io): Transport {
+  const reply = numberOf(options, 'timeout', 30) * 1000
+  const silent = options.flag('json')
+  return openTransport(
+    server,
+    { localAddress: options.text('source-address') },
+    {
+      limits: { reply, connect: Math.min(reply, 10_000), caps: Math.min(reply, 5_000) },
+      onStep: step => {
+        if (!silent) io.err(stepLine(step))
+        if (options.flag('verbose')) io.err(dump(step))
+      },
+    },
+  )
+}
+
+/** Capabilities and CA certificates side by side, then whom to believe. The transport is the caller's to close. */
+export async function meet(
+  server: ScepServer,
+  settings: TrustSettings,
+  options: Options,
+  io: Io,
+): Promise<Peer> {
+  const transport = connect(server, options, io)
+  try {
+    const [caps, reply] = await Promise.all([
+      getCaCaps(transport, io.signal),
+      getCaCertificates(transport, io.signal),
+    ])
+    const trust = establishTrust(reply, settings, new Date())
+    if (!options.flag('json')) io.err(warningLines(trust.warnings))
+    return { transport, caps, reply, trust }
+  } catch (error) {
+    transport.close()
+    throw error
+  }
+}
