@@ -10,6 +10,7 @@ export const packages = [
   { name: 'mosquitto', units: ['mosquitto.service'] },
   { name: 'mosquitto-clients' },
   { name: 'dnsmasq-base' },
+  { name: 'nats-server', units: ['nats-server.service'] },
   { name: 'udhcpc' },
   { name: 'scep' },
   { name: 'nftables' },
