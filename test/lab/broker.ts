@@ -15,8 +15,13 @@ export type Broker = {
   start(): Promise<void>
 }
 
+export type BrokerOptions = {
+  /** Saves after every change, so that nothing is lost with kill(); otherwise as Debian sets it up, every half hour. */
+  saveAtOnce: boolean
+}
+
 /** max_queued_messages 0: with the default a QoS 1 subscriber loses everything beyond a thousand. */
-export async function broker(site: Site): Promise<Broker> {
+export async function broker(site: Site, { saveAtOnce }: BrokerOptions): Promise<Broker> {
   const folder = join(site.folder, 'mosquitto')
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'mosquitto.conf')
@@ -30,8 +35,7 @@ listener 0 ${socket}
 allow_anonymous true
 persistence true
 persistence_location ${folder}/
-autosave_on_changes true
-autosave_interval 1
+${saveAtOnce ? 'autosave_on_changes true\nautosave_interval 1' : ''}
 max_queued_messages 0
 log_dest stderr
 log_type all

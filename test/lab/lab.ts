@@ -1,5 +1,5 @@
 import { bus, supplicant, type Bus } from './bus.ts'
-import { broker, type Broker } from './broker.ts'
+import { broker, type Broker, type BrokerOptions } from './broker.ts'
 import { counters, countPackets, silence, type Counters } from './counters.ts'
 import type { Daemon } from './daemon.ts'
 import { challenge, peapUser } from './documents.ts'
@@ -23,6 +23,7 @@ export type LabOptions = {
   management: boolean
   radius: Partial<RadiusOptions>
   scep: Partial<ScepOptions>
+  broker: Partial<BrokerOptions>
   switch: Partial<Omit<SwitchOptions, 'ports'>>
   /** A private bus with wpa_supplicant on it. */
   supplicant: boolean
@@ -40,6 +41,7 @@ const defaults: LabOptions = {
   management: true,
   radius: {},
   scep: {},
+  broker: {},
   switch: {},
   supplicant: true,
   folder: undefined,
@@ -74,7 +76,7 @@ async function start(site: Site, options: LabOptions): Promise<Parts> {
     return { scep, radius: await radius(site, login) }
   }
   const messaging = async () => {
-    const mosquitto = await broker(site)
+    const mosquitto = await broker(site, { saveAtOnce: true, ...options.broker })
     return { broker: mosquitto, operator: await operator(mosquitto.socket) }
   }
   const sensorSide = async () => {
