@@ -42,14 +42,14 @@ export class Memory {
       ...(failedProof && {
         failedProof: { ...failedProof, judged: failedProof.judged || action === 'join' },
       }),
-      lastAction: { action, outcome: 'done', at },
+      lastAction: { action, at },
     })
   }
 
   /** A step failed. A failed renewal or proof holds nothing else back: the queue and the planner decide on the next. */
   failed(network: string, failure: Failure, now: number, random: number): void {
     const { action, finding, basis, generation = '' } = failure
-    const lastAction = { action, outcome: finding.code, at: now }
+    const lastAction = { action, at: now, problem: finding }
     if (action === 'renew') this.#renewalFailed(network, finding, basis, now)
     else if (action === 'prove')
       this.#update(network, { failedProof: { generation, at: now, finding, judged: false } })
@@ -87,6 +87,12 @@ export class Memory {
   /** A person asked: nothing is held back any more. */
   clear(network: string): void {
     const { setback: _, lastTest: __, ...rest } = this.of(network)
+    this.#networks.set(network, rest)
+  }
+
+  /** A person wants a test now. */
+  retest(network: string): void {
+    const { lastTest: _, setback: __, ...rest } = this.of(network)
     this.#networks.set(network, rest)
   }
 

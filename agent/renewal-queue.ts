@@ -26,10 +26,22 @@ export class RenewalQueueFile {
     await this.#become({ ...this.#state, requested: [...new Set([...this.#state.requested, network])] })
   }
 
-  /** An attempt begins. */
+  /** A person asked for a certificate afresh. */
+  async requestEnrolment(network: string): Promise<void> {
+    await this.#become({ ...this.#state, enrolments: [...new Set([...this.#state.enrolments, network])] })
+  }
+
+  /** A renewal attempt begins. */
   async began(network: string, at: number): Promise<void> {
     const requested = this.#state.requested.filter(other => other !== network)
-    await this.#become({ lastAttempt: at, requested })
+    await this.#become({ ...this.#state, lastAttempt: at, requested })
+  }
+
+  /** The enrolment that a person asked for has ended, well or not: it is not repeated by itself. */
+  async enrolled(network: string): Promise<void> {
+    if (!this.#state.enrolments.includes(network)) return
+    const enrolments = this.#state.enrolments.filter(other => other !== network)
+    await this.#become({ ...this.#state, enrolments })
   }
 
   async #become(state: RenewalQueue): Promise<void> {
@@ -41,10 +53,16 @@ export class RenewalQueueFile {
 /** A file that cannot be read costs the pace of one attempt, not the agent. */
 function readState(text: string | undefined): RenewalQueue {
   try {
-    const { lastAttempt, requested } = JSON.parse(text ?? '{}') as Partial<RenewalQueue>
-    const known = Array.isArray(requested) ? requested.filter(id => typeof id === 'string') : []
-    return { requested: known, ...(typeof lastAttempt === 'number' && { lastAttempt }) }
+    const { lastAttempt, requested, enrolments } = JSON.parse(text ?? '{}') as Partial<RenewalQueue>
+    return {
+      requested: ids(requested),
+      enrolments: ids(enrolments),
+      ...(typeof lastAttempt === 'number' && { lastAttempt }),
+    }
   } catch {
-    return { requested: [] }
+    return { requested: [], enrolments: [] }
   }
 }
+
+const ids = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter(id => typeof id === 'string') : []

@@ -151,6 +151,8 @@ export interface RenewalQueue {
   lastAttempt?: number
   /** Networks whose renewal does not wait: a person asked, or the password was changed after a refusal. */
   requested: string[]
+  /** Networks for which a person asked for a certificate afresh. */
+  enrolments: string[]
 }
 
 /** What is remembered of a network between steps (in memory; never decides what is true on disk or in the supplicant). */
@@ -158,7 +160,8 @@ export interface NetworkHistory {
   setback?: Setback
   lastJoin?: { at: number; ms: number; stages: Record<string, number> }
   lastTest?: TestResult & { revision: string }
-  lastAction?: { action: string; outcome: string; at: number }
+  /** `problem` when it failed. */
+  lastAction?: { action: string; at: number; problem?: Finding }
   failedProof?: FailedProof
   /** The last expiry warning that was said. */
   warned?: { fingerprint: string; days: number }

@@ -42,7 +42,7 @@ export function planInterface(
   const view: View = { desired, actual, state, now, options, wake: new Waking(now) }
   const stale = uninstallStale(view)
   if (stale.length > 0) return { steps: stale, wakeAt: undefined }
-  const free = (task: Task): boolean => task.networks.every(network => !heldBack(network, view))
+  const free = (task: Task): boolean => task.networks.every(network => !heldBack(network, task, view))
   const task = tasks(view).find(free) ?? idle(view).find(free)
   return { steps: task?.steps ?? [], wakeAt: view.wake.at }
 }
@@ -94,8 +94,10 @@ class Waking {
   }
 }
 
-function heldBack(network: Network, { desired, actual, now, wake }: View): boolean {
+/** A refused enrolment holds back the next one, not the use of a certificate that is in force. */
+function heldBack(network: Network, { steps }: Task, { desired, actual, now, wake }: View): boolean {
   const held = actual.history[network.id]?.setback
+  if (held?.action === 'enroll' && !steps.some(step => step.action === 'enroll')) return false
   const still = isHeldBack(held, basisOf(network, desired, actual), now)
   if (still) wake.by(held?.until)
   return still
@@ -119,7 +121,12 @@ function staleness(
   if (network.interface !== state.name) return 'the network belongs to another interface'
   if (!network.profile.enabled) return 'the network is disabled'
   const wanted = wantedRevision(network, actual, now)
-  if (wanted === undefined) return 'the network has no certificate in force'
+  if (wanted === undefined) {
+    // A removed certificate ends with its session: the next login fails, the open one stays (S1-16).
+    const removed = actual.credentials[network.id]?.removed !== undefined
+    const inUse = state.joined?.network === network.id && state.joined.revision === revision
+    return removed && inUse ? undefined : 'the network has no certificate in force'
+  }
   const candidate = actual.credentials[network.id]?.candidate
   if (candidate && revisionOf(network, candidate.certificate.fingerprint) === revision) return undefined
   return wanted === revision ? undefined : 'its settings or its certificate changed'
@@ -127,9 +134,10 @@ function staleness(
 
 /** Enrolments come first: a sensor without a certificate tests nothing. */
 function tasks(view: View): Task[] {
-  const enabled = view.desired.tested.filter(network => network.profile.enabled)
+  const { tested } = view.desired
+  const enabled = tested.filter(network => network.profile.enabled)
   return [
-    ...enabled.flatMap(network => enrolment(network, view)),
+    ...tested.flatMap(network => enrolment(network, view)),
     ...enabled.flatMap(network => proof(network, view)),
     ...renewal(view),
     ...enabled.flatMap(network => test(network, view)),
@@ -139,9 +147,11 @@ function tasks(view: View): Task[] {
 function enrolment(network: Network, view: View): Task[] {
   const { desired, actual, state, now } = view
   const status = credentialStatus(network, actual.credentials[network.id], now)
+  const asked = status.kind !== 'not-needed' && actual.renewals.enrolments.includes(network.id)
   const missing = status.kind === 'absent' || status.kind === 'open'
   const again = status.kind === 'expired' && network.profile.scep?.ladder?.reenrollAfterExpiry === true
-  if (!missing && !again) return []
+  // S1-03: getting a certificate and using it are two things; for a disabled network it is done on request alone.
+  if (!asked && !((missing || again) && network.profile.enabled)) return []
   const over = enrollmentNetworkOf(network, desired)
   const steps = over && reach(over, view)
   if (!over || !steps) return []

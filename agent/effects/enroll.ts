@@ -1,5 +1,6 @@
 /** A first certificate, over the joined enrollment network (S2-07, RFC 8894 section 2.3). */
 import { digest12 } from '../core/hash.ts'
+import type { Role } from '../credential-folder.ts'
 import type { StepOf } from '../core/step.ts'
 import { findNetwork } from '../core/want.ts'
 import type { Scep } from '../desired/profile.ts'
@@ -14,10 +15,14 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
   const path = context.ports.get(step.interface)?.path
   if (!network?.profile.scep || !path) throw new DOMException('the network was left', 'AbortError')
   const settings = network.profile.scep
+  const { current } = await context.credentials.of(network.id).read()
+  // A certificate in force stays until the new one has been proved (S1-17).
+  const inForce = current !== undefined && context.now() <= current.certificate.notAfter
+  const role: Role = inForce ? 'candidate' : 'current'
   const content = contentOf(network, settings, context)
   const { key, signature, url } = settings
   const purpose = {
-    ...{ network, settings, interface: step.interface, role: 'current' as const },
+    ...{ network, settings, interface: step.interface, role },
     basis: () => digest12([network.assignment, key, signature, url, content]),
     prepare: (privateKey: Parameters<typeof scep.prepareEnrolment>[0]['key']) =>
       scep.prepareEnrolment({
@@ -28,7 +33,11 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
       }),
     signer: (privateKey: Parameters<typeof scep.prepareEnrolment>[0]['key']) => privateKey,
   }
-  await certify(purpose, path, signal, context)
+  try {
+    await certify(purpose, path, signal, context)
+  } finally {
+    if (!signal.aborted) await context.renewals.enrolled(network.id)
+  }
 }
 
 /** S2-24..33: subject, names and password, with the sensor's own values in place of variables. */

@@ -35,7 +35,11 @@ const plan = (actual: Actual, desired = desiredOf()) =>
   planInterface(desired, actual, 'eth0', now, options).steps.map(step => `${step.action} ${step.network}`)
 const on = (credentials: Actual['credentials'], history: NetworkHistory = {}, renewals = {}) =>
   actualOf(
-    { credentials, history: { corp: { ...tested, ...history } }, renewals: { requested: [], ...renewals } },
+    {
+      credentials,
+      history: { corp: { ...tested, ...history } },
+      renewals: { requested: [], enrolments: [], ...renewals },
+    },
     onCorp,
   )
 
@@ -64,7 +68,7 @@ const proofs: [string, Actual, string[]][] = [
   ['and not before', on(withCandidate, proof(now - 1, true), { lastAttempt: now - hour / 2 }), []],
   [
     'a person can have a newer one',
-    on(withCandidate, proof(now - 1, true), { requested: ['corp'] }),
+    on(withCandidate, proof(now - 1, true), { requested: ['corp'], enrolments: [] }),
     ['renew corp'],
   ],
   [
@@ -143,4 +147,39 @@ t.test('a person is warned once for each threshold, and the loop looks again at 
   t.match(look({}, later).steps, [{ action: 'warn', network: 'corp', days: 7 }])
   t.strictSame(planDevice(desiredOf(), actualOf(), now).steps, [])
   t.strictSame(look({ corp: { warned: { fingerprint: 'f1', days: 7 } } }, later).steps, [])
+})
+
+t.test(
+  'S1-59, S1-17: a certificate asked for afresh is enrolled over the enrollment network, beside the one in force',
+  async t => {
+    const asked = on(renewable, {}, { enrolments: ['corp'] })
+    t.equal(plan(asked).at(-1), 'enroll corp')
+    const off = desiredOf({ tested: [withProfile(corp, { enabled: false })] })
+    const none = actualOf({ renewals: { requested: [], enrolments: ['corp'] } })
+    t.equal(plan(none, off).at(-1), 'enroll corp', 'S1-03: also for a network that is switched off')
+  },
+)
+
+t.test(
+  'S1-16: a session whose certificate was removed stays open, and its block goes when it has ended',
+  async t => {
+    const removed = { corp: { assignment: 'a1', removed: { at: now } } }
+    t.strictSame(plan(actualOf({ credentials: removed }, onCorp)), [])
+    t.strictSame(plan(actualOf({ credentials: removed }, { blocks: onCorp.blocks })), ['uninstall corp'])
+  },
+)
+
+t.test('S1-17: a refused enrolment does not keep a certificate in force from being used', async t => {
+  const finding = {
+    code: 'x',
+    title: '',
+    detail: '',
+    hint: '',
+    side: 'server' as const,
+    retry: 'change' as const,
+  }
+  const actual = actualOf({ credentials: { corp: due(-50) } }, { blocks: onCorp.blocks })
+  const basis = basisOf(corp, desiredOf(), actual)
+  const setback = { action: 'enroll', finding, basis, since: now, last: now, count: 1, until: undefined }
+  t.not(plan({ ...actual, history: { corp: { setback } } }).length, 0)
 })

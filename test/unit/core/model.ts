@@ -38,6 +38,7 @@ export function apply(step: Step, desired: Desired, actual: Actual, now: number)
         ...actual,
         credentials: { ...actual.credentials, [step.network]: next },
         renewals: {
+          ...actual.renewals,
           lastAttempt: now,
           requested: actual.renewals.requested.filter(id => id !== step.network),
         },

@@ -164,7 +164,11 @@ const cases: [string, Desired, Actual, string[], number?, typeof options?][] = [
   [
     'changed settings replace the block',
     desiredOf({
-      enrollment: [withProfile(onboarding, { wireless: { ssid: 'x', hidden: false, security: 'open' } })],
+      enrollment: [
+        withProfile(onboarding, {
+          wireless: { ssid: 'x', hidden: false, security: 'open', frequencies: [] },
+        }),
+      ],
     }),
     actualOf({}, { blocks: blocks.slice(0, 1) }),
     ['uninstall onboarding'],

@@ -122,7 +122,11 @@ const next = (actual: Actual, settings = queue, desired = two) => {
     }
   )
 }
-const lastAttempt = (hoursAgo: number) => ({ lastAttempt: now - hoursAgo * hour, requested: [] })
+const lastAttempt = (hoursAgo: number) => ({
+  lastAttempt: now - hoursAgo * hour,
+  requested: [],
+  enrolments: [],
+})
 
 t.test('S1-22, S1-24, S1-25: one after the other, the one that is due longest first', async t => {
   const credentials = both(5, 3)
@@ -162,10 +166,13 @@ t.test(
   async t => {
     const asked = actualOf({
       credentials: both(-50, -60),
-      renewals: { lastAttempt: now, requested: ['branch'] },
+      renewals: { lastAttempt: now, requested: ['branch'], enrolments: [] },
     })
     t.strictSame(next(asked), { network: 'branch', in: 0 })
-    const failed = actualOf({ credentials: both(5, 3), renewals: { lastAttempt: now, requested: [] } })
+    const failed = actualOf({
+      credentials: both(5, 3),
+      renewals: { lastAttempt: now, requested: [], enrolments: [] },
+    })
     t.strictSame(next({ ...failed, history: { branch: failing(branch, failed, 'before') } }), {
       network: 'branch',
       in: 0,
@@ -174,7 +181,10 @@ t.test(
       corp,
       corp.profile.scep ? { scep: { ...corp.profile.scep, renewal: { when: 'manual' } } } : {},
     )
-    const wish = actualOf({ credentials: { corp: due(5) }, renewals: { requested: ['corp'] } })
+    const wish = actualOf({
+      credentials: { corp: due(5) },
+      renewals: { requested: ['corp'], enrolments: [] },
+    })
     t.strictSame(next(wish, queue, desiredOf({ tested: [manual] })), { network: 'corp', in: 0 })
     t.equal(
       next(actualOf({ credentials: { corp: due(5) } }), queue, desiredOf({ tested: [manual] })),

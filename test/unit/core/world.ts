@@ -80,7 +80,7 @@ export const actualOf = (changes: Partial<Actual> = {}, eth0: Partial<InterfaceS
   interfaces: { eth0: { name: 'eth0', supplicant: true, blocks: [], ...eth0 } },
   credentials: {},
   history: {},
-  renewals: { requested: [] },
+  renewals: { requested: [], enrolments: [] },
   ...changes,
 })
 
