@@ -186,8 +186,8 @@ export interface OpenEnrolment {
   /** The certificate that signs, and the key that signs and opens. */
   signer: { certificate: X509Certificate; key: KeyObject }
   renewal: boolean
-  /** The key type of the certificate asked for. */
-  keyType: 'rsa' | 'ec'
+  /** An EC certificate is asked for, and it is not one that replaces an EC certificate. */
+  firstEc: boolean
 }
 
 /** Reads an enrolment from disk. `key` is that of the signer certificate. Throws `enrolment-invalid`. */
@@ -207,7 +207,9 @@ export function openEnrolment(enrolment: Enrolment, key: KeyObject): OpenEnrolme
       request,
       signer: { certificate, key: signerKey },
       renewal: enrolment.renewal,
-      keyType: keyKind(createPublicKey({ key: request.publicKey, format: 'der', type: 'spki' })),
+      firstEc:
+        keyKind(createPublicKey({ key: request.publicKey, format: 'der', type: 'spki' })) === 'ec' &&
+        (!enrolment.renewal || enrolment.signerKey === undefined),
     }
   })
 }

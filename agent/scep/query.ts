@@ -86,7 +86,7 @@ function content(certRep: CertRep, asker: Asker, type: Question['type']): Signed
     case 'PENDING':
       throw noSuch('reply', `the server answered ${type} with PENDING`)
     case 'FAILURE':
-      throw refusal(certRep, { renewal: false, keyType: 'rsa', type })
+      throw refusal(certRep, { renewal: false, firstEc: false, type })
     case 'SUCCESS': {
       const opened = reading("The CertRep's envelope", 'reply-malformed', () =>
         openEnvelope(certRep.envelope, asker),

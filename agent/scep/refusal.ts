@@ -5,7 +5,8 @@ import type { RequestType } from './pki-message.ts'
 
 export interface Refused {
   renewal: boolean
-  keyType: 'rsa' | 'ec'
+  /** An EC certificate is asked for, and nothing shows yet that this CA issues any. */
+  firstEc: boolean
   type: RequestType
 }
 
@@ -42,7 +43,7 @@ const meanings: Record<FailInfo, { detail: string; hint: string }> = {
 /** The error for a FAILURE. `renewal` and enrolment have their own titles; the detail is that of the contract, letter for letter. */
 export function refusal(
   certRep: CertRep & { status: 'FAILURE' },
-  { renewal, keyType, type }: Refused,
+  { renewal, firstEc, type }: Refused,
 ): ScepError {
   const words = certRep.failInfoText === undefined ? undefined : serverWords(certRep.failInfoText)
   const { failInfo } = certRep
@@ -68,8 +69,8 @@ export function refusal(
       hint: 'Set a renewal period that is not longer than the one of the CA',
     })
   if (
-    keyType === 'ec' &&
-    type === 'PKCSReq' &&
+    firstEc &&
+    type !== 'CertPoll' &&
     (failInfo === 'badRequest' || failInfo === 'badAlg') &&
     !soundsLikePassword(words)
   )

@@ -115,7 +115,7 @@ function conclude(
     case 'PENDING':
       return { status: 'pending', warnings }
     case 'FAILURE':
-      throw refusal(certRep, { renewal: open.renewal, keyType: open.keyType, type })
+      throw refusal(certRep, { renewal: open.renewal, firstEc: open.firstEc, type })
     case 'SUCCESS':
       return { status: 'issued', ...issuedCertificate(certRep, open, trust, warnings) }
   }

@@ -191,9 +191,9 @@ function open(
   const { key, name } = contentKey(transport, holder.key, cipher.keyLength)
   const full = cipher.name === 'DES' ? Buffer.concat([key, key, key]) : key
   const decipher = createDecipheriv(cipher.node, full, inside(Buffer.from(parameters)))
-  const encrypted = Buffer.from(
-    enveloped.encryptedContentInfo.encryptedContent?.value?.buffer ?? new ArrayBuffer(0),
-  )
+  const held = enveloped.encryptedContentInfo.encryptedContent
+  const chunks = held?.constructedValue ?? (held?.value ? [held.value] : [])
+  const encrypted = Buffer.concat(chunks.map(each => Buffer.from(each.buffer)))
   return {
     data: Buffer.concat([decipher.update(encrypted), decipher.final()]),
     encryption: cipher.name,
