@@ -81,12 +81,17 @@ export class Port {
   /** Logs off at once where the block is in use (S1-16), then takes it and its blobs out. */
   async uninstall(blocks: InstalledBlock[]): Promise<void> {
     const handle = await this.#need()
-    if (blocks.some(block => block.network === this.#joined?.network)) await this.leave()
+    const joined = this.#joined
+    // Of one network there may be two: after a renewal the old block goes while the new one is in use.
+    const used = blocks.some(
+      ({ network, revision }) => network === joined?.network && revision === joined.revision,
+    )
+    if (used) await this.leave()
     for (const block of blocks) await handle.removeNetwork(block.path)
     const { networks, blobs } = await handle.read()
-    const used = networks.map(entry => entry.properties['client_cert'])
+    const referred = networks.map(entry => entry.properties['client_cert'])
     for (const blob of blobs)
-      if (isOwnBlob(blob) && !used.includes(`blob://${blob}`)) await handle.removeBlob(blob)
+      if (isOwnBlob(blob) && !referred.includes(`blob://${blob}`)) await handle.removeBlob(blob)
   }
 
   /**

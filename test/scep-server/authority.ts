@@ -53,6 +53,8 @@ export interface CertificateOptions {
   serial?: Buffer
   /** subjectKeyIdentifier. */
   keyIdentifier?: Buffer
+  /** Where its CRL is (RFC 5280 section 4.2.1.13). */
+  crl?: string
 }
 
 export const name = (commonName: string): Buffer => sequence(set(sequence(oid('2.5.4.3'), utf8(commonName))))
@@ -99,6 +101,7 @@ export function certificate(options: CertificateOptions): X509Certificate {
     ...(purposes.length === 0 ? [] : [extension('2.5.29.37', sequence(...purposes.map(oid)))]),
     ...(options.keyIdentifier ? [extension('2.5.29.14', octets(options.keyIdentifier))] : []),
     ...(options.names ? [extension('2.5.29.17', options.names)] : []),
+    ...(options.crl === undefined ? [] : [extension('2.5.29.31', distributionPoint(options.crl))]),
   ]
   const body = sequence(
     context(0, integer(2)),
@@ -114,6 +117,29 @@ export function certificate(options: CertificateOptions): X509Certificate {
     ...(extensions.length === 0 ? [] : [context(3, sequence(...extensions))]),
   )
   return new X509Certificate(sequence(body, algorithm, bits(sign(digest, body, key))))
+}
+
+const distributionPoint = (url: string): Buffer =>
+  sequence(sequence(context(0, context(0, tlv(0x86, Buffer.from(url, 'latin1'))))))
+
+export interface CrlOptions {
+  issuer: Holder
+  /** The certificates on it, revoked when it is made. */
+  revoked: readonly X509Certificate[]
+  thisUpdate?: Date
+  nextUpdate?: Date
+}
+
+/** A CRL (RFC 5280 section 5.1), DER. */
+export function crl({ issuer, revoked, thisUpdate = new Date(), nextUpdate }: CrlOptions): Buffer {
+  const algorithm = algorithmOf(issuer.key, 'sha256')
+  const entries = revoked.map(each => sequence(issuerAndSerial(each).serial, time(thisUpdate)))
+  const body = sequence(
+    ...[integer(1), algorithm, subjectName(issuer.certificate), time(thisUpdate)],
+    time(nextUpdate ?? new Date(thisUpdate.getTime() + 86_400_000)),
+    ...(entries.length > 0 ? [sequence(...entries)] : []),
+  )
+  return sequence(body, algorithm, bits(sign('sha256', body, issuer.key)))
 }
 
 /** DER of a certificate's subject, cut out of the certificate. */

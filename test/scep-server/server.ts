@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type { X509Certificate } from 'node:crypto'
-import { bag, certificate } from './authority.ts'
+import { bag, certificate, type CertificateOptions } from './authority.ts'
 import { certRep, envelope, type CertRepOptions, type EnvelopeOptions } from './cert-rep.ts'
 import { readRequest, type ReceivedRequest } from './read-request.ts'
 import { plainShape, type Shape } from './shapes.ts'
@@ -24,7 +24,12 @@ export interface Options {
   challenge?: string
   /** Answers to the pkiMessages, in order; the correct one when there is none left. */
   answers?: ((request: ReceivedRequest) => Answer)[]
-  /** Replaces the answer to other operations. */
+  /** Laid over what is issued: dates, extensions. Asked at each. */
+  issue?: () => Partial<CertificateOptions>
+  /** Told of every pkiMessage, and of every certificate. */
+  received?: (request: ReceivedRequest) => void
+  gave?: (certificate: X509Certificate) => void
+  /** Replaces the answer to other operations; '' is a request without one. */
   get?: Record<string, (response: ServerResponse, url: URL) => void>
 }
 
@@ -77,8 +82,9 @@ export class ScepTestServer implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${this.shape.path}`
   }
 
-  async listen(): Promise<this> {
-    await new Promise<void>(resolve => this.#server.listen(0, '127.0.0.1', resolve))
+  /** On a free port of the loopback interface unless told. */
+  async listen(port = 0, host = '127.0.0.1'): Promise<this> {
+    await new Promise<void>(resolve => this.#server.listen(port, host, resolve))
     return this
   }
 
@@ -137,6 +143,7 @@ export class ScepTestServer implements AsyncDisposable {
   #reply(request: ReceivedRequest, response: ServerResponse): void {
     this.messages.push(request)
     this.violations.push(...request.violations)
+    this.#options.received?.(request)
     const answer: Answer = this.#options.answers?.shift()?.(request) ?? {}
     if (answer.http) answer.http(response)
     else
@@ -183,8 +190,10 @@ export class ScepTestServer implements AsyncDisposable {
       usage: ['digitalSignature', 'keyEncipherment'],
       purposes: ['1.3.6.1.5.5.7.3.2'],
       ...(names ? { names } : {}),
+      ...this.#options.issue?.(),
     })
     this.issued.push(issued)
+    this.#options.gave?.(issued)
     return [issued]
   }
 }

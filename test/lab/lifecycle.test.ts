@@ -1,0 +1,2 @@
+/** The years of a certificate: renewal, refusals, removal, wrong clocks. */
+import './lifecycle/renewal.ts'

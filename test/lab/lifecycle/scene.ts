@@ -1,0 +1,105 @@
+/** What the tests of the certificates' years share: a sensor whose certificate is due as soon as it is issued. */
+import type { Test } from 'tap'
+import { raise, type Lab, type LabOptions } from '../lab.ts'
+import { documentsWith, event, publish, tested, type Documents, type SensorEvent } from '../main-job/scene.ts'
+import { challenge } from '../documents.ts'
+import type { Sensor, SensorOptions } from '../sensor.ts'
+import { ownScepServer, type Instruction, type OwnScepServer } from './scep.ts'
+
+export interface Scene extends AsyncDisposable {
+  lab: Lab
+  sensor: Sensor
+  /** The documents as published last. */
+  documents: Documents
+  /** Publishes another `corp`. */
+  change: (scep: object, corp?: object) => Promise<void>
+  /** What this sensor says from now on. */
+  mark: () => Mark
+}
+
+/** A place in what was heard, from which something is waited for. */
+export interface Mark {
+  event: (wanted: (event: SensorEvent) => boolean, sentence: string, ms?: number) => Promise<SensorEvent>
+  /** The next certificate that has passed its login proof, and is used over a new lease. */
+  inUse: (ms?: number) => Promise<{ proof: SensorEvent; lease: SensorEvent }>
+}
+
+export const trustedClock = { time: { trustSystemClock: true } }
+/** The shortest pace there is. */
+export const quick = { ...trustedClock, renewals: { interval: 10 } }
+
+/** A lab whose sensor has a certificate for corp, and has tested corp. Renewal follows `scep.renewal`. */
+export async function settled(
+  t: Test,
+  scep: (lab: Lab) => Promise<object>,
+  options: { lab?: Partial<LabOptions>; sensor?: Partial<SensorOptions> } = {},
+): Promise<Scene> {
+  const lab = await raise(t, options.lab)
+  try {
+    const sensor = await lab.sensor({ settings: quick, ...options.sensor })
+    const documents = await documentsWith(lab, {}, await scep(lab))
+    await publish(lab, documents)
+    await tested(sensor, 'corp', 60_000)
+    return new LabScene(lab, sensor, documents)
+  } catch (error) {
+    await lab[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** The same with the tests' own SCEP server. */
+export async function settledOn(
+  t: Test,
+  first: Instruction,
+  scep: object = {},
+  options: Parameters<typeof settled>[2] = {},
+): Promise<Scene & { scep: OwnScepServer }> {
+  let server: OwnScepServer | undefined
+  const raised = await settled(
+    t,
+    async lab => {
+      server = await ownScepServer(lab, { challenge, ...first })
+      return { url: server.url, ...scep }
+    },
+    options,
+  )
+  if (!server) throw new Error('unreachable: the server is raised before the sensor')
+  return Object.assign(raised, { scep: server })
+}
+
+class LabScene implements Scene {
+  readonly lab: Lab
+  readonly sensor: Sensor
+  documents: Documents
+
+  constructor(lab: Lab, sensor: Sensor, documents: Documents) {
+    this.lab = lab
+    this.sensor = sensor
+    this.documents = documents
+  }
+
+  async change(scep: object, corp: object = {}): Promise<void> {
+    const before = this.documents.corp
+    const after = { ...before, ...corp, scep: { ...before.scep, ...scep } }
+    this.documents = { ...this.documents, corp: after }
+    await this.lab.operator.network('corp', after)
+  }
+
+  mark(): Mark {
+    const since = this.lab.operator.messages.end
+    const heard: Mark['event'] = (wanted, sentence, ms = 40_000) =>
+      event(this.sensor, wanted, sentence, ms, since)
+    return {
+      event: heard,
+      inUse: async (ms = 40_000) => {
+        const proof = await heard(({ event }) => event === 'certificate-in-use', 'the new one is in use', ms)
+        const later = ({ event, number }: SensorEvent): boolean => event === 'leased' && number > proof.number
+        return { proof, lease: await heard(later, 'there is an address again', ms) }
+      },
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lab[Symbol.asyncDispose]()
+  }
+}
