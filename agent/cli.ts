@@ -1,22 +1,30 @@
 /** The command line of the device: `sonde run`, and what works without an agent. Prints; the agent itself only logs. */
 import { AgentError } from './errors.ts'
+import { runScepCommand, type Io } from './scep-cli/command.ts'
 import { version } from './version.ts'
 
 const usage = `sonde ${version}
 
   sonde run [SETTINGS]      the agent (default settings: /etc/sonde/sonde.json)
+  sonde scep COMMAND …      the SCEP client by hand: caps, ca, preflight, enroll, renew, poll, inspect
+  sonde fleet COMMAND …     the operator's side, over MQTT
+  sonde status              what this sensor reports, without a broker
   sonde version
+
+sonde scep --help and sonde fleet --help say more.
 `
 
 const defaultSettings = '/etc/sonde/sonde.json'
 
-/** Returns the exit code: 0 done, 1 failed, 2 the words are off. `run` starts the agent with a settings file. */
+/** Returns the exit code: 0 done, 1 failed, 2 the words are off, 78 (EX_CONFIG) the settings cannot be used. `run` starts the agent with a settings file. */
 export async function runCommand(words: string[], run: (file: string) => Promise<number>): Promise<number> {
   const [command, ...rest] = words
   try {
     switch (command) {
       case 'run':
         return await run(rest[0] ?? defaultSettings)
+      case 'scep':
+        return await runScepCommand(rest, io())
       case 'version':
         process.stdout.write(`${version}\n`)
         return 0
@@ -33,6 +41,20 @@ export async function runCommand(words: string[], run: (file: string) => Promise
     if (!(error instanceof AgentError)) throw error
     const { title, detail, hint } = error.finding
     process.stderr.write(`sonde: ${title}: ${detail}\n  ${hint}\n`)
-    return 1
+    return error.finding.code === 'settings-invalid' ? 78 : 1
+  }
+}
+
+/** Standard streams and Ctrl-C for the commands that a person types. */
+function io(): Io {
+  const stop = new AbortController()
+  process.once('SIGINT', () => {
+    stop.abort(new DOMException('SIGINT', 'AbortError'))
+  })
+  return {
+    out: text => process.stdout.write(text),
+    err: text => process.stderr.write(text),
+    env: process.env,
+    signal: stop.signal,
   }
 }

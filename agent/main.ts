@@ -4,33 +4,37 @@ import { withBootstrap } from './bootstrap.ts'
 import { Change } from './change.ts'
 import { listenToCheckpoints } from './checkpoint.ts'
 import { runCommand } from './cli.ts'
+import { execute } from './commands.ts'
 import { readSettings, type Settings } from './config.ts'
 import { report } from './core/report.ts'
 import { schemas } from './desired/parse.ts'
 import type { DesiredView } from './desired/state.ts'
-import { ahead, effectsOf, Port, TrustFiles, type Context } from './effects/index.ts'
+import { diagnostics } from './diagnostics.ts'
+import { ahead, effectsOf, Port, preflight, TrustFiles, type Context } from './effects/index.ts'
 import { openLog, type Log } from './log.ts'
 import { Loop } from './loop.ts'
 import { Memory } from './memory.ts'
 import { brokerLinkSettings } from './mqtt-settings.ts'
+import { Commands } from './mqtt/commands.ts'
 import { Link, type LinkEvents, type LinkSettings } from './mqtt/link.ts'
 import { openParts, type Parts } from './parts.ts'
 import { Reachability } from './reachability.ts'
 import { Revert } from './revert.ts'
 import { feedWatchdog, tellSystemd } from './sd-notify.ts'
 import { SpareKeyKeeper } from './spare-keys.ts'
+import { StatusFile } from './status-file.ts'
 import { TimeKeeper } from './time-keeper.ts'
-import type { Actual, Desired, TimelineEvent } from './types.ts'
+import type { Actual, Desired, Network, TimelineEvent } from './types.ts'
 import { version } from './version.ts'
 
 /** Runs the agent until `stop` aborts; resolves when everything it took is given back. */
-export async function runAgent(settings: Settings, stop: AbortSignal): Promise<void> {
+export async function runAgent(settings: Settings, stop: AbortSignal, restart: () => void): Promise<void> {
   const log = openLog(settings.logLevel)
   await using parts = await openParts(settings, log)
   log.info({ version, sensor: parts.identity.sensor, model: parts.identity.model }, 'agent started')
   const linkSettings = await brokerLinkSettings(settings, parts.topics)
   await using supplicant = await connectSupplicant(settings.bus, {}, stop)
-  await using agent = new Agent(settings, parts, supplicant, linkSettings, log)
+  await using agent = new Agent(settings, parts, supplicant, linkSettings, log, restart)
   await agent.run(stop)
 }
 
@@ -47,14 +51,27 @@ class Agent implements AsyncDisposable {
   readonly #context: Context
   readonly #time: TimeKeeper
   readonly #loop: Loop
+  #commands: Commands | undefined
+  #reported: object = {}
+  readonly #status: StatusFile
+  readonly #restart: () => void
   readonly #news: Disposable
 
-  constructor(settings: Settings, parts: Parts, supplicant: Supplicant, link: LinkSettings, log: Log) {
+  constructor(
+    settings: Settings,
+    parts: Parts,
+    supplicant: Supplicant,
+    link: LinkSettings,
+    log: Log,
+    restart: () => void,
+  ) {
     this.#settings = settings
+    this.#restart = restart
     this.#parts = parts
     this.#log = log
     this.#startedAt = parts.clock.now()
     this.#link = new Link(link, parts.outbox, this.#linkEvents())
+    this.#status = new StatusFile(settings.runtimeDirectory)
     this.#revert = new Revert(parts.state, () => {
       this.#reverted()
     })
@@ -75,6 +92,7 @@ class Agent implements AsyncDisposable {
     const data = { sensor, serial, model, version }
     this.#say({ event: 'agent-started', severity: 'info', text: `agent ${version} started`, data })
     this.#link.subscribeNetworks(this.#parts.state.view.subscriptions)
+    this.#commands = await this.#openCommands()
     await tellSystemd('--ready')
     using _watchdog = feedWatchdog(() => this.#loop.alive())
     using _time = this.#time.start(() => [...this.#ports.values()].flatMap(port => port.path ?? []), stop)
@@ -85,6 +103,7 @@ class Agent implements AsyncDisposable {
     this.#log.info('agent stops')
     this.#news[Symbol.dispose]()
     this.#revert[Symbol.dispose]()
+    await this.#commands?.[Symbol.asyncDispose]()
     // While there still is a path: what is waiting to be said, and `offline`.
     await this.#link[Symbol.asyncDispose]()
     await Promise.all([...this.#ports.values()].map(port => port.close()))
@@ -105,7 +124,7 @@ class Agent implements AsyncDisposable {
       networkProfile: (id, payload) => {
         this.#decided(state.offerNetwork(id, payload))
       },
-      command: () => undefined,
+      command: message => this.#commands?.take(message),
       reported: (sent, connectedAt) => {
         const before = state.view.confirmed
         const independent = this.#settings.management !== 'tested'
@@ -172,6 +191,28 @@ class Agent implements AsyncDisposable {
     })
   }
 
+  #openCommands(): Promise<Commands> {
+    const { store, clock } = this.#parts
+    const context = this.#context
+    const world = {
+      ...{ context, change: this.#change, restart: this.#restart },
+      diagnostics: () =>
+        diagnostics(this.#settings, { reported: this.#reported, running: this.#loop.running }),
+      preflight: (network: Network, signal: AbortSignal) => preflight(network, signal, context),
+    }
+    return Commands.open({
+      directory: store.root,
+      clock: () => ({ now: clock.now(), trusted: clock.reading.trusted }),
+      execute: (command, signal) => execute(command, world, signal),
+      reply: reply => {
+        this.#link.reply(reply)
+      },
+      onError: error => {
+        this.#log.error({ err: error }, 'a command cannot be dealt with')
+      },
+    })
+  }
+
   async #observe(): Promise<Actual> {
     const states = [...this.#ports.values()].map(async port => [port.name, await port.state()] as const)
     const [interfaces, credentials] = await Promise.all([
@@ -199,7 +240,9 @@ class Agent implements AsyncDisposable {
       startedAt: this.#startedAt,
       now: this.#now(),
     }
-    this.#link.report({ ...report(facts), clock: clock.reading, ...documentsOf(state.view) })
+    this.#reported = { ...report(facts), clock: clock.reading, ...documentsOf(state.view) }
+    this.#link.report(this.#reported)
+    this.#status.show(this.#reported)
   }
 }
 
@@ -217,15 +260,23 @@ const documentsOf = ({ applied, problems, awaited, rejected }: DesiredView): Rep
   ...(rejected && { rejected }),
 })
 
+/** Exit codes: 0 stopped, 75 (EX_TEMPFAIL) start me again. */
 async function run(file: string): Promise<number> {
   listenToCheckpoints(process.env)
   const stop = new AbortController()
+  let code = 0
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {
       stop.abort(new DOMException(signal, 'AbortError'))
     })
-  await runAgent(await readSettings(file, process.env), stop.signal)
-  return 0
+  await runAgent(await readSettings(file, process.env), stop.signal, () => {
+    code = 75
+    // After the reply has been handed over.
+    setImmediate(() => {
+      stop.abort(new DOMException('restart', 'AbortError'))
+    })
+  })
+  return code
 }
 
 void runCommand(process.argv.slice(2), run).then(code => {

@@ -13,6 +13,7 @@ import { warn } from './warn.ts'
 
 export type { Context } from './context.ts'
 export { Port } from './port.ts'
+export { preflight } from './preflight.ts'
 export { TrustFiles } from './trust-files.ts'
 
 export const effectsOf = (context: Context): Effects => ({
