@@ -129,6 +129,7 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
     case 'current-network':
     case 'network-added':
     case 'network-removed':
+    case 'blob-removed':
     case 'scan-done':
       return seen
   }

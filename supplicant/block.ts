@@ -133,7 +133,7 @@ export const fromStored = (value: string): string =>
 
 /**
  * Whether a stored block is the wanted one: it holds everything asked for, and no text that was not. Secrets are never
- * given back by the supplicant: see `secretsDigest`.
+ * given back by the supplicant: see `digests`.
  */
 export const isSame = (stored: Record<string, string>, block: NetworkBlock): boolean => {
   const wanted: Record<string, string | number | Uint8Array | undefined> = block
@@ -150,17 +150,13 @@ export const isSame = (stored: Record<string, string>, block: NetworkBlock): boo
   return asked && !unasked
 }
 
-/** A digest of a block's secrets, to tell whether they have changed without keeping them. */
-export const secretsDigest = (block: NetworkBlock): string =>
-  createHash('sha256')
-    .update(
-      JSON.stringify(
-        Object.entries(block)
-          .filter(([key]) => isSecret(key))
-          .sort(),
-      ),
-    )
-    .digest('hex')
+/** Digests of a block, and of its secrets alone, to tell later whether they are the same without keeping them. */
+export function digests(block: NetworkBlock): { all: string; secrets: string } {
+  const digest = (entries: [string, unknown][]) =>
+    createHash('sha256').update(JSON.stringify(entries.sort())).digest('hex')
+  const entries = Object.entries(block)
+  return { all: digest(entries), secrets: digest(entries.filter(([key]) => isSecret(key))) }
+}
 
 const hasDefault = (key: BlockKey): boolean =>
   KEYS[key] === 'int' || (KEYS[key] === 'word' && !['bssid', 'scan_freq', 'freq_list'].includes(key))

@@ -1,13 +1,9 @@
 export * from './attempt.ts'
 export { type Blob, type BlockKey, type NetworkBlock, usesEap } from './block.ts'
 export * from './errors.ts'
-export {
-  type InterfaceFacts,
-  type InterfaceNews,
-  type NetworkEntry,
-  SupplicantInterface,
-} from './interface.ts'
+export { type InterfaceFacts, type InterfaceNews, SupplicantInterface } from './interface.ts'
 export { join, type Joined, type JoinOptions } from './join.ts'
+export type { NetworkEntry } from './networks.ts'
 export { eventsOf, type InterfaceEvent, type ServerCertificate, type State } from './signals.ts'
 export * from './supplicant.ts'
 export { type FindingCode, FINDINGS, type Side } from './findings.ts'

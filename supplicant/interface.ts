@@ -1,7 +1,8 @@
-import { type Blob, encode, fromStored, isSame, isSecret, type NetworkBlock, secretsDigest } from './block.ts'
+import type { Blob, NetworkBlock } from './block.ts'
 import { type BusSignal, variant } from './bus.ts'
-import { isSupplicantError, SupplicantError } from './errors.ts'
+import { isSupplicantError, type SupplicantError } from './errors.ts'
 import type { Links } from './links.ts'
+import { NetworkBlocks, type NetworkEntry } from './networks.ts'
 import { asState, eventsOf, type InterfaceEvent, type State } from './signals.ts'
 import type { InterfaceSettings } from './supplicant.ts'
 
@@ -12,15 +13,6 @@ const PROPERTIES = 'org.freedesktop.DBus.Properties'
 /** What a listener of an interface is told: the supplicant's signals, the carrier, and the handle's own end. */
 export type InterfaceNews =
   InterfaceEvent | { kind: 'carrier'; up: boolean } | { kind: 'gone'; error: SupplicantError }
-
-/** A network block as the supplicant has it. */
-export interface NetworkEntry {
-  path: string
-  idStr: string | undefined
-  enabled: boolean
-  /** All properties, quotes removed; secrets are replaced by `***`. */
-  properties: Record<string, string>
-}
 
 /** The actual state of an interface, read out of the supplicant. */
 export interface InterfaceFacts {
@@ -44,8 +36,7 @@ export class SupplicantInterface {
   readonly #connection: Connection
   readonly #listeners = new Set<(news: InterfaceNews, at: number) => void>()
   readonly #carrier: Disposable
-  /** Of each block installed by this handle, by object path. */
-  readonly #secrets = new Map<string, string>()
+  readonly #blocks: NetworkBlocks
   #state: State = 'unknown'
   #current: string | undefined
   #gone: SupplicantError | undefined
@@ -55,6 +46,7 @@ export class SupplicantInterface {
     this.settings = settings
     this.path = path
     this.#connection = connection
+    this.#blocks = new NetworkBlocks(this)
     this.#carrier = connection.links.on(({ name, carrier }) => {
       if (name === settings.name) this.#tell({ kind: 'carrier', up: carrier }, performance.now())
     })
@@ -93,7 +85,7 @@ export class SupplicantInterface {
   /** Everything the supplicant has on this interface. */
   async read(): Promise<InterfaceFacts> {
     const properties = await this.refresh()
-    const networks = await this.#entries(properties)
+    const networks = await this.#blocks.entries(properties)
     const mode = properties['CurrentAuthMode']
     return {
       state: this.#state,
@@ -106,51 +98,32 @@ export class SupplicantInterface {
   }
 
   async networks(): Promise<NetworkEntry[]> {
-    return await this.#entries(await this.refresh())
+    return await this.#blocks.entries(await this.refresh())
   }
 
   /**
    * Puts blobs and block into the supplicant, each only where it is missing, and gives the block's object path.
    * A block with the same `id_str` and another content is replaced; but of a block that was there before this handle,
-   * the secrets cannot be compared, because the supplicant never gives them back. Rejects with `invalid-block` naming the key.
+   * the secrets cannot be compared, because the supplicant never gives them back. Rejects with `invalid-block` naming
+   * the key.
    */
   async install(block: NetworkBlock, blobs: readonly Blob[] = []): Promise<string> {
-    const encoded = encode(block)
-    const [stored] = await Promise.all([this.#stored(await this.refresh()), this.#addBlobs(blobs)])
-    const same = stored.filter(entry => fromStored(entry.properties['id_str'] ?? '') === block.id_str)
-    const secrets = secretsDigest(block)
-    const kept = same.find(
-      entry => isSame(entry.properties, block) && (this.#secrets.get(entry.path) ?? secrets) === secrets,
-    )
-    await Promise.all(same.filter(entry => entry !== kept).map(entry => this.removeNetwork(entry.path)))
-    if (kept !== undefined) return kept.path
-    try {
-      const path = String((await this.call('AddNetwork', 'a{sv}', [encoded]))[0])
-      this.#secrets.set(path, secrets)
-      return path
-    } catch (error) {
-      if (!isSupplicantError(error, 'invalid-block')) throw error
-      const keys = Object.keys(block).join(', ')
-      throw new SupplicantError(
-        'invalid-block',
-        `network block ${block.id_str} was refused: the supplicant does not know or accept one of ${keys}`,
-        { cause: error },
-      )
-    }
+    return await this.#blocks.install(block, blobs)
   }
 
   /** No error when it is not there any more. */
   async removeNetwork(path: string): Promise<void> {
-    await ignoring(this.call('RemoveNetwork', 'o', [path]), 'network-unknown', 'interface-unknown')
+    await this.#blocks.remove(path)
   }
 
-  async addBlob({ name, bytes }: Blob): Promise<void> {
-    await ignoring(this.call('AddBlob', 'say', [name, Buffer.from(bytes)]), 'blob-exists')
+  /** A blob of this name that is there already is left as it is: name blobs by their fingerprint. */
+  async addBlob(blob: Blob): Promise<void> {
+    await this.#blocks.addBlob(blob)
   }
 
   /** No error when it is not there any more. */
   async removeBlob(name: string): Promise<void> {
-    await ignoring(this.call('RemoveBlob', 's', [name]), 'blob-unknown')
+    await this.#blocks.removeBlob(name)
   }
 
   /** Disables every other block. Does nothing for a block that is selected and associated already. */
@@ -164,7 +137,11 @@ export class SupplicantInterface {
 
   /** Ends the association; does not close an authenticated port. No error when there is none. */
   async disconnect(): Promise<void> {
-    await ignoring(this.call('Disconnect'), 'refused')
+    try {
+      await this.call('Disconnect')
+    } catch (error) {
+      if (!isSupplicantError(error) || error.dbus !== 'fi.w1.wpa_supplicant1.NotConnected') throw error
+    }
   }
 
   /** A full EAP run on the network that is selected. */
@@ -207,6 +184,14 @@ export class SupplicantInterface {
     await this.#set(this.path, INTERFACE, 'FastReauth', variant('b', on))
   }
 
+  /**
+   * Asks for State. The supplicant holds changed properties back for 5 ms, but sends them after any call: this call
+   * brings a change that is due, as a signal, that much sooner.
+   */
+  async nudge(): Promise<void> {
+    await this.#connection.call(this.path, PROPERTIES, 'Get', 'ss', [INTERFACE, 'State'])
+  }
+
   /** Reads the interface's properties anew. */
   async refresh(): Promise<Record<string, unknown>> {
     const properties = await this.properties(this.path, INTERFACE)
@@ -219,7 +204,7 @@ export class SupplicantInterface {
   /** Called by `Supplicant` with each signal of this object. */
   received(signal: BusSignal): void {
     for (const event of eventsOf(signal)) {
-      if (event.kind === 'network-removed') this.#secrets.delete(event.network)
+      if (event.kind === 'network-removed' || event.kind === 'blob-removed') this.#blocks.removed(event)
       if (event.kind === 'state') this.#state = event.state
       if (event.kind === 'current-network') this.#current = event.network === '/' ? undefined : event.network
       this.#tell(event, signal.at)
@@ -241,48 +226,9 @@ export class SupplicantInterface {
     for (const listener of [...this.#listeners]) listener(news, at)
   }
 
-  async #addBlobs(blobs: readonly Blob[]): Promise<void> {
-    await Promise.all(blobs.map(blob => this.addBlob(blob)))
-  }
-
-  async #entries(properties: Record<string, unknown>): Promise<NetworkEntry[]> {
-    return (await this.#stored(properties)).map(({ path, enabled, properties: stored }) => ({
-      path,
-      enabled,
-      idStr: stored['id_str'] === undefined ? undefined : fromStored(stored['id_str']),
-      properties: Object.fromEntries(
-        Object.entries(stored).map(([key, value]) => [key, isSecret(key) ? '***' : fromStored(value)]),
-      ),
-    }))
-  }
-
-  // Unlike `NetworkEntry` this holds secrets, and values quoted as the supplicant quotes them: it stays in here.
-  async #stored(properties: Record<string, unknown>) {
-    const paths = Array.isArray(properties['Networks']) ? properties['Networks'].map(String) : []
-    return await Promise.all(
-      paths.map(async path => {
-        const all = await this.properties(path, NETWORK)
-        const stored = Object.entries(record(all['Properties'])).map(([key, value]) => [key, String(value)])
-        return {
-          path,
-          enabled: all['Enabled'] === true,
-          properties: Object.fromEntries(stored) as Record<string, string>,
-        }
-      }),
-    )
-  }
-
   async #set(path: string, name: string, property: string, value: unknown): Promise<void> {
     if (this.#gone !== undefined) throw this.#gone
     await this.#connection.call(path, PROPERTIES, 'Set', 'ssv', [name, property, value])
-  }
-}
-
-async function ignoring(call: Promise<unknown>, ...codes: SupplicantError['code'][]): Promise<void> {
-  try {
-    await call
-  } catch (error) {
-    if (!isSupplicantError(error, ...codes)) throw error
   }
 }
 

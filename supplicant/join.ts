@@ -27,7 +27,7 @@ export interface Joined {
 }
 
 /** A lost EAPOL-Start is followed by another within this time, as long as the authenticator may be starting up. */
-const PACE = { eager: 900, patient: 5_000, eagerUntil: 95_000 }
+const PACE = { eager: 800, patient: 5_000, eagerUntil: 95_000 }
 
 /**
  * Joins one network: installs the block where it is missing, selects it, and resolves when the port is open. Rejects
@@ -115,6 +115,10 @@ class Run implements Disposable {
     })
   }
 
+  readonly #fail = (error: unknown): void => {
+    this.#settle?.reject(error)
+  }
+
   async result(signal: AbortSignal): Promise<Joined> {
     const abort = () => this.#settle?.reject(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
@@ -154,8 +158,10 @@ class Run implements Disposable {
     if (news.kind === 'carrier' && news.up && before.carrier === false) {
       this.#carrierAt = performance.now()
       this.#select('reselect')
-    } else if (this.#attempt.times['eap-started'] !== undefined) clearTimeout(this.#again)
-    else if (news.kind === 'state' && news.state === 'associated' && this.#attempt.eap && this.#wired)
+    } else if (this.#attempt.times['eap-started'] !== undefined) {
+      clearTimeout(this.#again)
+      if (this.#wired && this.#attempt.stage === 'authenticated') this.#target.nudge().catch(this.#fail)
+    } else if (news.kind === 'state' && news.state === 'associated' && this.#attempt.eap && this.#wired)
       this.#logon()
   }
 
@@ -171,16 +177,16 @@ class Run implements Disposable {
     const calls = [
       ...(disconnect ? [this.#target.disconnect()] : []),
       ...(this.#attempt.eap && this.#wired ? [this.#target.logon()] : []),
-      this.#target.select(this.#network),
+      this.#target.select(this.#network).then(() => this.#target.nudge()),
     ]
-    Promise.all(calls).catch((error: unknown) => this.#settle?.reject(error))
+    Promise.all(calls).catch(this.#fail)
     this.#armDeadline()
     this.#armAgain()
   }
 
   #logon(): void {
     this.#next({ kind: 'act', act: 'logon' })
-    this.#target.logon().catch((error: unknown) => this.#settle?.reject(error))
+    this.#target.logon().catch(this.#fail)
   }
 
   #armDeadline(): void {

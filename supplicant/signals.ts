@@ -36,6 +36,7 @@ export type InterfaceEvent =
   | { kind: 'current-network'; network: string }
   | { kind: 'network-added'; network: string }
   | { kind: 'network-removed'; network: string }
+  | { kind: 'blob-removed'; blob: string }
   | { kind: 'eap'; status: string; parameter: string }
   | { kind: 'certificate'; certificate: ServerCertificate }
   | { kind: 'request'; network: string; field: string; text: string }
@@ -65,6 +66,8 @@ export function eventsOf(signal: {
       return [{ kind: 'network-added', network: text(first) }]
     case 'NetworkRemoved':
       return [{ kind: 'network-removed', network: text(first) }]
+    case 'BlobRemoved':
+      return [{ kind: 'blob-removed', blob: text(first) }]
     case 'EAP':
       return [{ kind: 'eap', status: text(first), parameter: text(second) }]
     case 'Certification':

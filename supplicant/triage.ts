@@ -259,6 +259,7 @@ function describe(event: AttemptEvent): string[] {
     case 'current-network':
     case 'network-added':
     case 'network-removed':
+    case 'blob-removed':
     case 'scan-done':
     case 'tick':
       return []

@@ -86,6 +86,7 @@ class Watch implements Disposable {
       case 'current-network':
       case 'network-added':
       case 'network-removed':
+      case 'blob-removed':
       case 'psk-mismatch':
       case 'scan-done':
         break

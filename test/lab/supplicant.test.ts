@@ -1,4 +1,5 @@
 import './supplicant/deadline.ts'
+import './supplicant/readme.ts'
 import './supplicant/life.ts'
 import './supplicant/joining.ts'
 import './supplicant/leaks.ts'

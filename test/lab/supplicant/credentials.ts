@@ -18,14 +18,19 @@ export interface Credentials {
   junk: string
 }
 
-const SERVER = { commonName: 'radius.example.org', server: true, names: ['radius.example.org'] }
-const CLIENT = { commonName: 'sensor1' }
+const server = { commonName: 'radius.example.org', server: true, names: ['radius.example.org'] }
+const client = { commonName: 'sensor1' }
 
-export async function credentials(pki: Pki): Promise<Credentials> {
+/** Elliptic keys are made at once; RSA ones are what most networks use, and cost more in the handshake. */
+export async function credentials(pki: Pki, key: 'ec' | 'rsa' = 'ec'): Promise<Credentials> {
   const [root, otherRoot] = await Promise.all([
-    pki.root('root', '/O=Lab/CN=Lab Root CA'),
-    pki.root('rogue', '/O=Rogue/CN=Rogue CA'),
+    pki.root('root', '/O=Lab/CN=Lab Root CA', key),
+    pki.root('rogue', '/O=Rogue/CN=Rogue CA', key),
   ])
+  const [SERVER, CLIENT] = [
+    { ...server, key },
+    { ...client, key },
+  ]
   const junk = join(pki.directory, 'junk.pem')
   await writeFile(junk, 'no certificate and no key\n')
   const past = { notBefore: '20200101000000Z', notAfter: '20210101000000Z' }

@@ -60,6 +60,7 @@ async function serve(lab: SupplicantLab, all: Credentials, radius: boolean): Pro
 
 /** What could leak, counted by the bus, by Node, and by the library itself. */
 async function held(lab: SupplicantLab, wpa: Supplicant) {
+  await wpa.logLevel() // the supplicant answers in order: nothing asked before is still on its way
   await using bus = await Bus.connect(lab.bus.address)
   const [rules] = await bus.call({
     destination: 'org.freedesktop.DBus',

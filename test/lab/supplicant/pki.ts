@@ -47,8 +47,8 @@ export class Pki implements AsyncDisposable {
   }
 
   /** A root: `NAME.pem` and `NAME.key`; gives the path of the certificate. */
-  async root(name: string, subject: string): Promise<string> {
-    const key = await this.key(name)
+  async root(name: string, subject: string, kind: 'ec' | 'rsa' = 'ec'): Promise<string> {
+    const key = await this.key(name, kind)
     const out = this.file(`${name}.pem`)
     const usage = [
       '-addext',

@@ -1,0 +1,129 @@
+import { type Blob, digests, encode, fromStored, isSame, isSecret, type NetworkBlock } from './block.ts'
+import { isSupplicantError, SupplicantError } from './errors.ts'
+import type { InterfaceEvent } from './signals.ts'
+
+const NETWORK = 'fi.w1.wpa_supplicant1.Network'
+
+/** A network block as the supplicant has it. Its path names the place, not the block: places are used again. */
+export interface NetworkEntry {
+  path: string
+  idStr: string | undefined
+  enabled: boolean
+  /** All properties, quotes removed; secrets, which the supplicant does not give back anyway, are left out. */
+  properties: Record<string, string>
+}
+
+/** The calls on one interface which its blocks and blobs are kept with. */
+export interface InterfaceCalls {
+  call(member: string, signature?: string, body?: unknown[]): Promise<unknown[]>
+  properties(path: string, name: string): Promise<Record<string, unknown>>
+  refresh(): Promise<Record<string, unknown>>
+}
+
+/** Values still quoted as the supplicant quotes them. */
+interface Stored {
+  path: string
+  enabled: boolean
+  properties: Record<string, string>
+}
+
+/** The network blocks and blobs of one interface. */
+export class NetworkBlocks {
+  readonly #target: InterfaceCalls
+  /** What this handle has put in or found, as long as nobody takes it out. */
+  readonly #installed = new Map<string, { all: string; secrets: string }>()
+  readonly #blobs = new Set<string>()
+
+  constructor(target: InterfaceCalls) {
+    this.#target = target
+  }
+
+  /** See `SupplicantInterface.install`. */
+  async install(block: NetworkBlock, blobs: readonly Blob[]): Promise<string> {
+    const encoded = encode(block)
+    const digest = digests(block)
+    const known = [...this.#installed].find(([, { all }]) => all === digest.all)
+    if (known !== undefined && blobs.every(({ name }) => this.#blobs.has(name))) return known[0]
+    const [stored] = await Promise.all([
+      this.#stored(await this.#target.refresh()),
+      Promise.all(blobs.map(blob => this.addBlob(blob))),
+    ])
+    const same = stored.filter(entry => fromStored(entry.properties['id_str'] ?? '') === block.id_str)
+    const kept = same.find(
+      ({ path, properties }) =>
+        isSame(properties, block) && (this.#installed.get(path) ?? digest).secrets === digest.secrets,
+    )
+    await Promise.all(same.filter(entry => entry !== kept).map(entry => this.remove(entry.path)))
+    const path = kept?.path ?? (await this.#add(block, encoded))
+    this.#installed.set(path, digest)
+    return path
+  }
+
+  async entries(properties: Record<string, unknown>): Promise<NetworkEntry[]> {
+    return (await this.#stored(properties)).map(({ path, enabled, properties: stored }) => ({
+      path,
+      enabled,
+      idStr: stored['id_str'] === undefined ? undefined : fromStored(stored['id_str']),
+      properties: Object.fromEntries(
+        Object.entries(stored).flatMap(([key, value]) => (isSecret(key) ? [] : [[key, fromStored(value)]])),
+      ),
+    }))
+  }
+
+  async remove(path: string): Promise<void> {
+    await ignoring(this.#target.call('RemoveNetwork', 'o', [path]), 'network-unknown', 'interface-unknown')
+  }
+
+  async addBlob({ name, bytes }: Blob): Promise<void> {
+    await ignoring(this.#target.call('AddBlob', 'say', [name, Buffer.from(bytes)]), 'blob-exists')
+    this.#blobs.add(name)
+  }
+
+  async removeBlob(name: string): Promise<void> {
+    await ignoring(this.#target.call('RemoveBlob', 's', [name]), 'blob-unknown')
+  }
+
+  /** Told of every block and blob that somebody took out. */
+  removed(event: Extract<InterfaceEvent, { kind: 'network-removed' | 'blob-removed' }>): void {
+    if (event.kind === 'network-removed') this.#installed.delete(event.network)
+    else this.#blobs.delete(event.blob)
+  }
+
+  async #add(block: NetworkBlock, encoded: Record<string, unknown>): Promise<string> {
+    try {
+      return String((await this.#target.call('AddNetwork', 'a{sv}', [encoded]))[0])
+    } catch (error) {
+      if (!isSupplicantError(error, 'invalid-block')) throw error
+      const keys = Object.keys(block).join(', ')
+      throw new SupplicantError(
+        'invalid-block',
+        `network block ${block.id_str} was refused: the supplicant does not know or accept one of ${keys}`,
+        { cause: error },
+      )
+    }
+  }
+
+  async #stored(properties: Record<string, unknown>): Promise<Stored[]> {
+    const paths = Array.isArray(properties['Networks']) ? properties['Networks'].map(String) : []
+    return await Promise.all(
+      paths.map(async path => {
+        const all = await this.#target.properties(path, NETWORK)
+        const stored = Object.entries(all['Properties'] ?? {}).map(([key, value]) => [key, String(value)])
+        return {
+          path,
+          enabled: all['Enabled'] === true,
+          properties: Object.fromEntries(stored) as Record<string, string>,
+        }
+      }),
+    )
+  }
+}
+
+/** The call, whose refusal with one of these codes means that there is nothing left to do. */
+export async function ignoring(call: Promise<unknown>, ...codes: SupplicantError['code'][]): Promise<void> {
+  try {
+    await call
+  } catch (error) {
+    if (!isSupplicantError(error, ...codes)) throw error
+  }
+}
