@@ -1,5 +1,4 @@
 /** Everything an enrolment needs, up to but not including the password, over a network that is joined now. */
-import type { Outcome } from '../mqtt/commands.ts'
 import * as scep from '../scep/index.ts'
 import type { Path } from '../path/index.ts'
 import type { Network } from '../types.ts'
@@ -11,8 +10,14 @@ interface Check {
   text: string
 }
 
+export interface Preflight {
+  outcome: 'done' | 'refused'
+  text: string
+  data?: { over: string | undefined; checks: Check[] }
+}
+
 /** Refused where neither the network nor its enrollment network is joined. Never sends a request. */
-export async function preflight(network: Network, signal: AbortSignal, context: Context): Promise<Outcome> {
+export async function preflight(network: Network, signal: AbortSignal, context: Context): Promise<Preflight> {
   const settings = network.profile.scep
   const wanted = [settings?.enrollmentNetwork, network.id]
   const port = [...context.ports.values()].find(
