@@ -53,7 +53,7 @@ const askServer = 'Ask the administrator of the SCEP server to look at its log'
 
 /** Reads a CertRep and checks everything that does not need our key: signature, signer, transaction, nonce, status. */
 export function readCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): CertRep {
-  const data = reading('The CertRep', 'reply-malformed', () => readSignedData(bytes))
+  const data = reading('The CertRep', 'reply-malformed', () => readSignedData(bytes, trust.certificates))
   const [signer] = data.signers
   if (!signer || data.signers.length !== 1)
     throw fault(

@@ -23,7 +23,7 @@ export interface Issued {
 
 /** Opens the envelope of a SUCCESS and returns our certificate. Throws `reply-unreadable`, `certificate-missing`, `certificate-untrusted`, `certificate-dates`. */
 export function issuedCertificate(
-  { envelope, digest }: CertRep & { status: 'SUCCESS' },
+  { envelope, digest, certificates }: CertRep & { status: 'SUCCESS' },
   open: OpenEnrolment,
   trust: Trust,
   warnings: readonly Warning[],
@@ -31,7 +31,7 @@ export function issuedCertificate(
   const opened = reading("The CertRep's envelope", 'reply-malformed', () =>
     openEnvelope(envelope, { ...open.signer, password: open.request.challengePassword }),
   )
-  const bag = readBag(opened.content)
+  const bag = readBag(opened.content, [...trust.certificates, ...certificates])
   const certificate = bag.find(each => fieldsOf(each).publicKey.equals(open.request.publicKey))
   if (!certificate)
     throw wrong(
@@ -75,9 +75,9 @@ function issuedBy(certificate: X509Certificate, now: Date | undefined): Date | u
 }
 
 /** Content that is no certificate bag is what a wrong key makes, so it is the same error. */
-function readBag(content: Buffer): X509Certificate[] {
+function readBag(content: Buffer, known: readonly X509Certificate[]): X509Certificate[] {
   try {
-    return readSignedData(content).certificates
+    return readSignedData(content, known).certificates
   } catch (error) {
     if (error instanceof BerError) throw unreadable(error)
     throw error

@@ -68,8 +68,11 @@ export function contentInfo(
 /** No CA has so many; each costs time to read and to verify. */
 const mostCertificates = 64
 
-/** Reads a ContentInfo with SignedData. Verifies nothing. Throws BerError. */
-export function readSignedData(bytes: Buffer): SignedData {
+/**
+ * Reads a ContentInfo with SignedData. Verifies nothing. Certificates that are among `known` are not read again, which is most
+ * of the time it takes. Throws BerError.
+ */
+export function readSignedData(bytes: Buffer, known: readonly X509Certificate[] = []): SignedData {
   const { content: element, padded } = contentInfo(bytes, oids.signedData, 'SignedData')
   const fields = new Fields(element, 'SignedData')
   fields.take('version', tag.integer)
@@ -87,7 +90,7 @@ export function readSignedData(bytes: Buffer): SignedData {
     contentType,
     certificates: certificates
       .filter(each => each.tag === tag.sequence)
-      .map(each => certificateOf(each.bytes)),
+      .map(each => known.find(one => one.raw.equals(each.bytes)) ?? certificateOf(each.bytes)),
     crls: crls.filter(each => each.tag === tag.sequence).map(each => each.bytes),
     signers: signers.map(readSigner),
     padded,
