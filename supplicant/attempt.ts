@@ -67,6 +67,8 @@ export interface Attempt {
   needed?: { field: string; ms: number }
   /** Of a wire; a radio has one only once it is associated. */
   carrier?: boolean
+  /** When there first was an association; it outlives a new selection. */
+  linked?: number
   disconnectReason?: number
   assocStatus?: number
   outcome?: Outcome
@@ -96,7 +98,7 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
       ? failed(attempt, deadline.code, event.ms)
       : attempt
   }
-  const seen = { ...attempt, evidence: [...attempt.evidence, event] }
+  const seen = { ...attempt, evidence: kept([...attempt.evidence, event]) }
   switch (event.kind) {
     case 'act':
       return event.act === 'logon' ? seen : again(seen, event.ms)
@@ -118,9 +120,7 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
       return { ...seen, disconnectReason: event.reason }
     case 'assoc-status':
     case 'auth-status':
-      return event.status === 0
-        ? seen
-        : failed({ ...seen, assocStatus: event.status }, 'association-rejected', event.ms)
+      return refused(seen, event)
     case 'psk-mismatch':
       return failed(seen, 'wrong-passphrase', event.ms)
     case 'auth-mode':
@@ -151,8 +151,11 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
       ms: Math.max(deadlines.radiusSilent, started + deadlines.radiusSilent - 5_000),
       code: 'radius-silent',
     }
-  if (times.associated === undefined) return { ms: deadlines.association, code: 'not-found' }
-  return { ms: deadlines.noAuthenticator, code: 'no-authenticator' }
+  if (attempt.linked !== undefined)
+    // A radio may have needed most of the time for its scan.
+    return { ms: Math.max(deadlines.noAuthenticator, attempt.linked + 5_000), code: 'no-authenticator' }
+  const met = times.associating !== undefined || attempt.assocStatus !== undefined
+  return { ms: deadlines.association, code: met ? 'association-rejected' : 'not-found' }
 }
 
 function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { kind: 'state' }>): Attempt {
@@ -163,7 +166,7 @@ function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { k
     case 'associating':
       return entered(attempt, 'associating', ms)
     case 'associated':
-      return entered(attempt, 'associated', ms)
+      return { ...entered(attempt, 'associated', ms), linked: attempt.linked ?? ms }
     case 'completed':
       // Without 802.1X the supplicant is content with a wire that has no carrier.
       if (attempt.carrier === false) return entered(attempt, 'completed', ms)
@@ -181,6 +184,23 @@ function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { k
       return attempt
   }
 }
+
+/** One access point's refusal is not the last word: another may take us, unless it did not like our passphrase. */
+function refused(
+  attempt: Attempt,
+  event: Extract<AttemptEvent, { kind: 'auth-status' | 'assoc-status' }>,
+): Attempt {
+  if (event.status === 0) return attempt
+  const seen = { ...attempt, assocStatus: event.status }
+  // 802.11 status 15, challenge failure: the answer to a wrong SAE password.
+  return event.kind === 'auth-status' && event.status === 15
+    ? failed(seen, 'wrong-passphrase', event.ms)
+    : seen
+}
+
+/** Whoever waits for hours keeps the beginning and the end. */
+const kept = (evidence: AttemptEvent[]): AttemptEvent[] =>
+  evidence.length <= 200 ? evidence : [...evidence.slice(0, 100), ...evidence.slice(-100)]
 
 function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' }>): Attempt {
   const { status, parameter, ms } = event
@@ -207,9 +227,10 @@ function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' 
 }
 
 /** What was learnt belongs to the selection before this one; only its evidence stays. */
-const again = ({ eap, deadlines, carrier, evidence }: Attempt, ms: number): Attempt => ({
+const again = ({ eap, deadlines, carrier, linked, evidence }: Attempt, ms: number): Attempt => ({
   ...beginAttempt(eap, deadlines),
   ...(carrier === undefined ? {} : { carrier }),
+  ...(linked === undefined ? {} : { linked }),
   times: { selecting: ms },
   evidence,
 })

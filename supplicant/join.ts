@@ -9,11 +9,14 @@ import {
 import { type Blob, type NetworkBlock, usesEap } from './block.ts'
 import { type JoinFailure, SupplicantError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
+import { scan } from './scan.ts'
 
 export interface JoinOptions {
   blobs?: readonly Blob[]
   /** Overrides of `DEADLINES`; `noAuthenticator: Infinity` keeps trying until the signal ends it. */
   deadlines?: Partial<Deadlines>
+  /** MHz where the network was met before: the radio looks there first, and everywhere only when it is not there. */
+  frequencies?: readonly number[]
   /** Told after every event, e.g. to show progress; must not throw. */
   onProgress?: (attempt: Attempt) => void
 }
@@ -48,6 +51,7 @@ export async function join(
   try {
     await before
     const network = await target.install(block, options.blobs)
+    await lookWhereItWas(target, block, options.frequencies ?? [], signal)
     signal.throwIfAborted()
     return await attemptOn(target, network, beginAttempt(usesEap(block), options.deadlines), options, signal)
   } finally {
@@ -60,6 +64,18 @@ const queue = new WeakMap<SupplicantInterface, Promise<void>>()
 
 /** Whether a join of this interface is under way: what it says meanwhile belongs to that. */
 export const isJoining = (target: SupplicantInterface): boolean => queue.has(target)
+
+/** The supplicant takes up what it has heard in the last seconds; only without that it scans all channels. */
+async function lookWhereItWas(
+  target: SupplicantInterface,
+  { ssid }: NetworkBlock,
+  frequencies: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (frequencies.length === 0 || ssid === undefined || target.settings.driver === 'wired') return
+  const known = scan(target, { frequencies, ssids: [ssid], deadline: 3_000 }, signal)
+  await known.catch(() => undefined)
+}
 
 async function attemptOn(
   target: SupplicantInterface,

@@ -8,7 +8,6 @@ import { Pki } from '../lab/supplicant/pki.ts'
 import { sample } from './sample.ts'
 
 t.setTimeout(1_200_000)
-t.jobs = 2
 
 t.test('200 joins struck by a death at every stage leave nothing behind', { timeout: 900_000 }, async t => {
   const cycles = Array.from({ length: 10 }, () => combinations).flat()

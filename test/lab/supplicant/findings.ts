@@ -38,7 +38,7 @@ function cases(all: Credentials): [string, Network, NetworkBlock][] {
     ['ok', { eap: {} }, tls()],
     ['suffix-match', { eap: {} }, tls({ domain_suffix_match: 'example.org' })],
     ['suffix-mismatch', { eap: {} }, tls({ domain_suffix_match: 'radius.example.com' })],
-    ['unknown-ca', { eap: {} }, tls({ ca_cert: all.otherRoot })],
+    ['unknown-ca', alerts, tls({ ca_cert: all.otherRoot })],
     ['int-unknown-ca', { eap: {} }, tls({ ca_cert: all.otherRoot })],
     ['srv-expired', { eap: { server: all.serverExpired } }, tls()],
     ['int-cli-expired', { eap: {} }, tls({}, all.clientExpired)],
@@ -113,22 +113,28 @@ t.test(
   async t => {
     await using pki = await Pki.create()
     const all = await credentials(pki)
-    await using lab = await SupplicantLab.raise(t)
-    const { wpa, eth0 } = await lab.connect()
-    await using _ = wpa
     const table = new Map((await expectations()).map(row => [row.name, row]))
     const live = cases(all)
     t.ok(live.length >= 20, `${live.length} of ${table.size} recordings`)
-    for (const [name, network, block] of live) {
-      const expected = table.get(name)
-      if (expected === undefined) throw new Error(`no recording ${name}`)
-      await setUp(lab, all, network)
-      const found = await findingOf(eth0, block, factsOf(expected.facts))
-      const shown = found === undefined ? name : `${name}: ${found.evidence.join(' | ')}`
-      t.equal(found?.code ?? null, expected.finding, shown)
-      t.equal(found?.side, expected.side, `${name}: side`)
-      if (expected.title !== undefined) t.equal(found?.title, expected.title, `${name}: title`)
-      if (expected.title !== undefined) t.equal(found?.detail, expected.detail, `${name}: detail`)
+    const give = async (some: typeof live) => {
+      await using lab = await SupplicantLab.raise(t)
+      const { wpa, eth0 } = await lab.connect()
+      await using _ = wpa
+      for (const [name, network, block] of some) {
+        const expected = table.get(name)
+        if (expected === undefined) throw new Error(`no recording ${name}`)
+        await setUp(lab, all, network)
+        const found = await findingOf(eth0, block, factsOf(expected.facts))
+        const shown = found === undefined ? name : `${name}: ${found.evidence.join(' | ')}`
+        t.equal(found?.code ?? null, expected.finding, shown)
+        t.equal(found?.side, expected.side, `${name}: side`)
+        if (expected.title !== undefined) t.equal(found?.title, expected.title, `${name}: title`)
+        if (expected.title !== undefined) t.equal(found?.detail, expected.detail, `${name}: detail`)
+      }
     }
+    // What ends by a deadline takes its time: beside the others, each in a lab of its own.
+    const slow = live.filter(([, network]) => typeof network === 'string')
+    const groups = [live.filter(one => !slow.includes(one)), ...slow.map(one => [one])]
+    await Promise.all(groups.map(give))
   },
 )

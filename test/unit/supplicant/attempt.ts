@@ -111,10 +111,35 @@ t.test(
     const reason: AttemptNews = { kind: 'disconnect-reason', reason: 15 }
     t.match(run(psk, [5, reason], [6, state('disconnected')]).outcome, { code: 'wrong-passphrase' })
     t.match(run(psk, [5, { kind: 'psk-mismatch' }]).outcome, { code: 'wrong-passphrase' })
-    t.match(run(psk, [5, { kind: 'auth-status', status: 1 }]), {
-      outcome: { code: 'association-rejected' },
-      assocStatus: 1,
-    })
+    t.match(run(psk, [5, { kind: 'auth-status', status: 15 }]).outcome, { code: 'wrong-passphrase' })
+    const refused = run(psk, [5, { kind: 'assoc-status', status: 17 }])
+    t.match(refused, { outcome: undefined, assocStatus: 17 }, 'another access point may take us')
+    t.same(nextDeadline(refused), { ms: 20_000, code: 'association-rejected' })
     t.equal(run(psk, [5, { kind: 'auth-status', status: 0 }]).outcome, undefined)
   },
 )
+
+t.test('a radio that needed most of the time for its scan still gets time for EAP', async t => {
+  t.same(nextDeadline(run(beginAttempt(true), [9_000, state('associated')])), {
+    ms: 14_000,
+    code: 'no-authenticator',
+  })
+  const again = run(
+    beginAttempt(true),
+    [7, state('associated')],
+    [9_600, { kind: 'act', act: 'reselect' }],
+    [9_610, state('associated')],
+  )
+  t.same(nextDeadline(again), { ms: 10_000, code: 'no-authenticator' }, 'selecting again is no new start')
+})
+
+t.test('an attempt that waits for hours keeps the beginning and the end of its evidence', async t => {
+  const events = Array.from({ length: 5_000 }, (_, ms): [number, AttemptNews] => [
+    ms,
+    { kind: 'act', act: 'reselect' },
+  ])
+  const { evidence } = run(beginAttempt(true), ...events)
+  t.equal(evidence.length, 200)
+  t.equal(evidence[0]?.ms, 0)
+  t.equal(evidence.at(-1)?.ms, 4_999)
+})
