@@ -23,7 +23,13 @@ export type FixtureKey =
 export const fixturePath = (name: FixtureKey): string =>
   fileURLToPath(new URL(`../fixtures/scep/${name}.pem`, import.meta.url))
 
-export const fixtureKey = (name: FixtureKey): KeyObject => createPrivateKey(readFileSync(fixturePath(name)))
+const fixtureKeys = new Map<FixtureKey, KeyObject>()
+
+export function fixtureKey(name: FixtureKey): KeyObject {
+  const key = fixtureKeys.get(name) ?? createPrivateKey(readFileSync(fixturePath(name)))
+  fixtureKeys.set(name, key)
+  return key
+}
 
 const usageBits = {
   digitalSignature: 0x80,

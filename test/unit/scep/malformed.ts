@@ -7,7 +7,8 @@ import { envelope } from '../../scep-server/cert-rep.ts'
 import type { ReceivedRequest } from '../../scep-server/read-request.ts'
 import { scepTestServer, type Answer } from '../../scep-server/server.ts'
 import { ndesShape } from '../../scep-server/shapes.ts'
-import { enrol, scepErrorOf } from './enrolling.ts'
+import { requestCertificate } from '../../../agent/scep/index.ts'
+import { prepared, scepErrorOf } from './enrolling.ts'
 
 const shape = ndesShape()
 const stranger = rootCa('Stranger', fixtureKey('rsa-2048-a'))
@@ -163,9 +164,12 @@ const cases: [
 
 t.test('B-22 … B-25, B-50, B-51: what is wrong with a CertRep is told, each in its own way', async t => {
   await using server = await scepTestServer({ shape, answers: cases.map(([, answer]) => answer) })
+  const { transport, caps, trust, enrolment, key, settings, signal } = await prepared(server.url)
   for (const [name, , expected] of cases) {
     const began = performance.now()
-    const error = await scepErrorOf(enrol(server.url))
+    const error = await scepErrorOf(
+      requestCertificate(transport, caps, trust, enrolment, key, settings, signal),
+    )
     t.match(
       error,
       { ...expected, problem: { title: /\w/, detail: /\w/, hint: /\w/, ...expected.problem } },
@@ -173,4 +177,5 @@ t.test('B-22 … B-25, B-50, B-51: what is wrong with a CertRep is told, each in
     )
     t.ok(performance.now() - began < 5_000, 'in time')
   }
+  transport.close()
 })
