@@ -1,11 +1,12 @@
 /** One effect per action of the plan. */
-import type { Effects, Step } from '../core/step.ts'
+import type { Effects, Step, StepOf } from '../core/step.ts'
 import { credentialStatus } from '../core/credential.ts'
 import { findNetwork } from '../core/want.ts'
+import { ScepError } from '../scep/index.ts'
 import type { Context } from './context.ts'
 import { enroll } from './enroll.ts'
 import { asAgentError } from './findings.ts'
-import { forget, install, join, lease, prove, uninstall } from './join.ts'
+import { forget, install, join, lease, prove, strayed, uninstall } from './join.ts'
 import { renew } from './renew.ts'
 import { keyOf } from './key.ts'
 import { test } from './test.ts'
@@ -25,17 +26,29 @@ export const effectsOf = (context: Context): Effects => ({
   },
   join: (step, signal) => join(step, signal, context),
   lease: (step, signal) => lease(step, signal, context),
-  enroll: async (step, signal) => {
-    await enroll(step, signal, context).catch(rethrow)
-  },
-  renew: async (step, signal) => {
-    await renew(step, signal, context).catch(rethrow)
-  },
+  enroll: (step, signal) => overPath(step, signal, context, () => enroll(step, signal, context)),
+  renew: (step, signal) => overPath(step, signal, context, () => renew(step, signal, context)),
   prove: (step, signal) => prove(step, signal, context),
   warn: step => warn(step, context),
   test: (step, signal) => test(step, signal, context),
   forget: step => forget(step, context),
 })
+
+/** A transaction that failed for an address of another segment is begun again with a new address, at once. */
+async function overPath(
+  step: StepOf<'enroll'> | StepOf<'renew'>,
+  signal: AbortSignal,
+  context: Context,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    const unreachable = error instanceof ScepError && error.kind === 'unreachable'
+    if (unreachable && (await context.ports.get(step.interface)?.gaveUpStray(signal))) throw strayed()
+    rethrow(error)
+  }
+}
 
 const rethrow = (error: unknown): never => {
   throw asAgentError(error)

@@ -118,6 +118,10 @@ const where = (step: { interface: string; network: string }): { interface: strin
   network: step.network,
 })
 
+/** The step was done with an address of another segment: it means nothing, and is done again. */
+export const strayed = (): DOMException =>
+  new DOMException('the address was one of another segment', 'AbortError')
+
 const locked = (network: Network, cause: unknown): AgentError =>
   new AgentError(
     {

@@ -5,7 +5,7 @@
 import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/index.ts'
 import { isSupplicantError, join, triage, watch } from '../../supplicant/index.ts'
 import type { Joined, Supplicant, WatchEvent } from '../../supplicant/index.ts'
-import { looksLocked, openPath, startDhcp, type DhcpAttempt, type Path } from '../path/index.ts'
+import { hasGateway, looksLocked, openPath, startDhcp, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
 
@@ -33,6 +33,8 @@ export class Port {
   /** `performance.now()` when the last path was given up. */
   #downSince: number | undefined
   #gap: number | undefined
+  /** The address was given up once since the join, because its gateway was not there. */
+  #strayed = false
 
   constructor(options: PortOptions) {
     this.name = options.name
@@ -110,6 +112,7 @@ export class Port {
     const dhcp = startDhcp(this.name)
     try {
       const joined = await join(handle, block, { blobs }, signal)
+      this.#strayed = false
       this.#joined = { ...target, at: this.#options.now() }
       this.#dhcp = dhcp
       dhcp.kick()
@@ -137,6 +140,21 @@ export class Port {
       this.#joined = undefined
       throw error
     }
+  }
+
+  /**
+   * Call when something over the path failed. A switch may move a port to another segment after it has opened it, or while it
+   * is open: the address is then one of the segment before, whose gateway is not there any more. It is given up, and the loop
+   * gets another; once for each join, since a gateway may also be dead.
+   */
+  async gaveUpStray(signal: AbortSignal): Promise<boolean> {
+    const [path, network] = [this.#path, this.#joined?.network]
+    if (!path || this.#strayed || (await hasGateway(path, signal)) || this.#path !== path) return false
+    this.#strayed = true
+    const text = `${path.address} was given up: its gateway ${path.gateway ?? ''} is not on this segment`
+    this.#say('address-given-up', 'warning', text, network)
+    await this.#closePath()
+    return true
   }
 
   /** Whether a failed lease looks like a port that did not open although 802.1X succeeded. */

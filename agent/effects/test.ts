@@ -5,6 +5,7 @@ import { runProbe, type Probe } from '../probes/probe.ts'
 import { scepReachable } from '../probes/scep-reachable.ts'
 import type { Network } from '../types.ts'
 import type { Context } from './context.ts'
+import { strayed } from './join.ts'
 
 const probesFor = ({ profile }: Network): Probe[] => [
   gateway,
@@ -19,6 +20,7 @@ export async function test(step: StepOf<'test'>, signal: AbortSignal, context: C
   const { path, joined } = port
   const probes = await Promise.all(probesFor(network).map(probe => runProbe(probe, path, signal)))
   const passed = probes.every(probe => probe.passed)
+  if (!passed && (await port.gaveUpStray(signal))) throw strayed()
   context.memory.tested(step.network, { at: context.now(), passed, probes }, joined.revision)
   const failed = probes.filter(probe => !probe.passed).map(probe => `${probe.probe}: ${probe.detail}`)
   context.say({

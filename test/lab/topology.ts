@@ -36,7 +36,7 @@ export type TopologyOptions = { ports: readonly Port[]; management: boolean }
  * EAPOL frame would unlock a port; `locked` judges arriving frames only, hence the flood flags.
  */
 export async function layCables(spaces: Namespaces, options: TopologyOptions): Promise<void> {
-  await Promise.all([ipv6Off(spaces, 'switch'), ipv6Off(spaces, 'backend')])
+  await Promise.all([ipv6Off(spaces, 'switch'), ipv6Off(spaces, 'backend'), arpByInterface(spaces)])
   const [sensor, backend] = [spaces.name('sensor'), spaces.name('backend')]
   await spaces.ip('switch', [
     ...options.ports.map(
@@ -60,6 +60,11 @@ export async function layCables(spaces: Namespaces, options: TopologyOptions): P
     'link set lo up',
   ])
   await Promise.all([raiseBackend(spaces, options), raiseSensor(spaces, options)])
+}
+
+/** Otherwise Linux answers ARP for the gateway of one segment in the other, too. */
+async function arpByInterface(spaces: Namespaces): Promise<void> {
+  await spaces.exec('backend', 'sh', ['-c', 'echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore'])
 }
 
 async function ipv6Off(spaces: Namespaces, role: 'switch' | 'backend'): Promise<void> {

@@ -2,7 +2,8 @@
  * Everything that can be wrong around the sensor: it says so within its deadline, with a stable code, a title, a detail,
  * a hint and the side that has to act, and goes on by itself when the cause is gone.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
@@ -96,6 +97,7 @@ const cases: Case[] = [
     wrong: lab => lab.switch.lockForGood(),
     ...{ network: 'onboarding', step: 'lease', code: 'port-stays-locked', side: 'network' },
     ...{ title: 'The port stays locked after 802.1X succeeded', hint: /switch/, deadline: 15_000 },
+    mend: lab => rm(join(lab.site.folder, 'locked-for-good')),
   },
   {
     name: 'a SCEP server whose packets are swallowed is reported within 10 s',
