@@ -10,15 +10,17 @@ let listener: Listener | undefined
 export const checkpoint = (name: string): void => listener?.(name)
 
 /**
- * `SONDE_KILL_AT="text"` kills the process (SIGKILL, as a power cut does) at the first point whose name begins with the text;
+ * `SONDE_KILL_AT="text"` kills the process (SIGKILL, as a power cut does) at the first point whose name begins with the text, or
+ * with `SONDE_KILL_NTH=n` at the nth;
  * `SONDE_CHECKPOINTS=1` writes every point to standard error.
  */
 export function listenToCheckpoints(environment: NodeJS.ProcessEnv): void {
   const killAt = environment['SONDE_KILL_AT']
   const print = environment['SONDE_CHECKPOINTS'] === '1'
+  let toPass = Number(environment['SONDE_KILL_NTH'] ?? 1)
   if (!killAt && !print) return
   listener = name => {
     if (print) process.stderr.write(`checkpoint ${name}\n`)
-    if (killAt && name.startsWith(killAt)) process.kill(process.pid, 'SIGKILL')
+    if (killAt && name.startsWith(killAt) && --toPass === 0) process.kill(process.pid, 'SIGKILL')
   }
 }
