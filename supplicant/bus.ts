@@ -87,11 +87,7 @@ export class Bus implements AsyncDisposable {
     })
     onError(bus, error => (this.#cause = error))
     stream.on('close', () => {
-      this.#close(
-        new SupplicantError('bus-closed', 'the connection to the message bus was closed', {
-          cause: this.#cause,
-        }),
-      )
+      this.#close(this.#over())
     })
   }
 
@@ -138,6 +134,8 @@ export class Bus implements AsyncDisposable {
   /** Calls a method and gives the reply's arguments, variants unwrapped. */
   call(call: BusCall): Promise<unknown[]> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
+    // The socket knows of its end before it is closed.
+    if (!this.#stream.writable) return Promise.reject(this.#over())
     const message = new Message({
       destination: call.destination,
       path: call.path,
@@ -191,9 +189,14 @@ export class Bus implements AsyncDisposable {
     return { [Symbol.dispose]: () => this.#signals.delete(listener) }
   }
 
-  /** Called once, when the connection ends for whatever reason. */
+  /** Called once, when the connection ends for whatever reason, or soon when it has ended already. */
   onClose(listener: (error: SupplicantError) => void): Disposable {
-    this.#closes.add(listener)
+    const closed = this.#closed
+    if (closed === undefined) this.#closes.add(listener)
+    else
+      queueMicrotask(() => {
+        listener(closed)
+      })
     return { [Symbol.dispose]: () => this.#closes.delete(listener) }
   }
 
@@ -223,6 +226,11 @@ export class Bus implements AsyncDisposable {
     clearTimeout(pending.timer)
     if (message.type === MessageType.METHOD_RETURN) pending.resolve(message.body.map(plain))
     else pending.reject(refusal(pending.call, message))
+  }
+
+  #over(): SupplicantError {
+    const text = 'the connection to the message bus was closed'
+    return new SupplicantError('bus-closed', text, this.#cause === undefined ? {} : { cause: this.#cause })
   }
 
   #close(error: SupplicantError): void {

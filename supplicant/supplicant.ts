@@ -65,21 +65,27 @@ export class Supplicant implements AsyncDisposable {
   /** Used by `connectSupplicant`; afterwards connections are made anew by themselves. */
   async connect(signal?: AbortSignal): Promise<void> {
     const bus = await Bus.connect(this.#address, this.#deadline, signal)
+    // What is heard before the owner is known is looked at afterwards: it may be the news that there is a new one.
+    const early: BusSignal[] = []
+    let listener = (message: BusSignal): unknown => early.push(message)
     try {
-      bus.onSignal(message => {
-        this.#signal(message)
-      })
+      bus.onSignal(message => listener(message))
       const [, , owner] = await Promise.all([
         bus.match(`type='signal',sender='${SERVICE}'`),
         bus.match(`type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='${SERVICE}'`),
         bus.owner(SERVICE),
       ])
+      if (this.#disposed) throw new SupplicantError('bus-closed', 'disposed meanwhile')
       this.#bus = bus
       this.#owner = owner
     } catch (error) {
       await bus[Symbol.asyncDispose]()
       throw error
     }
+    listener = message => {
+      this.#signal(message)
+    }
+    early.forEach(listener)
     bus.onClose(error => {
       this.#bus = undefined
       this.#lost(error)
@@ -186,9 +192,9 @@ export class Supplicant implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
     clearTimeout(this.#reconnect)
+    this.#listeners.clear()
     this.#links[Symbol.dispose]()
     await this.#bus?.[Symbol.asyncDispose]()
-    this.#listeners.clear()
   }
 
   async #create({ name, driver, country }: InterfaceSettings): Promise<string> {
@@ -209,6 +215,7 @@ export class Supplicant implements AsyncDisposable {
   #signal(message: BusSignal): void {
     if (message.member === 'NameOwnerChanged' && message.body[0] === SERVICE) {
       const owner = message.body[2]
+      if (owner === this.#owner) return
       if (this.#owner !== undefined)
         this.#lost(new SupplicantError('supplicant-absent', 'the supplicant left the bus'))
       if (typeof owner === 'string' && owner !== '') {

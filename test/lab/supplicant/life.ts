@@ -174,6 +174,25 @@ t.test('the supplicant and its interfaces come and go', async t => {
   })
 })
 
+t.test('what is disposed while the bus is dead stays away when it returns', async t => {
+  await using lab = await SupplicantLab.raise(t)
+  const { wpa, eth0 } = await lab.connect()
+  let gone = 0
+  using counting = wpa.on(() => (gone += 1))
+  t.ok(counting)
+  lab.bus.daemon.kill('SIGKILL')
+  await lab.bus.daemon.ended
+  await wpa[Symbol.asyncDispose]()
+  await lab.supplicant.stop()
+  await lab.bus.daemon.start()
+  await lab.supplicant.start()
+  t.equal(wpa.present, false)
+  t.ok(gone <= 1)
+  await t.rejects(wpa.capabilities(), { code: 'bus-closed' })
+  t.match(wpa.counts(), { pending: 0, interfaces: 0, children: 0 })
+  t.match(eth0.gone, { code: 'bus-closed' })
+})
+
 t.test('what is not there is said at once', async t => {
   await t.rejects(connectSupplicant('unix:path=/nonexistent/bus'), {
     code: 'bus-unreachable',
