@@ -5,14 +5,8 @@
  */
 import { join } from 'node:path'
 import { readIfThere, writeDurable } from './durable.ts'
+import type { ClockReading, ClockSource } from './types.ts'
 import { buildTime } from './version.ts'
-
-export type ClockSource = 'build' | 'saved' | 'certificate' | 'scep-date' | 'system' | 'settings' | 'sntp'
-
-export interface ClockReading {
-  trusted: boolean
-  source: ClockSource
-}
 
 /** How the system clock is vouched for, for the settings' `time.trustSystemClock`. */
 export interface ClockSettings {

@@ -11,6 +11,7 @@ import { schemas } from './desired/parse.ts'
 import type { DesiredView } from './desired/state.ts'
 import { diagnostics } from './diagnostics.ts'
 import { ahead, effectsOf, Port, preflight, TrustFiles, type Context } from './effects/index.ts'
+import { HealthSampler } from './health.ts'
 import { openLog, type Log } from './log.ts'
 import { Loop } from './loop.ts'
 import { Memory } from './memory.ts'
@@ -54,6 +55,7 @@ class Agent implements AsyncDisposable {
   #commands: Commands | undefined
   #reported: object = {}
   readonly #status: StatusFile
+  readonly #health: HealthSampler
   readonly #restart: () => void
   readonly #news: Disposable
 
@@ -71,6 +73,7 @@ class Agent implements AsyncDisposable {
     this.#log = log
     this.#startedAt = parts.clock.now()
     this.#link = new Link(link, parts.outbox, this.#linkEvents())
+    this.#health = new HealthSampler(settings.stateDirectory)
     this.#status = new StatusFile(settings.runtimeDirectory)
     this.#revert = new Revert(parts.state, () => {
       this.#reverted()
@@ -95,6 +98,9 @@ class Agent implements AsyncDisposable {
     this.#commands = await this.#openCommands()
     await tellSystemd('--ready')
     using _watchdog = feedWatchdog(() => this.#loop.alive())
+    using _health = this.#health.start(() => {
+      this.#change.notify()
+    })
     using _time = this.#time.start(() => [...this.#ports.values()].flatMap(port => port.path ?? []), stop)
     await this.#loop.run(stop)
   }
@@ -231,16 +237,12 @@ class Agent implements AsyncDisposable {
   #report(desired: Desired, actual: Actual): void {
     const { identity, clock, state } = this.#parts
     const { running } = this.#loop
-    const facts = {
-      desired,
-      actual,
-      running,
-      identity,
-      version,
-      startedAt: this.#startedAt,
-      now: this.#now(),
+    const about = { identity, version, node: process.version, startedAt: this.#startedAt }
+    const device = { clock: clock.reading, health: this.#health.last, now: this.#now() }
+    this.#reported = {
+      ...report({ desired, actual, running, ...about, ...device }),
+      ...documentsOf(state.view),
     }
-    this.#reported = { ...report(facts), clock: clock.reading, ...documentsOf(state.view) }
     this.#link.report(this.#reported)
     this.#status.show(this.#reported)
   }

@@ -177,6 +177,27 @@ export interface Actual {
   renewals: RenewalQueue
 }
 
+export type ClockSource = 'build' | 'saved' | 'certificate' | 'scep-date' | 'system' | 'settings' | 'sntp'
+
+/** What is known of the time: trusted, or a lower bound from `source`. */
+export interface ClockReading {
+  trusted: boolean
+  source: ClockSource
+}
+
+/** How the device itself is doing. */
+export interface Health {
+  /** Degrees Celsius of the processor; absent where there is no sensor. */
+  temperature?: number
+  /** Mean number of runnable processes over the last 15 minutes, to a tenth. */
+  load: number
+  /** Megabytes, to the next ten. */
+  memoryAvailable: number
+  diskAvailable: number
+  /** Seconds since the device was started. */
+  uptime: number
+}
+
 /** A line of the timeline: `<prefix>/sensors/<sensor>/events`. */
 export interface TimelineEvent {
   at: number

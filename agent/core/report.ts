@@ -3,7 +3,16 @@
  * Pure, and without anything secret: certificates, results and problems only.
  */
 import type { Finding } from '../errors.ts'
-import type { Actual, CertificateFacts, Desired, Identity, Network, NetworkHistory } from '../types.ts'
+import type {
+  Actual,
+  CertificateFacts,
+  ClockReading,
+  Desired,
+  Health,
+  Identity,
+  Network,
+  NetworkHistory,
+} from '../types.ts'
 import { credentialStatus } from './credential.ts'
 import type { Step } from './step.ts'
 import { networksOf } from './want.ts'
@@ -50,8 +59,11 @@ export interface Reported {
     hostname: string
     macs: Record<string, string>
     version: string
+    node: string
     startedAt: Iso
   }
+  clock: ClockReading
+  health?: Health
   interfaces: Record<string, { supplicant: boolean; joined?: string; address?: string; gateway?: string }>
   networks: Record<string, ReportedNetwork>
 }
@@ -62,6 +74,10 @@ export interface ReportInput {
   running: Step[]
   identity: Identity
   version: string
+  /** Version of Node.js. */
+  node: string
+  clock: ClockReading
+  health: Health | undefined
   startedAt: number
   now: number
 }
@@ -88,8 +104,11 @@ export function report(input: ReportInput): Reported {
       hostname: identity.hostname,
       macs: identity.macs,
       version,
+      node: input.node,
       startedAt: iso(input.startedAt),
     },
+    clock: input.clock,
+    ...(input.health && { health: input.health }),
     interfaces: Object.fromEntries(
       Object.values(actual.interfaces).map(({ name, supplicant, joined, lease }) => [
         name,

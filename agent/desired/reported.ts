@@ -86,8 +86,24 @@ export const Reported = z.object({
     /** Permanent address by interface. */
     macs: z.record(z.string(), z.string()),
     version: z.string(),
+    node: z.string(),
     startedAt: Time,
   }),
+  /** Whether the time is known, and who vouches for it (S1-27). */
+  clock: z.object({
+    trusted: z.boolean(),
+    source: z.enum(['build', 'saved', 'certificate', 'scep-date', 'system', 'settings', 'sntp']),
+  }),
+  /** How the device is doing, every five minutes; absent until first looked at. */
+  health: z.optional(
+    z.object({
+      temperature: z.optional(z.number()),
+      load: z.number(),
+      memoryAvailable: z.number(),
+      diskAvailable: z.number(),
+      uptime: z.number(),
+    }),
+  ),
   interfaces: z.record(
     z.string(),
     z.object({

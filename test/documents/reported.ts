@@ -25,7 +25,21 @@ export const reported: Record<string, string> = {
     hostname: 'Its host name.',
     macs: 'Permanent address of every interface.',
     version: 'Version of the agent.',
+    node: 'Version of Node.js.',
     startedAt: 'When the agent was started.',
+  }),
+  clock: 'What it knows of the time (S1-27).',
+  ...each('clock', {
+    trusted: 'Whether something vouches for the time; else it is a lower bound.',
+    source: 'Where it comes from.',
+  }),
+  health: 'How the device is doing, looked at every five minutes.',
+  ...each('health', {
+    temperature: 'Of the processor, degrees Celsius.',
+    load: 'Mean over 15 minutes.',
+    memoryAvailable: 'Megabytes.',
+    diskAvailable: 'Megabytes where its state is kept.',
+    uptime: 'Seconds since the device was started.',
   }),
   interfaces: 'Its interfaces, by name.',
   ...each('interfaces.*', {

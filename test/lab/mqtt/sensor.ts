@@ -1,6 +1,7 @@
 /** The sensor's side of the link, with real documents and a real outbox, and no network behind it. */
 import { join } from 'node:path'
 import { DesiredState, type DesiredSettings } from '../../../agent/desired/state.ts'
+import type { Reported } from '../../../agent/desired/reported.ts'
 import type { Finding } from '../../../agent/errors.ts'
 import type { Message } from '../../../agent/mqtt/connection.ts'
 import { Link, type LinkSettings, type LinkStatus } from '../../../agent/mqtt/link.ts'
@@ -45,17 +46,8 @@ export async function sensor({
   const state = await DesiredState.open({ directory, topics, interfaces, ...desired })
   const outbox = await Outbox.open({ directory: join(directory, 'outbox') })
   const report = () => {
-    const { applied, awaited, problems, rejected } = state.view
     self.link.subscribeNetworks(state.view.subscriptions)
-    self.link.report({
-      schema: 1,
-      at: new Date().toISOString(),
-      applied,
-      awaited,
-      problems,
-      rejected,
-      ...self.facts,
-    })
+    self.link.report({ ...reportOf(name, state), ...self.facts })
   }
   const take = (changed: boolean) => {
     if (changed) self.changes.push(performance.now())
@@ -94,6 +86,37 @@ export async function sensor({
   }
   report()
   return self
+}
+
+/** As the agent reports, with every network joined. */
+function reportOf(sensor: string, { view }: DesiredState): Reported {
+  const { applied, awaited: awaiting, problems, rejected, desired } = view
+  const now = new Date().toISOString()
+  const networks = [...desired.tested, ...desired.enrollment].map(({ id, assignment, interface: port }) => [
+    id,
+    { phase: 'joined', role: assignment === '' ? 'enrollment' : 'tested', assignment, interface: port },
+  ])
+  return {
+    schema: 1,
+    at: now,
+    about: {
+      sensor,
+      serial: `serial-${sensor}`,
+      name: desired.name,
+      model: 'simulated',
+      hostname: sensor,
+      macs: {},
+      version: '0.1.0',
+      node: process.version,
+      node: process.version,
+      startedAt: now,
+    },
+    clock: { trusted: true, source: 'system' },
+    interfaces: {},
+    networks: Object.fromEntries(networks) as Reported['networks'],
+    schemas: { network: [1], sensor: [1] },
+    ...{ applied, problems, awaiting, ...(rejected && { rejected }) },
+  }
 }
 
 /** Connected, or an error after 5 s. */

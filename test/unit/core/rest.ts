@@ -67,8 +67,9 @@ t.test('the same content has the same digest in any order of keys', async t => {
 })
 
 const identity = { sensor: 's', serial: 'n', model: 'm', hostname: 'h', fqdn: '', macs: {} }
+const device = { node: 'v20', clock: { trusted: true, source: 'system' as const }, health: undefined }
 const reportOf = (desired = desiredOf(), actual = actualOf(), running: Step[] = []) =>
-  report({ desired, actual, running, identity, version: '1', startedAt: now, now })
+  report({ desired, actual, running, identity, version: '1', ...device, startedAt: now, now })
 
 const setbackNow = { ...setback(undefined, failure('backoff'), now, 0.5) }
 const phases: [string, string, ReturnType<typeof reportOf>, string][] = [
@@ -130,7 +131,7 @@ const phases: [string, string, ReturnType<typeof reportOf>, string][] = [
     'corp',
     report({
       ...{ desired: desiredOf(), actual: actualOf({ credentials: { corp: issued() } }), running: [] },
-      ...{ identity, version: '1', startedAt: now, now: now + 4 * day },
+      ...{ identity, version: '1', ...device, startedAt: now, now: now + 4 * day },
     }),
     'after its notAfter',
   ],
@@ -186,7 +187,15 @@ t.test('the report carries certificate, results and problem with ISO times, and 
     lastTest: { at, passed: true },
     problem: { code: 'x', count: 1, since: at },
   })
+  t.strictSame(reported.clock, device.clock)
+  t.notOk(reported.health)
   t.notOk(reported.networks['corp']?.problem?.nextTry)
   t.match(reported.networks['onboarding']?.problem, { nextTry: new Date(now + 5000).toISOString() })
   t.notMatch(JSON.stringify(reported), /secret/)
+})
+
+t.test('the health of the device is reported once it was looked at', async t => {
+  const health = { load: 0.5, memoryAvailable: 500, diskAvailable: 9000, uptime: 60 }
+  const about = { identity, version: '1', ...device, health, startedAt: now, now }
+  t.strictSame(report({ desired: desiredOf(), actual: actualOf(), running: [], ...about }).health, health)
 })
