@@ -52,6 +52,7 @@ export class Loop {
   readonly #running = new Map<string, Running>()
   readonly #looked = new Map<string, number>()
   readonly #looks = new Change()
+  #looking: { count: number; actual: Promise<Actual> } | undefined
   #busy = 0
 
   constructor(world: World) {
@@ -103,7 +104,7 @@ export class Loop {
     while (!signal.aborted) {
       const seen = world.change.count
       const desired = world.desired()
-      const actual = await world.observe()
+      const actual = await this.#look()
       world.seen(desired, actual)
       this.#looked.set(lane, performance.now())
       this.#looks.notify()
@@ -119,6 +120,17 @@ export class Loop {
       repeats = { step: key, times: repeats.step === key ? repeats.times + 1 : 1 }
       await this.#perform(lane, plan.steps, desired, actual, repeats.times, signal)
     }
+  }
+
+  /** Lanes that look after the same change share one look while it is under way: reading costs more than planning. */
+  #look(): Promise<Actual> {
+    const { count } = this.#world.change
+    if (this.#looking?.count === count) return this.#looking.actual
+    const actual = this.#world.observe().finally(() => {
+      if (this.#looking?.actual === actual) this.#looking = undefined
+    })
+    this.#looking = { count, actual }
+    return actual
   }
 
   #plan(lane: string, desired: Desired, actual: Actual): Plan {
