@@ -185,11 +185,18 @@ export class Connection {
     )
   }
 
-  /** QoS 1; the retained messages of the topics come (again). Rejects when the broker refuses one. */
+  /**
+   * QoS 1; the retained messages of the topics come (again). Rejects when the broker refuses one. The PINGREQ carries the
+   * TCP acknowledgement of SUBACK: without it a broker whose sockets are not TCP_NODELAY (mosquitto's default) holds the
+   * retained message back until the delayed acknowledgement, 40 ms later.
+   */
   async subscribe(topics: readonly string[]): Promise<void> {
     if (topics.length === 0) return
     await this.#answered(done =>
-      this.#client.subscribe([...topics], { qos: 1 }, error => done(error ?? undefined)),
+      this.#client.subscribe([...topics], { qos: 1 }, error => {
+        this.#client.sendPing()
+        done(error ?? undefined)
+      }),
     )
   }
 
