@@ -54,6 +54,8 @@ export interface Attempt {
   /** When each stage was last entered. */
   times: Partial<Record<Stage, number>>
   eap: boolean
+  /** Whether the network has a passphrase, which may be wrong. */
+  passphrase: boolean
   deadlines: Deadlines
   /** The EAP method agreed on, and those we were offered and refused. */
   method?: string
@@ -76,12 +78,13 @@ export interface Attempt {
   evidence: AttemptEvent[]
 }
 
-/** An attempt before anything happened. `eap` says whether the network asks for 802.1X. */
-export function beginAttempt(eap: boolean, deadlines: Partial<Deadlines> = {}): Attempt {
+/** An attempt before anything happened. `eap` says whether the network asks for 802.1X, `passphrase` whether for one. */
+export function beginAttempt(eap: boolean, deadlines: Partial<Deadlines> = {}, passphrase = !eap): Attempt {
   return {
     stage: 'selecting',
     times: { selecting: 0 },
     eap,
+    passphrase,
     deadlines: { ...DEADLINES, ...deadlines },
     refusedMethods: [],
     serverCertificates: [],
@@ -173,7 +176,7 @@ function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { k
       return { ...entered(attempt, 'completed', ms), outcome: { kind: 'joined', ms } }
     case 'disconnected':
       // 802.11 reason 15 is the four-way handshake running out of time: in practice a wrong passphrase.
-      return !attempt.eap && attempt.disconnectReason === 15
+      return attempt.passphrase && attempt.disconnectReason === 15
         ? failed(attempt, 'wrong-passphrase', ms)
         : attempt
     case '4way_handshake':
@@ -227,8 +230,8 @@ function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' 
 }
 
 /** What was learnt belongs to the selection before this one; only its evidence stays. */
-const again = ({ eap, deadlines, carrier, linked, evidence }: Attempt, ms: number): Attempt => ({
-  ...beginAttempt(eap, deadlines),
+const again = ({ eap, passphrase, deadlines, carrier, linked, evidence }: Attempt, ms: number): Attempt => ({
+  ...beginAttempt(eap, deadlines, passphrase),
   ...(carrier === undefined ? {} : { carrier }),
   ...(linked === undefined ? {} : { linked }),
   times: { selecting: ms },

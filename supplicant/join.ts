@@ -53,7 +53,9 @@ export async function join(
     const network = await target.install(block, options.blobs)
     await lookWhereItWas(target, block, options.frequencies ?? [], signal)
     signal.throwIfAborted()
-    return await attemptOn(target, network, beginAttempt(usesEap(block), options.deadlines), options, signal)
+    const passphrase = block.psk !== undefined || block.sae_password !== undefined
+    const attempt = beginAttempt(usesEap(block), options.deadlines, passphrase)
+    return await attemptOn(target, network, attempt, options, signal)
   } finally {
     if (queue.get(target) === turn) queue.delete(target)
     done()

@@ -7,6 +7,9 @@ export const cleanEnvironment: Readonly<Record<string, string>> = {
   LANG: 'C.UTF-8',
 }
 
+/** What deadlines are multiplied with: 1, and more in a virtual machine whose processor is emulated. */
+export const slowness = Number(process.env['SONDE_LAB_SLOWNESS'] ?? 1)
+
 export type CommandOptions = {
   /** Runs inside this network namespace, with the /sys that belongs to it. */
   netns?: string | undefined
@@ -38,7 +41,7 @@ export async function run(
   const child = spawn(file, line, {
     env: { ...cleanEnvironment, ...env },
     cwd,
-    timeout: deadlineMs,
+    timeout: deadlineMs * slowness,
     killSignal: 'SIGKILL',
   })
   let out = ''

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { cleanEnvironment, confined } from './command.ts'
+import { cleanEnvironment, confined, slowness } from './command.ts'
 import { Journal } from './journal.ts'
 import { atDeath } from './last-resort.ts'
 
@@ -88,7 +88,7 @@ export class Daemon implements AsyncDisposable {
       child.once('error', error => this.#over(child, error.message, resolve))
       child.once('close', (code, signal) => this.#over(child, signal ?? `exit code ${code}`, resolve))
     })
-    if (ready instanceof RegExp) await this.waitFor(ready, `${this.name} is ready`, deadlineMs)
+    if (ready instanceof RegExp) await this.waitFor(ready, `${this.name} is ready`, deadlineMs * slowness)
     else await ready(this)
   }
 

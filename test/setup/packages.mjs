@@ -22,3 +22,12 @@ export const packages = [
   { name: 'python3' },
   { name: 'systemd' },
 ]
+
+/** For the virtual machine with simulated radios of test/wifi, which installs them itself. */
+export const wifiPackages = [
+  { name: 'qemu-system-x86' },
+  { name: 'kmod' },
+  { name: 'xz-utils' },
+  { name: 'iw' },
+  { name: 'wireless-regdb' },
+]

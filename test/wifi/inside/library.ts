@@ -1,0 +1,49 @@
+/** Runs in the virtual machine: the library on simulated radios. */
+import { join, networkBlock, type SupplicantInterface } from '../../../supplicant/index.ts'
+import type { Daemon } from '../../lab/daemon.ts'
+import { interfaceName } from './access-point.ts'
+import { Air, radios, station } from './air.ts'
+import { type Kind, kinds, ssids } from './kinds.ts'
+import { program, type Scene, scenario } from './scenario.ts'
+
+program(async () => {
+  await using air = await Air.raise()
+  const logs = (): string => air.site.tails(60)
+  await using wpa = await air.connect()
+  const wlan = await air.radio(wpa)
+  const first = await air.accessPoint({ name: radios[0], channel: 1, ssids })
+  for (const kind of kinds(air))
+    await scenario(`S2-15: the sensor joins ${kind.name}`, logs, scene =>
+      joins(scene, air, wlan, first, kind),
+    )
+})
+
+async function joins(
+  scene: Scene,
+  air: Air,
+  target: SupplicantInterface,
+  first: Daemon,
+  kind: Kind,
+): Promise<void> {
+  const since = first.output.end
+  const { block } = networkBlock(kind.network)
+  const { attempt, ms } = await join(target, block, { frequencies: [2412] })
+  scene.comment(`${Math.round(ms)} ms: ${JSON.stringify(attempt.times)}`)
+  const { state, authMode, currentNetwork } = await target.read()
+  scene.is(state, 'completed', 'the port is open')
+  scene.is(currentNetwork?.idStr, block.id_str, 'it is the network asked for')
+  scene.is(authMode, kind.mode, `the supplicant says it is ${kind.mode}`)
+  const name = interfaceName(radios[0], kind.at)
+  await first.waitFor(
+    new RegExp(`${name}: AP-STA-CONNECTED`),
+    'the access point has the station',
+    5_000,
+    since,
+  )
+  const link = await air.site.spaces.exec('sensor', 'iw', ['dev', station, 'station', 'dump'])
+  scene.is(
+    /MFP:\s+(\w+)/.exec(link)?.[1],
+    kind.pmf ? 'yes' : 'no',
+    'management frames are protected as agreed',
+  )
+}

@@ -1,0 +1,79 @@
+import type { Test } from 'tap'
+import type { Telling } from '../telling.ts'
+import { type Machine, powerOn } from './machine.ts'
+import { prepared } from './prepared.ts'
+import { bundle } from './program.ts'
+
+/**
+ * Runs a program of test/wifi/inside in a virtual machine and makes every scenario it tells of a subtest of `t`; on a
+ * machine that cannot, skips with the reason.
+ */
+export async function runInside(t: Test, source: string, radios: number): Promise<void> {
+  const place = await prepared()
+  if ('reason' in place) {
+    await t.test('simulated radios', { skip: place.reason }, () => undefined)
+    return
+  }
+  const program = await bundle(source)
+  const command = [process.execPath, '--enable-source-maps', program]
+  await using machine = await powerOn({ folder: place.folder, command, radios })
+  const told = new Tellings(machine)
+  let scenarios = 0
+  let end: Telling | undefined
+  while (end === undefined) {
+    const first = await told.next()
+    if (first?.kind === 'scenario') {
+      scenarios += 1
+      await t.test(first.name, sub => subtest(sub, told, machine))
+    } else end = first ?? { kind: 'end', scenarios: NaN }
+  }
+  const complete = end.kind === 'end' && end.scenarios === scenarios
+  t.ok(complete && (await machine.status()) === 0, 'the virtual machine ran every scenario and ended cleanly')
+  t.comment(`booted in ${await machine.bootTime()} s`)
+  if (!t.passing()) t.comment(await machine.words())
+}
+
+async function subtest(t: Test, told: Tellings, machine: Machine): Promise<void> {
+  for (;;) {
+    const telling = await told.next()
+    switch (telling?.kind) {
+      case 'check':
+        t.ok(telling.ok, telling.sentence)
+        if (telling.details) t.comment(details(telling.details))
+        break
+      case 'comment':
+        t.comment(telling.text)
+        break
+      case 'over':
+        t.comment(`${telling.ms} ms in the machine`)
+        return
+      case undefined:
+      case 'scenario':
+      case 'end':
+        t.fail('the virtual machine ended in the middle of this', { words: await machine.words() })
+        return
+    }
+  }
+}
+
+const details = (all: Record<string, unknown>): string =>
+  Object.entries(all)
+    .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join('\n')
+
+/** The machine's lines as they are told; what is no telling is passed over. */
+class Tellings {
+  readonly #lines: AsyncIterator<string, undefined>
+
+  constructor(machine: Machine) {
+    this.#lines = machine.lines[Symbol.asyncIterator]() as AsyncIterator<string, undefined>
+  }
+
+  async next(): Promise<Telling | undefined> {
+    for (;;) {
+      const { value } = await this.#lines.next()
+      if (value === undefined) return undefined
+      if (value.startsWith('{')) return JSON.parse(value) as Telling
+    }
+  }
+}
