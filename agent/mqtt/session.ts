@@ -2,7 +2,7 @@
  * What goes over one connection: subscriptions, presence, the report, events and replies.
  * Ends with its connection; what was not acknowledged is sent again by the next one.
  */
-import type { Change } from '../change.ts'
+import { Change } from '../change.ts'
 import type { Connection, Message } from './connection.ts'
 import type { Outbox, OutboxEvent } from './outbox.ts'
 import { online, readPresence } from './presence.ts'
@@ -47,6 +47,8 @@ export interface SessionEvents {
 
 /** Milliseconds between two reports. */
 const reportEvery = 1000
+/** Milliseconds until a subscription that the broker refused is asked for again. */
+const askAgain = 30_000
 /** Events sent and not yet acknowledged. */
 const window = 64
 
@@ -75,7 +77,7 @@ export class Session {
     const { topics, networks } = this.#outgoing
     for (const id of networks) this.#subscribed.add(id)
     const filters = [topics.desired, topics.commands, topics.presence, ...[...networks].map(topics.network)]
-    this.#ask('subscribe', this.#connection.subscribe(filters))
+    this.#want(filters)
     this.#announce()
     void this.#reports()
     void this.#timeline()
@@ -90,7 +92,7 @@ export class Session {
     for (const id of more) this.#subscribed.add(id)
     for (const id of fewer) this.#subscribed.delete(id)
     if (!this.#connection.isOpen()) return
-    if (more.length > 0) this.#ask('subscribe', this.#connection.subscribe(more.map(topics.network)))
+    this.#want(more.map(topics.network))
     if (fewer.length > 0) this.#ask('unsubscribe', this.#connection.unsubscribe(fewer.map(topics.network)))
   }
 
@@ -119,6 +121,22 @@ export class Session {
       if (done || either.aborted) return
       await changed.beyond(seen, undefined, either)
     }
+  }
+
+  /** What the broker refuses is asked for again: the rights may come after the document. */
+  #want(filters: readonly string[]): void {
+    this.#connection.subscribe(filters).catch((error: unknown) => {
+      if (!this.#connection.isOpen()) return
+      this.#events.refused('subscribe', error)
+      const { prefix } = this.#outgoing.topics
+      const wanted = (filter: string): boolean => {
+        const id = networkOfTopic(prefix, filter)
+        return id === undefined || this.#subscribed.has(id)
+      }
+      void new Change().beyond(0, askAgain, this.#over.signal).then(() => {
+        if (this.#connection.isOpen()) this.#want(filters.filter(wanted))
+      })
+    })
   }
 
   #announce(): void {

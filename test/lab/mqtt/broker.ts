@@ -39,7 +39,12 @@ export async function mosquitto(lines: readonly string[] = ['allow_anonymous tru
   const directory = await mkdtemp(join(tmpdir(), 'sonde-mosquitto-'))
   const port = await freePort()
   const configuration = join(directory, 'mosquitto.conf')
-  const fixed = [`listener ${port} 127.0.0.1`, 'user root', 'set_tcp_nodelay true', 'max_queued_messages 0']
+  const fixed = [
+    `listener ${port} 127.0.0.1`,
+    'user root',
+    'set_tcp_nodelay true',
+    'max_queued_messages 1000000',
+  ]
   const own = lines.map(line => line.replaceAll('%d', directory))
   await writeFile(configuration, [...fixed, ...own, ''].join('\n'))
   return daemon('mosquitto', ['-v', '-c', configuration], ' running', directory, port)

@@ -40,7 +40,7 @@ for (const [name, protocol, start] of brokers) {
           (json()['applied'] as { desired?: { version: number } }).desired?.version === 1,
       )
       t.match(report.json(), {
-        awaited: [],
+        awaiting: [],
         problems: [],
         applied: { networks: { corp: /^[0-9a-f]{64}$/, onboarding: /^[0-9a-f]{64}$/ } },
       })

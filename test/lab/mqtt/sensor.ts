@@ -108,7 +108,6 @@ function reportOf(sensor: string, { view }: DesiredState): Reported {
       macs: {},
       version: '0.1.0',
       node: process.version,
-      node: process.version,
       startedAt: now,
     },
     clock: { trusted: true, source: 'system' },

@@ -1,0 +1,211 @@
+/** The operator's connection to the broker: what is retained, what comes, what is published and confirmed. */
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import { exitCodes, Failure } from './failure.ts'
+
+export interface BrokerOptions {
+  url: string
+  username?: string | undefined
+  password?: string | undefined
+  /** Paths of PEM files. */
+  ca?: string | undefined
+  certificate?: string | undefined
+  key?: string | undefined
+  prefix: string
+  /** Documents with secrets may go over an open network. */
+  insecure: boolean
+  /** Milliseconds. */
+  timeout: number
+}
+
+export type Listener = (topic: string, payload: Buffer, retain: boolean) => void
+
+export class Broker implements AsyncDisposable {
+  readonly prefix: string
+  readonly #client: MqttClient
+  readonly #options: BrokerOptions
+  readonly #listeners = new Set<Listener>()
+  /** Sets of subscriptions asked for already. */
+  readonly #subscribed = new Set<string>()
+
+  /** @throws Failure with exit code 3 when the broker is not reached or refuses */
+  static async connect(options: BrokerOptions, signal: AbortSignal): Promise<Broker> {
+    const client = mqtt.connect(options.url, await clientOptions(options))
+    const broker = new Broker(client, options)
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: Error): void => {
+        clearTimeout(late)
+        client.end(true)
+        reject(unreachable(options.url, error))
+      }
+      const late = setTimeout(
+        () => fail(new Error(`no answer within ${String(options.timeout / 1000)} s`)),
+        options.timeout,
+      )
+      signal.addEventListener('abort', () => fail(new Error('interrupted')), { once: true })
+      client.once('error', fail)
+      client.once('connect', () => {
+        clearTimeout(late)
+        client.off('error', fail)
+        resolve()
+      })
+    })
+    client.on('error', () => undefined)
+    // A fleet of documents at once must not wait for each other's acknowledgement.
+    ;(client.stream as Socket).setNoDelay(true)
+    return broker
+  }
+
+  private constructor(client: MqttClient, options: BrokerOptions) {
+    this.#client = client
+    this.#options = options
+    this.prefix = options.prefix
+    client.on('message', (topic, payload, { retain }) => {
+      for (const listener of this.#listeners) listener(topic, payload, retain)
+    })
+  }
+
+  listen(listener: Listener): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  /** Filters below the prefix, at QoS 1. Resolves once everything retained there has come. */
+  async subscribe(filters: readonly string[]): Promise<void> {
+    const fresh = filters.filter(filter => !this.#subscribed.has(filter))
+    if (fresh.length === 0) return
+    for (const filter of fresh) this.#subscribed.add(filter)
+    await this.#client.subscribeAsync(
+      fresh.map(filter => `${this.prefix}/${filter}`),
+      { qos: 1 },
+    )
+    await this.#quiet()
+  }
+
+  /** Nothing has come for a moment; longer where the broker has not even begun. */
+  #quiet(): Promise<void> {
+    return new Promise(resolve => {
+      const settle = (): void => {
+        clearTimeout(timer)
+        clearTimeout(latest)
+        listening[Symbol.dispose]()
+        resolve()
+      }
+      let timer = setTimeout(settle, 250)
+      const latest = setTimeout(settle, 30_000)
+      const listening = this.listen(() => {
+        clearTimeout(timer)
+        timer = setTimeout(settle, 120)
+      })
+    })
+  }
+
+  /** Retained unless said otherwise; resolves with the broker's acknowledgement. `undefined` empties the topic. */
+  async publish(topic: string, document: unknown, retain = true): Promise<void> {
+    const payload = document === undefined ? '' : JSON.stringify(document)
+    if (!this.#options.insecure && hasSecret(document) && !isPrivate(this.#options.url)) {
+      throw new Failure('the document holds a secret, and the connection to the broker is not encrypted', {
+        hint: 'use mqtts://, or --insecure where the network is trusted',
+      })
+    }
+    try {
+      await this.#client.publishAsync(`${this.prefix}/${topic}`, payload, { qos: 1, retain })
+    } catch (cause) {
+      throw new Failure(`the broker refused ${this.prefix}/${topic}`, {
+        cause,
+        hint: 'look at the rights of this user',
+      })
+    }
+  }
+
+  /**
+   * Outside the prefix: asks one of the broker's own control topics. The answer precedes the acknowledgement, or nearly so;
+   * undefined when nobody answers.
+   */
+  async control(topic: string, document: unknown, answer: string): Promise<unknown> {
+    await this.#client.subscribeAsync(answer, { qos: 1 })
+    let found: unknown
+    const answered = new Promise<void>(resolve => {
+      const listening = this.listen((from, payload) => {
+        if (from !== answer) return
+        listening[Symbol.dispose]()
+        found = JSON.parse(payload.toString())
+        resolve()
+      })
+    })
+    await this.#client.publishAsync(topic, JSON.stringify(document), { qos: 1 })
+    await Promise.race([answered, pause(300)])
+    return found
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.endAsync()
+  }
+}
+
+async function clientOptions({
+  username,
+  password,
+  ca,
+  certificate,
+  key,
+  timeout,
+}: BrokerOptions): Promise<IClientOptions> {
+  const pem = (path: string): Promise<Buffer> =>
+    readFile(path).catch((cause: unknown) => {
+      throw new Failure(`${path} cannot be read`, { cause, exit: exitCodes.usage })
+    })
+  return {
+    clientId: username ?? `sonde-fleet-${randomUUID().slice(0, 8)}`,
+    protocolVersion: 4,
+    clean: true,
+    reconnectPeriod: 0,
+    connectTimeout: timeout,
+    ...(username !== undefined && { username, clientId: username }),
+    ...(password !== undefined && { password }),
+    ...(ca !== undefined && { ca: await pem(ca) }),
+    ...(certificate !== undefined && { cert: await pem(certificate) }),
+    ...(key !== undefined && { key: await pem(key) }),
+  }
+}
+
+const unreachable = (url: string, cause: Error): Failure => {
+  const { protocol, host } = new URL(url)
+  const detail = cause.message === '' && 'code' in cause ? String(cause.code) : cause.message
+  const hint = 'look at --broker, --user, the password in SONDE_BROKER_PASSWORD, and --ca'
+  return new Failure(`the broker ${protocol}//${host} is not reached: ${detail}`, {
+    exit: exitCodes.unreachable,
+    hint,
+    cause,
+  })
+}
+
+/** Encrypted, or not leaving this machine. */
+export function isPrivate(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'mqtts:' || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+}
+
+const secretKeys = new Set(['challengePassword', 'password', 'passphrase'])
+
+/** Whether a document carries a secret. */
+export const hasSecret = (document: unknown): boolean =>
+  typeof document === 'object' &&
+  document !== null &&
+  Object.entries(document).some(
+    ([key, value]) => (secretKeys.has(key) && value !== undefined) || hasSecret(value),
+  )
+
+/** The document without its secrets. */
+export function withoutSecrets<T>(document: T): T {
+  if (Array.isArray(document)) return document.map(withoutSecrets) as T
+  if (typeof document !== 'object' || document === null) return document
+  return Object.fromEntries(
+    Object.entries(document).flatMap(([key, value]) =>
+      secretKeys.has(key) ? [] : [[key, withoutSecrets(value as unknown)]],
+    ),
+  ) as T
+}

@@ -1,0 +1,169 @@
+/** `sonde fleet`: the operator's command line over MQTT. */
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { nearest } from '../agent/desired/problems.ts'
+import { Broker, type BrokerOptions } from './broker.ts'
+import { acl, sensor } from './commands/access.ts'
+import { assign, unassign } from './commands/assignments.ts'
+import { certificates, list, problems, show, triage, watch } from './commands/look.ts'
+import { network } from './commands/networks.ts'
+import { send } from './commands/send.ts'
+import { exportFleet, importFleet } from './commands/transfer.ts'
+import { text, type Run, type Values } from './context.ts'
+import { exitCodes, Failure, usage } from './failure.ts'
+import { fields, flags } from './fields.ts'
+import type { Io } from './io.ts'
+
+interface Entry {
+  run: Run
+  synopsis: string
+  about: string
+}
+
+const commands: Record<string, Entry> = {
+  list: { run: list, synopsis: 'list', about: 'every sensor in a line' },
+  show: { run: show, synopsis: 'show SENSOR', about: 'one sensor: about, networks, problems' },
+  watch: { run: watch, synopsis: 'watch [SENSOR]', about: 'events as they come, until interrupted' },
+  problems: {
+    run: problems,
+    synopsis: 'problems [--check]',
+    about: 'everything that is wrong; --check: exit code 1 if anything is',
+  },
+  certificates: { run: certificates, synopsis: 'certificates', about: 'the soonest to expire first' },
+  triage: {
+    run: triage,
+    synopsis: 'triage SENSOR [NETWORK]',
+    about: 'what the supplicant and the servers said',
+  },
+  network: {
+    run: network,
+    synopsis: 'network add|edit|remove|list|show [NETWORK]',
+    about: 'profiles, by flags, --file, --edit or questions',
+  },
+  assign: {
+    run: assign,
+    synopsis: 'assign SENSOR NETWORK… | --sensors A,B NETWORK…',
+    about: 'let sensors test networks',
+  },
+  unassign: { run: unassign, synopsis: 'unassign SENSOR NETWORK…', about: 'and no longer' },
+  command: { run: send, synopsis: 'command SENSOR COMMAND [NETWORK]', about: 'do something now' },
+  sensor: { run: sensor, synopsis: 'sensor add|remove SENSOR', about: 'let a sensor connect to the broker' },
+  acl: {
+    run: acl,
+    synopsis: 'acl [OPERATOR…]',
+    about: 'an acl_file for a broker without the dynamic-security plugin',
+  },
+  export: { run: exportFleet, synopsis: 'export [--secrets]', about: 'all documents' },
+  import: { run: importFleet, synopsis: 'import FILE', about: 'publish exported documents' },
+}
+
+const options: NonNullable<ParseArgsConfig['options']> = {
+  ...flags,
+  broker: { type: 'string' },
+  user: { type: 'string' },
+  ca: { type: 'string' },
+  certificate: { type: 'string' },
+  'certificate-key': { type: 'string' },
+  prefix: { type: 'string' },
+  wait: { type: 'string' },
+  json: { type: 'boolean' },
+  insecure: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  check: { type: 'boolean' },
+  force: { type: 'boolean' },
+  secrets: { type: 'boolean' },
+  edit: { type: 'boolean' },
+  file: { type: 'string' },
+  id: { type: 'string' },
+  sensors: { type: 'string' },
+  name: { type: 'string' },
+  'test-every': { type: 'string' },
+  'new-epoch': { type: 'boolean' },
+  'no-rights': { type: 'boolean' },
+}
+
+/** Exit code: 0 done, 1 not done or not everywhere, 2 the words are off, 3 the broker is not reached. */
+export async function runFleetCommand(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    const { words, values } = parse(argv)
+    const [name, ...rest] = words
+    if (values['help'] === true || name === undefined) {
+      io.out(help())
+      return name === undefined && values['help'] !== true ? exitCodes.usage : exitCodes.done
+    }
+    const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
+    if (entry === undefined)
+      throw usage(`there is no command ${name}`, suggestion(name, Object.keys(commands)))
+    await using broker = await Broker.connect(brokerOptions(values, io), io.signal)
+    const wait = Number(text(values, 'wait') ?? 30) * 1000
+    if (!Number.isFinite(wait) || wait < 0) throw usage('--wait: not a number of seconds')
+    return (
+      (await entry.run({ io, broker, words: rest, values, json: values['json'] === true, wait })) ??
+      exitCodes.done
+    )
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    io.err(`sonde fleet: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`)
+    return error.exit
+  }
+}
+
+function parse(argv: readonly string[]): { words: string[]; values: Values } {
+  try {
+    const { positionals, values } = parseArgs({ args: [...argv], options, allowPositionals: true })
+    return { words: positionals, values: values as Values }
+  } catch (cause) {
+    const flag = /'--?([\w-]+)/.exec(cause instanceof Error ? cause.message : '')?.[1]
+    if (flag === undefined || flag in options) throw usage(`the flags cannot be read: ${String(cause)}`)
+    throw usage(`there is no flag --${flag}`, suggestion(flag, Object.keys(options), '--'))
+  }
+}
+
+function suggestion(word: string, known: string[], before = ''): string | undefined {
+  const near = nearest(word, known)
+  return near === undefined ? 'sonde fleet --help' : `did you mean ${before}${near}?`
+}
+
+function brokerOptions(values: Values, { environment }: Io): BrokerOptions {
+  const url = text(values, 'broker') ?? environment['SONDE_BROKER'] ?? 'mqtt://localhost'
+  if (!/^mqtts?:\/\/[^/]+$/.test(url)) throw usage(`--broker ${url}: not mqtt:// or mqtts:// and a host`)
+  return {
+    url,
+    username: text(values, 'user') ?? environment['SONDE_BROKER_USER'],
+    password: environment['SONDE_BROKER_PASSWORD'],
+    ca: text(values, 'ca') ?? environment['SONDE_BROKER_CA'],
+    certificate: text(values, 'certificate'),
+    key: text(values, 'certificate-key'),
+    prefix: text(values, 'prefix') ?? environment['SONDE_PREFIX'] ?? 'sonde',
+    insecure: values['insecure'] === true,
+    timeout: 10_000,
+  }
+}
+
+function help(): string {
+  const width = Math.max(...Object.values(commands).map(({ synopsis }) => synopsis.length))
+  const lines = Object.values(commands).map(({ synopsis, about }) => `  ${synopsis.padEnd(width)}  ${about}`)
+  const profile = fields.map(({ flag, choices }) => `--${flag}${choices ? ` ${choices.join('|')}` : ''}`)
+  return `sonde fleet COMMAND
+
+${lines.join('\n')}
+
+The broker: --broker mqtts://HOST[:PORT] (or SONDE_BROKER), --user (SONDE_BROKER_USER), SONDE_BROKER_PASSWORD, --ca,
+  --certificate and --certificate-key, --prefix. Secrets are published over TLS or to this machine alone, unless --insecure.
+Everywhere: --json, --wait SECONDS for sensors to answer (30; 0: do not wait), --force.
+Profiles: ${wrap(profile, 108)}
+  a secret can also come from a file: --challenge-password-file, --password-file, --passphrase-file
+`
+}
+
+function wrap(words: readonly string[], width: number): string {
+  let line = ''
+  const lines: string[] = []
+  for (const word of words) {
+    if (line.length + word.length > width) {
+      lines.push(line)
+      line = ''
+    }
+    line += line === '' ? word : `  ${word}`
+  }
+  return [...lines, line].join('\n  ')
+}

@@ -1,0 +1,160 @@
+/** assign, unassign: what a sensor tests. */
+import { randomBytes } from 'node:crypto'
+import { mostTestedNetworks } from '../../agent/desired/sensor.ts'
+import { text, type Context, type Run } from '../context.ts'
+import { Failure, usage } from '../failure.ts'
+import { Fleet, type FleetSensor } from '../fleet.ts'
+import { DynamicSecurity, networksOf } from '../rights.ts'
+import { follow, objections } from '../rollout.ts'
+
+interface Document {
+  schema: 1
+  version: number
+  epoch?: number
+  networks: { network: string; assignment: string }[]
+  [more: string]: unknown
+}
+
+/** `assign SENSOR NETWORK…`, or `assign --sensors A,B NETWORK…`; `--name`, `--test-every`, `--new-epoch`. */
+export const assign: Run = context =>
+  change(context, (listed, words) => [...listed, ...words.filter(id => !listed.includes(id))])
+
+export const unassign: Run = context =>
+  change(context, (listed, words) => listed.filter(id => !words.includes(id)))
+
+async function change(
+  context: Context,
+  members: (listed: string[], words: string[]) => string[],
+): Promise<number> {
+  const { broker, io, values } = context
+  const { sensors, networks } = whom(context)
+  const fleet = await Fleet.read(broker)
+  const changes = sensors.map(id => ({ id, before: fleet.sensors.get(id) ?? { id } }))
+  const documents = changes.map(({ before }) => documentFor(fleet, before, networks, members, context))
+  const rights = new DynamicSecurity(broker)
+  // The role first, then the document: a sensor never subscribes to what it may not read yet.
+  const dynamic = values['no-rights'] !== true && (await rights.available())
+  if (dynamic) {
+    for (const [index, { id, before }] of changes.entries()) {
+      const now = networksOf(fleet, documents[index]?.networks.map(({ network }) => network) ?? [])
+      const then = networksOf(fleet, before.desired?.networks.map(({ network }) => network) ?? [])
+      await rights.allow(
+        id,
+        now,
+        then.filter(network => !now.includes(network)),
+      )
+    }
+  }
+  await Promise.all(changes.map(({ id }, index) => broker.publish(`sensors/${id}/desired`, documents[index])))
+  const wanted = new Map(changes.map(({ id }, index) => [id, documents[index]]))
+  const result = await follow(
+    fleet,
+    {
+      sensors,
+      applied: sensor => has(sensor, wanted.get(sensor.id)),
+      refused: sensor => objections(sensor, `${broker.prefix}/sensors/${sensor.id}/desired`),
+    },
+    context.wait,
+    io,
+  )
+  if (context.json)
+    io.out(
+      `${JSON.stringify({ versions: Object.fromEntries(sensors.map(id => [id, wanted.get(id)?.version])), ...result })}\n`,
+    )
+  else
+    io.out(
+      `published; ${String(result.applied.length)} of ${String(sensors.length)} sensors have it in force\n`,
+    )
+  for (const { sensor, why } of result.refused) io.err(`${sensor}: ${why}\n`)
+  for (const sensor of result.missing) io.err(`${sensor}: ${waiting(fleet.sensors.get(sensor))}\n`)
+  return context.wait === 0 || result.refused.length + result.missing.length === 0 ? 0 : 1
+}
+
+/** This document, or a newer one. */
+function has({ reported }: FleetSensor, wanted: Document | undefined): boolean {
+  const applied = reported?.applied.desired
+  if (applied === undefined || wanted === undefined) return false
+  const { epoch = 0, version } = wanted
+  return applied.epoch > epoch || (applied.epoch === epoch && applied.version >= version)
+}
+
+function waiting(sensor: FleetSensor | undefined): string {
+  if (sensor?.presence?.state !== 'online') return 'is not online; it takes the document when it is back'
+  const awaited = sensor.reported?.awaiting.map(({ network }) => network) ?? []
+  return awaited.length > 0 ? `waits for the profile of ${awaited.join(', ')}` : 'has not answered yet'
+}
+
+function whom({ words, values }: Context): { sensors: string[]; networks: string[] } {
+  const many = text(values, 'sensors')
+  const [first, ...rest] = words
+  if (many !== undefined) return { sensors: many.split(/[\s,]+/).filter(id => id !== ''), networks: words }
+  if (first === undefined) throw usage('assign SENSOR NETWORK…')
+  return { sensors: [first], networks: rest }
+}
+
+/** The next document of one sensor. What it holds beside the networks stays. */
+function documentFor(
+  fleet: Fleet,
+  sensor: FleetSensor,
+  words: string[],
+  members: (listed: string[], words: string[]) => string[],
+  { values }: Context,
+): Document {
+  const { desired } = sensor
+  const listed = desired?.networks ?? []
+  const ids = members(
+    listed.map(({ network }) => network),
+    words,
+  )
+  if (ids.length > mostTestedNetworks) {
+    throw new Failure(
+      `${sensor.id} would test ${String(ids.length)} networks; at most ${String(mostTestedNetworks)} are tested`,
+    )
+  }
+  const added = ids.filter(id => !listed.some(({ network }) => network === id))
+  for (const id of added) mustExist(fleet, id, values['force'] === true)
+  const name = text(values, 'name')
+  const testEvery = text(values, 'test-every')
+  return {
+    ...desired,
+    schema: 1,
+    ...nextVersion(sensor, values['new-epoch'] === true),
+    ...(name !== undefined && { name }),
+    ...(testEvery !== undefined && { testEvery: Number(testEvery) }),
+    networks: ids.map(
+      id =>
+        listed.find(({ network }) => network === id) ?? {
+          network: id,
+          assignment: randomBytes(6).toString('hex'),
+        },
+    ),
+  }
+}
+
+/** max(reported, retained) + 1, or 1 of a new epoch. Pure. */
+export function nextVersion(
+  { reported, desired }: FleetSensor,
+  fresh = false,
+): { version: number; epoch: number } {
+  const known = [reported?.applied.desired, desired].flatMap(document => (document ? [document] : []))
+  const epoch = Math.max(0, ...known.map(document => document.epoch))
+  if (fresh) return { version: 1, epoch: epoch + 1 }
+  const versions = known.filter(document => document.epoch === epoch).map(document => document.version)
+  return { version: Math.max(0, ...versions) + 1, epoch }
+}
+
+/** S2-06: with its enrollment network. */
+function mustExist(fleet: Fleet, id: string, force: boolean): void {
+  const network = fleet.networks.get(id)
+  if (force) return
+  if (network === undefined)
+    throw new Failure(`there is no network ${id}`, {
+      hint: 'sonde fleet network list shows them; --force assigns it before it is there',
+    })
+  const over = network.profile?.scep?.enrollmentNetwork
+  if (over !== undefined && !fleet.networks.has(over)) {
+    throw new Failure(`${id} enrols over ${over}, and there is no such network`, {
+      hint: `add it first: sonde fleet network add ${over}`,
+    })
+  }
+}

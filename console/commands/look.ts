@@ -1,0 +1,173 @@
+/** Looking: list, show, problems, certificates, triage, watch. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Context, Run } from '../context.ts'
+import { Failure, usage } from '../failure.ts'
+import { Fleet, type FleetSensor } from '../fleet.ts'
+import { certificatesOf, coloured, problemsOf, rowOf, stateOf, versionOf } from '../sensors.ts'
+import { distance, paint, printable, table, type Cell } from '../table.ts'
+
+const write = ({ io }: Context, heads: string[], rows: (Cell | string)[][]): void =>
+  io.out(table(heads, rows, { columns: io.columns, colour: io.colour }))
+
+const writeJson = ({ io }: Context, value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`)
+
+export const list: Run = async context => {
+  const fleet = await Fleet.read(context.broker, ['presence', 'reported', 'desired'])
+  const sensors = fleet.inOrder()
+  if (context.json) writeJson(context, sensors)
+  else
+    write(
+      context,
+      ['SENSOR', 'NAME', 'STATE', 'VERSION', 'NETWORKS', 'PHASE', 'PROBLEMS', 'REPORTED'],
+      sensors.map(s => rowOf(s, Date.now())),
+    )
+  return undefined
+}
+
+/** S2-61: the About section, and every network with its certificate. */
+export const show: Run = async context => {
+  const sensor = await oneSensor(context)
+  if (context.json) {
+    writeJson(context, sensor)
+    return undefined
+  }
+  const { io } = context
+  const line = (name: string, value: string | undefined): void => {
+    if (value !== undefined && value !== '')
+      io.out(`${paint(name.padEnd(12), 'bold', io.colour)} ${printable(value)}\n`)
+  }
+  const { reported } = sensor
+  line('Sensor', sensor.id)
+  line('State', stateOf(sensor))
+  line('Version', versionOf(sensor))
+  if (reported) {
+    const { name, serial, model, hostname, version, macs } = reported.about
+    line('Name', name)
+    line('Serial', serial)
+    line('Model', model)
+    line('Host', hostname)
+    line('Agent', version)
+    for (const [port, mac] of Object.entries(macs))
+      line(port, `${mac} ${reported.interfaces[port]?.address ?? ''}`)
+    line('Reported', `${reported.at} (${distance(Date.now(), Date.parse(reported.at))})`)
+    io.out('\n')
+    const networks = Object.entries(reported.networks).map(([id, { role, phase, certificate, lastTest }]) => {
+      const tested = lastTest === undefined ? '' : lastTest.passed ? 'passed' : 'failed'
+      return [id, role, coloured(phase), tested, certificate?.subject ?? '', certificate?.notAfter ?? '']
+    })
+    write(context, ['NETWORK', 'ROLE', 'PHASE', 'TEST', 'CERTIFICATE', 'EXPIRES'], networks)
+  }
+  const problems = problemsOf(sensor)
+  if (problems.length > 0) io.out('\n')
+  for (const { network, title, detail, hint } of problems) {
+    io.out(
+      `${paint(printable(`${network} ${title}`.trim()), 'red', io.colour)}\n  ${printable(detail)}\n  ${printable(hint)}\n`,
+    )
+  }
+  return undefined
+}
+
+/** Exit code 1 with `--check` when there are any. */
+export const problems: Run = async context => {
+  const fleet = await Fleet.read(context.broker, ['presence', 'reported', 'desired'])
+  const all = fleet.inOrder().flatMap(problemsOf)
+  if (context.json) writeJson(context, all)
+  else if (all.length === 0) context.io.out('no problems\n')
+  else {
+    const rows = all.map(({ sensor, network, title, detail, since, count }): (Cell | string)[] => [
+      sensor,
+      network,
+      { text: title, colour: 'red' },
+      detail,
+      since === undefined ? '' : distance(Date.now(), Date.parse(since)),
+      count === undefined ? '' : String(count),
+    ])
+    write(context, ['SENSOR', 'NETWORK', 'PROBLEM', 'DETAIL', 'SINCE', 'TIMES'], rows)
+  }
+  return context.values['check'] === true && all.length > 0 ? 1 : 0
+}
+
+export const certificates: Run = async context => {
+  const fleet = await Fleet.read(context.broker, ['reported'])
+  const all = certificatesOf(fleet.inOrder())
+  if (context.json) writeJson(context, all)
+  else {
+    const rows = all.map(({ sensor, network, subject, issuer, notAfter }) => {
+      const days = (Date.parse(notAfter) - Date.now()) / 86_400_000
+      const left: Cell = {
+        text: distance(Date.now(), Date.parse(notAfter)),
+        ...(days < 7 ? { colour: 'red' } : days < 30 ? { colour: 'yellow' } : {}),
+      }
+      return [sensor, network, left, notAfter, subject, issuer]
+    })
+    write(context, ['SENSOR', 'NETWORK', 'LEFT', 'EXPIRES', 'SUBJECT', 'ISSUER'], rows)
+  }
+  return undefined
+}
+
+/** S2-80: what the supplicant and the server said, in order. */
+export const triage: Run = async context => {
+  const { io, words } = context
+  const sensor = await oneSensor(context)
+  const networks = Object.entries(sensor.reported?.networks ?? {}).filter(
+    ([id]) => words[1] === undefined || id === words[1],
+  )
+  if (words[1] !== undefined && networks.length === 0)
+    throw new Failure(`${sensor.id} reports no network ${words[1]}`)
+  if (context.json) {
+    writeJson(context, Object.fromEntries(networks))
+    return undefined
+  }
+  for (const [id, { phase, problem, lastJoin }] of networks) {
+    io.out(`${paint(id, 'bold', io.colour)} ${phase}\n`)
+    for (const [stage, ms] of Object.entries(lastJoin?.stages ?? {})) io.out(`  ${stage}: ${String(ms)} ms\n`)
+    if (problem === undefined) continue
+    io.out(
+      `  ${paint(printable(problem.title), 'red', io.colour)} (${problem.code}, ${problem.side})\n  ${printable(problem.detail)}\n`,
+    )
+    for (const seen of problem.evidence ?? []) io.out(`    ${printable(seen)}\n`)
+    io.out(`  ${printable(problem.hint)}\n`)
+  }
+  return undefined
+}
+
+/** Lives until it is interrupted: what sensors say, as it comes. */
+export const watch: Run = async context => {
+  const { io, broker, words, json } = context
+  const only = words[0] ?? '+'
+  broker.listen((topic, payload, retain) => {
+    const [, sensor = '', part] = topic.slice(broker.prefix.length + 1).split('/')
+    if (retain || (part !== 'events' && part !== 'presence')) return
+    if (json) io.out(`${JSON.stringify({ sensor, topic: part, message: safeJson(payload) })}\n`)
+    else io.out(`${lineOf(sensor, part, safeJson(payload))}\n`)
+  })
+  await broker.subscribe([`sensors/${only}/events`, `sensors/${only}/presence`])
+  await pause(2 ** 31 - 1, undefined, { signal: io.signal }).catch(() => undefined)
+  return undefined
+}
+
+function lineOf(sensor: string, part: string, message: Record<string, unknown>): string {
+  const { at, text, state, network } = message
+  const time = (typeof at === 'string' ? at : new Date().toISOString()).slice(11, 23)
+  const words = part === 'presence' ? `is ${String(state)}` : String(text)
+  return printable(`${time} ${sensor}${typeof network === 'string' ? ` ${network}` : ''}: ${words}`)
+}
+
+function safeJson(payload: Buffer): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(payload.toString())
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}
+
+async function oneSensor({ broker, words }: Context): Promise<FleetSensor> {
+  const id = words[0]
+  if (id === undefined) throw usage('which sensor?')
+  const fleet = await Fleet.read(broker, ['presence', 'reported', 'desired'])
+  const sensor = fleet.sensors.get(id)
+  if (sensor === undefined)
+    throw new Failure(`there is no sensor ${id}`, { hint: 'sonde fleet list shows them' })
+  return sensor
+}

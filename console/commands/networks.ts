@@ -1,0 +1,204 @@
+/** network add, edit, remove, list, show. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseNetworkProfile, sha256 } from '../../agent/desired/parse.ts'
+import { idPattern } from '../../agent/desired/profile.ts'
+import { withoutSecrets } from '../broker.ts'
+import { text, type Context, type Run } from '../context.ts'
+import { Failure, usage } from '../failure.ts'
+import { withFlags, fields } from '../fields.ts'
+import { Fleet } from '../fleet.ts'
+import { follow, objections } from '../rollout.ts'
+import { table } from '../table.ts'
+import { ask } from '../wizard.ts'
+
+type Document = Record<string, unknown>
+
+/** S2-08, S2-10, S2-14: from flags, a file, an editor, or by questions. */
+export const network: Run = context => {
+  const [action, ...words] = context.words
+  const inner = { ...context, words }
+  switch (action) {
+    case 'add':
+    case 'edit':
+      return put(inner, action)
+    case 'remove':
+      return remove(inner)
+    case 'list':
+      return list(inner)
+    case 'show':
+      return show(inner)
+    case undefined:
+    default:
+      throw usage('network add|edit|remove|list|show')
+  }
+}
+
+async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
+  const { broker, io } = context
+  const id = idOf(context)
+  const fleet = await Fleet.read(broker)
+  const before = fleet.networks.get(id)
+  if (action === 'add' && before)
+    throw new Failure(`there is a network ${id} already`, { hint: `sonde fleet network edit ${id}` })
+  if (action === 'edit' && !before)
+    throw new Failure(`there is no network ${id}`, { hint: `sonde fleet network add ${id}` })
+  const document = await written(context, id, (before?.document ?? { schema: 1 }) as Document)
+  const bytes = Buffer.from(JSON.stringify(document))
+  const result = parseNetworkProfile(bytes, id)
+  if (!result.ok) {
+    const lines = result.problems.map(
+      ({ path, message, hint }) => `  ${path}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
+    )
+    throw new Failure(`the profile of ${id} cannot be used:\n${lines.join('\n')}`)
+  }
+  needsEnrollmentNetwork(fleet, id, result.document.value.scep?.enrollmentNetwork, context)
+  const sensors = fleet.assignedTo(id).map(sensor => sensor.id)
+  readable(fleet, sensors)
+  await broker.publish(`networks/${id}`, document)
+  const hash = sha256(bytes)
+  const topic = `${broker.prefix}/networks/${id}`
+  const expected = {
+    sensors,
+    applied: ({ reported }: { reported?: { applied: { networks: Record<string, string> } } }) =>
+      reported?.applied.networks[id] === hash,
+    refused: (sensor: Parameters<typeof objections>[0]) => objections(sensor, topic),
+  }
+  const rollout = await follow(fleet, expected, context.wait, io)
+  if (context.json) io.out(`${JSON.stringify({ network: id, sha256: hash, ...rollout })}\n`)
+  else
+    io.out(
+      `${id} is published; ${String(rollout.applied.length)} of ${String(sensors.length)} sensors have it in force\n`,
+    )
+  for (const { sensor, why } of rollout.refused) io.err(`${sensor}: ${why}\n`)
+  return context.wait === 0 || rollout.refused.length + rollout.missing.length === 0 ? 0 : 1
+}
+
+/** S2-06. */
+function needsEnrollmentNetwork(
+  fleet: Fleet,
+  id: string,
+  over: string | undefined,
+  { values }: Context,
+): void {
+  if (over === undefined || fleet.networks.has(over) || values['force'] === true) return
+  throw new Failure(`${id} enrols over ${over}, and there is no such network`, {
+    hint: `add it first: sonde fleet network add ${over}`,
+  })
+}
+
+/** No sensor gets a document it cannot read. */
+function readable(fleet: Fleet, sensors: readonly string[]): void {
+  const behind = sensors.filter(id => fleet.sensors.get(id)?.reported?.schemas.network.includes(1) === false)
+  if (behind.length > 0)
+    throw new Failure(`these sensors do not read schema 1 of network profiles: ${behind.join(' ')}`)
+}
+
+async function written(context: Context, id: string, start: Document): Promise<Document> {
+  const { values, io } = context
+  const file = text(values, 'file')
+  if (file !== undefined) return json(file, await readFile(file, 'utf8').catch(cannotRead(file)))
+  const flagged = fields.some(
+    ({ flag }) => values[flag] !== undefined || values[`${flag}-file`] !== undefined,
+  )
+  if (flagged) return withFlags(start, values)
+  if (values['edit'] === true) return edited(start, io.environment['EDITOR'] ?? 'vi')
+  return ask(io, id, start)
+}
+
+const cannotRead =
+  (file: string) =>
+  (cause: unknown): never => {
+    throw new Failure(`${file} cannot be read`, { cause })
+  }
+
+function json(file: string, content: string): Document {
+  try {
+    return JSON.parse(content) as Document
+  } catch (cause) {
+    throw new Failure(`${file} is not JSON`, { cause })
+  }
+}
+
+/** In a private folder, because the document may hold the challenge password. */
+async function edited(document: Document, editor: string): Promise<Document> {
+  const folder = await mkdtemp(join(tmpdir(), 'sonde-'))
+  try {
+    const file = join(folder, 'network.json')
+    await writeFile(file, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 })
+    const child = spawn(editor, [file], { stdio: 'inherit', shell: editor.includes(' ') })
+    const code = await new Promise<number | null>((resolve, reject) =>
+      child.once('error', reject).once('exit', resolve),
+    )
+    if (code !== 0) throw new Failure(`${editor} ended with ${String(code)}; nothing is published`)
+    return json(file, await readFile(file, 'utf8'))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function remove(context: Context): Promise<number> {
+  const id = idOf(context)
+  const fleet = await Fleet.read(context.broker)
+  if (!fleet.networks.has(id)) throw new Failure(`there is no network ${id}`)
+  const users = [...fleet.networks.values()]
+    .filter(({ profile }) => profile?.scep?.enrollmentNetwork === id)
+    .map(other => `network ${other.id}`)
+  const assigned = fleet.assignedTo(id).map(sensor => `sensor ${sensor.id}`)
+  if (users.length + assigned.length > 0 && context.values['force'] !== true) {
+    const some = [...users, ...assigned].slice(0, 5).join(', ')
+    throw new Failure(`${id} is used by ${some}`, { hint: `unassign it first; --force suspends it there` })
+  }
+  await context.broker.publish(`networks/${id}`, undefined)
+  context.io.out(`${id} is taken away\n`)
+  return 0
+}
+
+async function list(context: Context): Promise<number> {
+  const { io, json: asJson } = context
+  const fleet = await Fleet.read(context.broker, ['networks', 'desired'])
+  const all = [...fleet.networks.values()].sort((a, b) => a.id.localeCompare(b.id))
+  if (asJson)
+    io.out(
+      `${JSON.stringify(
+        all.map(({ id, document }) => ({ id, document: withoutSecrets(document) })),
+        null,
+        2,
+      )}\n`,
+    )
+  else {
+    const rows = all.map(({ id, profile }) => [
+      id,
+      profile?.alias ?? '',
+      profile?.wireless?.ssid ?? profile?.interface ?? 'unreadable',
+      profile?.eap?.method ?? '',
+      profile?.scep?.enrollmentNetwork ?? '',
+      String(fleet.assignedTo(id).length),
+    ])
+    io.out(
+      table(['NETWORK', 'ALIAS', 'SSID OR INTERFACE', 'EAP', 'ENROLS OVER', 'SENSORS'], rows, {
+        columns: io.columns,
+        colour: io.colour,
+      }),
+    )
+  }
+  return 0
+}
+
+async function show(context: Context): Promise<number> {
+  const id = idOf(context)
+  const fleet = await Fleet.read(context.broker, ['networks'])
+  const found = fleet.networks.get(id)
+  if (found === undefined) throw new Failure(`there is no network ${id}`)
+  const document = context.values['secrets'] === true ? found.document : withoutSecrets(found.document)
+  context.io.out(`${JSON.stringify(document, null, 2)}\n`)
+  return 0
+}
+
+function idOf({ words }: Context): string {
+  const [id] = words
+  if (id === undefined || !idPattern.test(id)) throw usage('which network? An id of A-Z a-z 0-9 _ -')
+  return id
+}

@@ -1,0 +1,116 @@
+/**
+ * Per-sensor rights on mosquitto: by its dynamic-security plugin, or as a static file. Pure but for the control topic.
+ * A sensor reads its own documents and the networks assigned to it, and writes its own topics (docs/mqtt.md, Rights).
+ */
+import type { Broker } from './broker.ts'
+import { Failure } from './failure.ts'
+import type { Fleet } from './fleet.ts'
+
+/** Topics of a sensor below the prefix that it reads, and that it writes. */
+export const reads = (sensor: string): string[] =>
+  ['desired', 'commands', 'presence'].map(part => `sensors/${sensor}/${part}`)
+export const writes = (sensor: string): string[] =>
+  ['presence', 'reported', 'events', 'replies'].map(part => `sensors/${sensor}/${part}`)
+
+/** The networks a sensor needs: those listed, and those they enrol over. */
+export function networksOf(fleet: Fleet, listed: readonly string[]): string[] {
+  const over = listed.flatMap(id => fleet.networks.get(id)?.profile?.scep?.enrollmentNetwork ?? [])
+  return [...new Set([...listed, ...over])].sort()
+}
+
+/** An acl_file for mosquitto, for `use_username_as_clientid`: the user name is the sensor's id. */
+export function aclFile(fleet: Fleet, prefix: string, operators: readonly string[]): string {
+  const lines = ['# made by `sonde fleet acl`: a user is a sensor, and reads and writes what is its own']
+  for (const user of operators) lines.push('', `user ${user}`, `topic readwrite ${prefix}/#`)
+  for (const { id, desired } of fleet.inOrder()) {
+    const networks = networksOf(fleet, desired?.networks.map(({ network }) => network) ?? [])
+    if (networks.length > 0)
+      lines.push('', `user ${id}`, ...networks.map(network => `topic read ${prefix}/networks/${network}`))
+  }
+  lines.push('', '# every sensor, by its user name')
+  for (const topic of reads('%u')) lines.push(`pattern read ${prefix}/${topic}`)
+  for (const topic of writes('%u')) lines.push(`pattern write ${prefix}/${topic}`)
+  return `${lines.join('\n')}\n`
+}
+
+const controlTopic = '$CONTROL/dynamic-security/v1'
+
+interface Answer {
+  command: string
+  error?: string
+  data?: { client?: { roles?: { rolename: string }[] } }
+}
+
+/** The dynamic-security plugin of the broker. */
+export class DynamicSecurity {
+  readonly #broker: Broker
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  /** Whether the broker has the plugin and this user may use it. */
+  async available(): Promise<boolean> {
+    const answers = await this.#ask([{ command: 'getDefaultACLAccess' }])
+    return answers.some(({ error }) => error === undefined)
+  }
+
+  /** A sensor that may connect, with rights to its own topics. The user name is its id. */
+  async admit(sensor: string, password: string): Promise<void> {
+    const role = `sensor-${sensor}`
+    const acls = [
+      ...acl('subscribeLiteral', this.#topics(reads(sensor))),
+      ...acl('publishClientReceive', this.#topics(reads(sensor))),
+      ...acl('publishClientSend', this.#topics(writes(sensor))),
+    ]
+    await this.#each([
+      { command: 'createRole', rolename: role, acls },
+      { command: 'createClient', username: sensor, clientid: sensor, password },
+      { command: 'setClientPassword', username: sensor, password },
+      { command: 'addClientRole', username: sensor, rolename: role },
+    ])
+  }
+
+  async dismiss(sensor: string): Promise<void> {
+    await this.#each([
+      { command: 'deleteClient', username: sensor },
+      { command: 'deleteRole', rolename: `sensor-${sensor}` },
+    ])
+  }
+
+  /** One role per network, made where it is missing; the sensor gets those it needs and loses the others. */
+  async allow(sensor: string, networks: readonly string[], lose: readonly string[]): Promise<void> {
+    const name = (network: string): string => `network-${network}`
+    for (const network of networks) {
+      const topic = this.#topics([`networks/${network}`])
+      const acls = [...acl('subscribeLiteral', topic), ...acl('publishClientReceive', topic)]
+      await this.#each([{ command: 'createRole', rolename: name(network), acls }])
+    }
+    await this.#each([
+      ...networks.map(network => ({ command: 'addClientRole', username: sensor, rolename: name(network) })),
+      ...lose.map(network => ({ command: 'removeClientRole', username: sensor, rolename: name(network) })),
+    ])
+  }
+
+  #topics(topics: readonly string[]): string[] {
+    return topics.map(topic => `${this.#broker.prefix}/${topic}`)
+  }
+
+  /** Doing what is done already is no failure. */
+  async #each(commands: object[]): Promise<void> {
+    if (commands.length === 0) return
+    for (const { command, error } of await this.#ask(commands)) {
+      const gone = /^(delete|remove)/.test(command) && /not found/i.test(error ?? '')
+      if (error === undefined || /already|in role/i.test(error) || gone) continue
+      throw new Failure(`the broker refused ${command}: ${error}`)
+    }
+  }
+
+  async #ask(commands: object[]): Promise<Answer[]> {
+    const answer = await this.#broker.control(controlTopic, { commands }, `${controlTopic}/response`)
+    return (answer as { responses?: Answer[] } | undefined)?.responses ?? []
+  }
+}
+
+const acl = (acltype: string, topics: readonly string[]): object[] =>
+  topics.map(topic => ({ acltype, topic, priority: 0, allow: true }))

@@ -1,0 +1,57 @@
+/** Following a change through the fleet: published, applied, or refused by whom and why. */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Fleet, FleetSensor } from './fleet.ts'
+import type { Io } from './io.ts'
+
+export interface Expectation {
+  sensors: readonly string[]
+  /** Whether this sensor has it in force. */
+  applied: (sensor: FleetSensor) => boolean
+  /** Why it will not have it; undefined: it may still come. */
+  refused: (sensor: FleetSensor) => string | undefined
+}
+
+export interface RolloutResult {
+  applied: string[]
+  refused: { sensor: string; why: string }[]
+  /** Not heard of within the time: offline, or slow. */
+  missing: string[]
+}
+
+/** Waits until every sensor has answered, at most `ms`. Progress goes to the terminal alone: `412 of 500 applied`. */
+export async function follow(
+  fleet: Fleet,
+  expected: Expectation,
+  ms: number,
+  io: Io,
+): Promise<RolloutResult> {
+  const end = performance.now() + ms
+  for (;;) {
+    const result = look(fleet, expected)
+    const total = expected.sensors.length
+    const progress = `${String(result.applied.length)} of ${String(total)} applied`
+    const done = result.missing.length === 0 || performance.now() >= end || io.signal.aborted
+    if (io.columns !== undefined && total > 0) io.err(`\r${progress}${done ? '\n' : ''}`)
+    if (done) return result
+    await pause(50, undefined, { signal: io.signal }).catch(() => undefined)
+  }
+}
+
+function look(fleet: Fleet, { sensors, applied, refused }: Expectation): RolloutResult {
+  const result: RolloutResult = { applied: [], refused: [], missing: [] }
+  for (const id of sensors) {
+    const sensor = fleet.sensors.get(id) ?? { id }
+    const why = refused(sensor)
+    if (applied(sensor)) result.applied.push(id)
+    else if (why !== undefined) result.refused.push({ sensor: id, why })
+    else result.missing.push(id)
+  }
+  return result
+}
+
+/** What a sensor says against a document, beside what it said before. */
+export function objections(sensor: FleetSensor, topic: string): string | undefined {
+  const problems = sensor.reported?.problems.filter(problem => problem.topic === topic) ?? []
+  if (problems.length === 0) return undefined
+  return problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
+}

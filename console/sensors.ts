@@ -1,0 +1,145 @@
+/** Judging what sensors report; the texts of tables and of `show`. Pure. */
+import type { FleetSensor } from './fleet.ts'
+import { distance, type Cell, type Colour } from './table.ts'
+
+export interface ShownProblem {
+  sensor: string
+  network: string
+  code: string
+  title: string
+  detail: string
+  hint: string
+  since?: string
+  count?: number
+}
+
+/** Everything wrong with a sensor: networks, documents, and what they wait for. */
+export function problemsOf({ id, reported, desired, presence }: FleetSensor): ShownProblem[] {
+  const sensor = id
+  const networks = Object.entries(reported?.networks ?? {}).flatMap(
+    ([network, { problem }]): ShownProblem[] =>
+      problem === undefined ? [] : [{ sensor, network, ...problem }],
+  )
+  const documents = (reported?.problems ?? []).map(({ topic, path, message, hint = '' }): ShownProblem => ({
+    sensor,
+    network: lastLevel(topic),
+    code: 'document-refused',
+    title: 'A document was refused',
+    detail: `${topic} ${path}: ${message}`,
+    hint,
+  }))
+  const awaiting = (reported?.awaiting ?? []).map(({ network, why }): ShownProblem => ({
+    sensor,
+    network,
+    code: 'awaiting',
+    title: 'A profile is missing',
+    detail: why,
+    hint: `publish it: sonde fleet network add ${network}`,
+  }))
+  const rejected = reported?.rejected
+    ? [
+        {
+          sensor,
+          network: '',
+          code: 'reverted',
+          title: 'A state cut the sensor off and was taken back',
+          detail: `version ${String(reported.rejected.desired?.version ?? 0)}`,
+          hint: 'correct the documents and publish them again',
+        },
+      ]
+    : []
+  const silent =
+    desired !== undefined && presence?.state !== 'online' && presence?.state !== 'away'
+      ? [
+          {
+            sensor,
+            network: '',
+            code: 'offline',
+            title: 'The sensor is offline',
+            detail: reported ? `last report ${reported.at}` : 'it has never reported',
+            hint: 'look at its power and its path to the broker',
+          },
+        ]
+      : []
+  return [...networks, ...documents, ...awaiting, ...rejected, ...silent]
+}
+
+const lastLevel = (topic: string): string => {
+  const [kind, id] = topic.split('/').slice(-2)
+  return kind === 'networks' ? (id ?? '') : ''
+}
+
+const colours: Record<string, Colour> = {
+  joined: 'green',
+  testing: 'green',
+  failing: 'red',
+  expired: 'red',
+  offline: 'red',
+  online: 'green',
+  away: 'yellow',
+  suspended: 'yellow',
+  waiting: 'yellow',
+  removed: 'yellow',
+}
+
+export const coloured = (word: string): Cell => {
+  const colour = colours[word]
+  return colour === undefined ? { text: word } : { text: word, colour }
+}
+
+export const stateOf = ({ presence }: FleetSensor): string => presence?.state ?? 'unknown'
+
+/** `applied/wanted`, as one word where they agree. */
+export function versionOf({ reported, desired }: FleetSensor): string {
+  const applied = reported?.applied.desired?.version
+  const wanted = desired?.version
+  return applied === wanted ? String(wanted ?? '–') : `${String(applied ?? '–')} → ${String(wanted ?? '–')}`
+}
+
+/** One row of `list`. */
+export function rowOf(sensor: FleetSensor, now: number): (Cell | string)[] {
+  const { id, reported } = sensor
+  const networks = Object.entries(reported?.networks ?? {}).filter(([, { role }]) => role === 'tested')
+  const worst = networks.find(([, { phase }]) => phase === 'failing' || phase === 'expired') ?? networks[0]
+  const problems = problemsOf(sensor).length
+  return [
+    id,
+    reported?.about.name ?? '',
+    coloured(stateOf(sensor)),
+    versionOf(sensor),
+    networks.map(([name]) => name).join(' '),
+    worst === undefined ? '' : coloured(worst[1].phase),
+    problems === 0 ? '' : { text: String(problems), colour: 'red' },
+    reported === undefined ? 'never' : distance(now, Date.parse(reported.at)),
+  ]
+}
+
+export interface ShownCertificate {
+  sensor: string
+  network: string
+  subject: string
+  issuer: string
+  notAfter: string
+  fingerprint: string
+}
+
+/** S2-61: every certificate of the sensors, the soonest to expire first. */
+export const certificatesOf = (sensors: readonly FleetSensor[]): ShownCertificate[] =>
+  sensors
+    .flatMap(({ id, reported }) =>
+      Object.entries(reported?.networks ?? {}).flatMap(([network, { certificate }]): ShownCertificate[] =>
+        certificate === undefined
+          ? []
+          : [
+              {
+                sensor: id,
+                network,
+                subject: certificate.subject,
+                issuer: certificate.issuer,
+                notAfter: certificate.notAfter,
+                fingerprint: certificate.fingerprint,
+              },
+            ],
+      ),
+    )
+    .sort((a, b) => Date.parse(a.notAfter) - Date.parse(b.notAfter))

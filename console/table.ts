@@ -1,0 +1,66 @@
+/** Tables for people: as wide as they need, no wider than the terminal. Pure. */
+export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold'
+
+const codes: Record<Colour, number> = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 }
+
+export interface Cell {
+  text: string
+  colour?: Colour
+}
+
+export const paint = (text: string, colour: Colour | undefined, enabled: boolean): string =>
+  enabled && colour !== undefined && text !== '' ? `\u001b[${String(codes[colour])}m${text}\u001b[0m` : text
+
+/** Documents may hold anything: nothing of them may steer the terminal. */
+export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?')
+
+const widthOf = (text: string): number => [...printable(text)].length
+
+/**
+ * Lines of a table. Where it is too wide, the widest column gives way, with an ellipsis.
+ * @param columns characters of a line; undefined: no limit
+ */
+export function table(
+  heads: readonly string[],
+  rows: readonly (readonly (Cell | string)[])[],
+  { columns, colour }: { columns?: number | undefined; colour: boolean },
+): string {
+  const cells = rows.map(row => row.map(cell => (typeof cell === 'string' ? { text: cell } : cell)))
+  const widths = heads.map((head, i) =>
+    Math.max(widthOf(head), ...cells.map(row => widthOf(row[i]?.text ?? ''))),
+  )
+  while (columns !== undefined && total(widths) > columns) {
+    const widest = Math.max(...widths)
+    if (widest <= 8) break
+    widths[widths.indexOf(widest)] = Math.max(8, widest - (total(widths) - columns))
+  }
+  const line = (row: readonly Cell[]): string =>
+    row
+      .map((cell, i) => paint(fit(cell.text, widths[i] ?? 0, i === heads.length - 1), cell.colour, colour))
+      .join('  ')
+      .trimEnd()
+  const head = line(heads.map(text => ({ text, colour: 'bold' })))
+  return [head, ...cells.map(line)].map(text => `${text}\n`).join('')
+}
+
+const total = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width + 2, -2)
+
+function fit(text: string, width: number, last: boolean): string {
+  const letters = [...printable(text)]
+  if (letters.length > width) return `${letters.slice(0, width - 1).join('')}…`
+  return letters.join('') + (last ? '' : ' '.repeat(width - letters.length))
+}
+
+/** `3 d`, `5 h`, `12 min`, `now`; of what is past, with `ago`. */
+export function distance(from: number, to: number): string {
+  const seconds = Math.abs(to - from) / 1000
+  const units: [number, string][] = [
+    [86_400, 'd'],
+    [3600, 'h'],
+    [60, 'min'],
+  ]
+  const [size, unit] = units.find(([length]) => seconds >= 2 * length) ?? [1, 's']
+  if (seconds < 1) return 'now'
+  const text = `${String(Math.round(seconds / size))} ${unit}`
+  return to < from ? `${text} ago` : text
+}

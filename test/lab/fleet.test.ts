@@ -1,0 +1,2 @@
+import './mqtt/fleet.ts'
+import './mqtt/rights.ts'

@@ -1,0 +1,232 @@
+/** The operator's command line on a real broker, with sensors that are real but for their networks. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { pem } from '../../unit/desired/documents.ts'
+import { mosquitto } from './broker.ts'
+import { fleet } from './console.ts'
+import { freePort } from './broker.ts'
+import { arrived, sensor, until, type Sensor } from './sensor.ts'
+
+const url = 'http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe?'
+const corpFlags = `--interface wired --alias Corp --method TLS --enrollment-network onboarding --url ${url} --challenge-password hush --common-name {serial} --alternative-name dns:{name} --encryption AES-128 --signature SHA-256 --key rsa-2048 --renewal 30d --wait 5`
+
+t.test('a fleet of three, from nothing to certificates', async t => {
+  await using broker = await mosquitto()
+  const directory = t.testdir({ s1: {}, s2: {}, s3: {} })
+  const ids = ['s1', 's2', 's3'] as const
+  const sensors: Sensor[] = []
+  for (const name of ids) {
+    const self = await sensor({
+      directory: join(directory, name),
+      url: broker.url,
+      name,
+      onCommand: ({ payload }) => {
+        const { id, command } = JSON.parse(payload.toString()) as { id: string; command: string }
+        self.link.reply({
+          payload: JSON.stringify({
+            schema: 1,
+            id,
+            command,
+            at: new Date().toISOString(),
+            outcome: 'done',
+            text: 'tested',
+          }),
+        })
+      },
+    })
+    await arrived(self)
+    sensors.push(self)
+  }
+  const run = (line: string | readonly string[], more = {}) => fleet(broker.url, line, more)
+
+  await t.test(
+    'a SCEP network without its enrollment network is refused, naming it (S2-06, S2-10)',
+    async t => {
+      const result = await run(`network add corp ${corpFlags}`)
+      t.match(result, {
+        code: 1,
+        err: /corp enrols over onboarding, and there is no such network\n.*network add onboarding/,
+      })
+    },
+  )
+
+  await t.test('Add Network by questions, wrong answers asked again (S2-08, S2-14..18)', async t => {
+    const file = join(directory, 'ca.pem')
+    await writeFile(file, pem)
+    const answers = ['wired', 'Onboarding', 'FAST', 'PEAP', 'setup', 'welcome-in', '', `/nowhere`, file]
+    const result = await run('network add onboarding', { answers })
+    t.equal(result.code, 0, result.err)
+    t.match(result.err, /is none of "TLS", "PEAP", "TTLS"/)
+    t.match(result.err, /\/nowhere cannot be read/)
+    t.match(result.out, /onboarding is published; 0 of 0 sensors/)
+  })
+
+  await t.test('Add Network by flags (S2-20..49)', async t => {
+    t.match(await run(`network add corp ${corpFlags}`), { code: 0 })
+    t.match(await run(`network add corp ${corpFlags}`), { code: 1, err: /there is a network corp already/ })
+    const shown = await run('network show corp')
+    t.match(shown.json(), {
+      alias: 'Corp',
+      scep: { url, key: 'rsa-2048', renewal: { daysBeforeExpiry: 30 } },
+    })
+    t.notMatch(shown.out, 'hush')
+    t.match(await run('network list'), { out: /corp +Corp +wired +TLS +onboarding +0/ })
+    t.match(await run(['network', 'add', 'bad', '--method', 'TLS', '--url', 'ftp://x']), {
+      code: 1,
+      err: /scep.enrollmentNetwork: is missing\n.*scep.url: not an http/s,
+    })
+  })
+
+  await t.test(
+    'assign: the version counts up, every assignment has an id, and the sensors have it (S2-03, S2-04)',
+    async t => {
+      const result = await run('assign --sensors s1,s2,s3 corp --json --wait 5')
+      t.match(result.json(), { versions: { s1: 1, s2: 1, s3: 1 }, applied: ids, refused: [], missing: [] })
+      const assignments = sensors.map(({ state }) => state.view.desired.tested[0]?.assignment)
+      t.equal(new Set(assignments).size, 3)
+      t.match(await run('list', { columns: 80 }), { out: /s1 +online +1 +corp +joined/ })
+    },
+  )
+
+  await t.test('a changed challenge password is one message to all (S2-58, S2-71, S2-72)', async t => {
+    const file = join(directory, 'password')
+    await writeFile(file, 'hush-2\n')
+    const result = await run(`network edit corp --challenge-password-file ${file} --wait 5`, { columns: 80 })
+    t.match(result, { code: 0, out: /3 of 3 sensors have it in force/, err: /3 of 3 applied\n$/ })
+    for (const { state } of sensors)
+      t.equal(state.view.desired.tested[0]?.profile.scep?.challengePassword, 'hush-2')
+  })
+
+  await t.test('at most four networks are tested (S2-75, S2-76)', async t => {
+    for (const id of ['a', 'b', 'c', 'd'])
+      t.equal((await run(`network add ${id} --interface wired --wait 0`)).code, 0)
+    t.match(await run('assign s1 a b c --wait 5'), { code: 0 })
+    t.match(await run('assign s1 d --wait 5'), { code: 1, err: /would test 5 networks; at most 4/ })
+    t.match(await run('unassign s1 a b c --wait 5'), { code: 0 })
+  })
+
+  await t.test('removed and added again is another assignment (S2-67..70)', async t => {
+    const assignment = () => sensors[0]?.state.view.desired.tested[0]?.assignment
+    const before = assignment()
+    t.match(await run('unassign s1 corp --wait 5'), { code: 0 })
+    t.equal(assignment(), undefined, 'gone in seconds (S2-68)')
+    t.match(await run('assign s1 corp --wait 5'), { code: 0 })
+    t.not(assignment(), before)
+  })
+
+  await t.test('a network in use is not taken away', async t => {
+    t.match(await run('network remove onboarding'), { code: 1, err: /used by network corp/ })
+    t.match(await run('network remove corp'), { code: 1, err: /used by sensor s1, sensor s2, sensor s3/ })
+    t.match(await run('network remove a'), { code: 0 })
+  })
+
+  await t.test('problems, triage and certificates (S2-61, S2-66)', async t => {
+    t.match(await run('problems --check'), { code: 0, out: 'no problems\n' })
+    const [one, two] = sensors
+    const certificate = (notAfter: string) => ({
+      fingerprint: 'f',
+      subject: 'CN=x',
+      issuer: 'CN=ca',
+      serial: '1',
+      names: [],
+      key: 'rsa-2048',
+      notBefore: notAfter,
+      notAfter,
+    })
+    const problem = {
+      code: 'eap-unknown-ca',
+      title: '802.1X failed with unknown CA',
+      detail: 'local TLS alert: Unknown CA',
+      hint: 'Specify Server CA',
+      side: 'configuration',
+      retry: 'change',
+      since: new Date().toISOString(),
+      last: new Date().toISOString(),
+      count: 3,
+      evidence: ['EAP: started', '\u001b[31mEAP: failure'],
+    }
+    const network = { phase: 'failing', role: 'tested' }
+    if (one)
+      one.facts = {
+        networks: { corp: { ...network, problem, certificate: certificate('2031-01-01T00:00:00Z') } },
+      }
+    if (two)
+      two.facts = {
+        networks: { corp: { ...network, phase: 'joined', certificate: certificate('2030-01-01T00:00:00Z') } },
+      }
+    for (const self of sensors) self.report()
+    await new Promise(resolve => setTimeout(resolve, 1200))
+    t.match(await run('problems --check'), {
+      code: 1,
+      out: /s1 +corp +802.1X failed with unknown CA +local TLS alert/,
+    })
+    const shown = await run('triage s1 corp')
+    t.match(
+      shown.out,
+      /802.1X failed with unknown CA.*local TLS alert: Unknown CA.*EAP: started.*Specify Server CA/s,
+    )
+    t.notMatch(shown.out, '\u001b', 'nothing a sensor reports steers the terminal')
+    t.match(
+      (await run('certificates --json')).json(),
+      [{ sensor: 's2' }, { sensor: 's1' }],
+      'soonest expiry first',
+    )
+    t.match(await run('show s1'), { out: /Serial +serial-s1.*corp +tested +failing.*2031-01-01/s })
+  })
+
+  await t.test('commands are answered', async t => {
+    t.match(await run('command s1 renew corp --wait 5'), { code: 0, out: 'done: tested\n' })
+    t.match(await run('command s1 renw corp'), { code: 2, err: /did you mean renew/ })
+    t.match(await run('command s1 renew'), { code: 2, err: /renew needs a network/ })
+    t.match(await run('command s9 test --wait 0.2'), { code: 1, err: /has not answered within 0.2 s/ })
+  })
+
+  await t.test('events are watched as they come', async t => {
+    const stop = new AbortController()
+    const watching = run('watch --json', { signal: stop.signal })
+    await new Promise(resolve => setTimeout(resolve, 600))
+    sensors[1]?.say('something happened')
+    await until(() => sensors[1]?.outbox.size === 0)
+    await new Promise(resolve => setTimeout(resolve, 100))
+    stop.abort()
+    t.match((await watching).json(), { sensor: 's2', message: { text: 'something happened' } })
+  })
+
+  await t.test('export holds no secret unless asked, and import keeps those that are there', async t => {
+    const file = join(directory, 'export.json')
+    const exported = await run('export')
+    t.notMatch(exported.out, /hush|welcome-in/)
+    await writeFile(file, exported.out)
+    t.match(await run(`import ${file}`), { code: 0, out: /networks and 3 sensor documents are published/ })
+    t.match((await run('export --secrets')).out, /hush-2/)
+    await until(() =>
+      sensors.every(
+        ({ state }) => state.view.desired.tested[0]?.profile.scep?.challengePassword === 'hush-2',
+      ),
+    )
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"TLS"', '"TLZ"'))
+    t.match(await run(`import ${file}`), { code: 1, err: /nothing is published.*networks.corp.eap.method/s })
+  })
+
+  await t.test('a sensor that cannot read a document is not given it', async t => {
+    const [one] = sensors
+    if (one) one.facts = { schemas: { network: [2], sensor: [1] } }
+    one?.report()
+    await new Promise(resolve => setTimeout(resolve, 1200))
+    t.match(await run('network edit corp --alias X'), { code: 1, err: /do not read schema 1.*: s1/ })
+  })
+  for (const self of sensors) await self[Symbol.asyncDispose]()
+})
+
+t.test('exit codes: 2 for words that are off, 3 for a broker that is not reached', async t => {
+  const nowhere = `mqtt://127.0.0.1:${await freePort()}`
+  const cases: [string, number, RegExp][] = [
+    ['list', 3, /is not reached: .*ECONNREFUSED/],
+    ['lst', 2, /there is no command lst\n {2}did you mean list\?/],
+    ['list --jsn', 2, /there is no flag --jsn\n {2}did you mean --json\?/],
+    ['list --broker http://x', 2, /not mqtt:\/\//],
+  ]
+  for (const [line, code, err] of cases) t.match(await fleet(nowhere, line), { code, err }, line)
+  t.match(await fleet(nowhere, '--help'), { code: 0, out: /network add\|edit\|remove/ })
+})

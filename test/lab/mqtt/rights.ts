@@ -1,0 +1,265 @@
+/** config/mosquitto/sonde.conf on a real mosquitto: TLS, and what one sensor may do to another. */
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import mqtt, { type IClientOptions } from 'mqtt'
+import t, { type Test } from 'tap'
+import { mosquitto, type Broker } from './broker.ts'
+import { fleet, type ConsoleOptions } from './console.ts'
+import { arrived, sensor, until } from './sensor.ts'
+import { authority, type Authority } from './tls.ts'
+
+const run = promisify(execFile)
+const password = 'operator-password'
+
+interface Guarded extends AsyncDisposable {
+  url: string
+  broker: Broker
+  authority: Authority
+  operator: ConsoleOptions
+}
+
+/** The published configuration with the paths of this place; `more` replaces the two lines of the plugin. */
+async function guarded(folder: string, more?: string): Promise<Guarded> {
+  const ca = await authority(join(folder, 'pki'))
+  const server = await ca.issue('server', 'DNS:localhost,IP:127.0.0.1')
+  const published = await readFile(new URL('../../../config/mosquitto/sonde.conf', import.meta.url), 'utf8')
+  const lines = published
+    .replace(/^(listener .*|set_tcp_nodelay .*)$/gm, '')
+    .replace(/^persistence true$/m, 'persistence true\npersistence_location %d/')
+    .replace(/^cafile .*$/m, `cafile ${ca.ca}`)
+    .replace(/^certfile .*$/m, `certfile ${server.certificate}`)
+    .replace(/^keyfile .*$/m, `keyfile ${server.key}`)
+    .replace('/var/lib/mosquitto/dynamic-security.json', join(folder, 'dynsec.json'))
+    .replace(/^plugin [\s\S]*?^plugin_opt.*$/m, plugin => more ?? plugin)
+  if (more === undefined)
+    await run('mosquitto_ctrl', ['dynsec', 'init', join(folder, 'dynsec.json'), 'operator', password])
+  const broker = await mosquitto(lines.split('\n'))
+  const url = `mqtts://localhost:${broker.port}`
+  const environment = {
+    SONDE_BROKER_USER: 'operator',
+    SONDE_BROKER_PASSWORD: password,
+    SONDE_BROKER_CA: ca.ca,
+  }
+  return {
+    url,
+    broker,
+    authority: ca,
+    operator: { environment },
+    [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
+  }
+}
+
+/** The commands of config/mosquitto/README.md that give the operator the documents. */
+async function grantOperator({ broker, authority: { ca } }: Guarded): Promise<void> {
+  const base = [
+    '-h',
+    'localhost',
+    '-p',
+    String(broker.port),
+    '--cafile',
+    ca,
+    '-u',
+    'operator',
+    '-P',
+    password,
+    'dynsec',
+  ]
+  const text = await readFile(new URL('../../../config/mosquitto/README.md', import.meta.url), 'utf8')
+  const commands = [...text.matchAll(/^mosquitto_ctrl -u operator dynsec (.*)$/gm)].map(match =>
+    (match[1] ?? '').replaceAll("'", '').split(' '),
+  )
+  for (const command of commands) await run('mosquitto_ctrl', [...base, ...command])
+}
+
+/** What a client with these words gets of what it asks for: everything one sensor may try on another. */
+async function attack(t: Test, place: Guarded, login: IClientOptions): Promise<void> {
+  const client = await mqtt.connectAsync(place.url, {
+    ca: place.authority.caPem,
+    protocolVersion: 5,
+    reconnectPeriod: 0,
+    ...login,
+  })
+  client.on('error', () => undefined)
+  const seen: string[] = []
+  client.on('message', topic => seen.push(topic))
+  const filters = [
+    'sonde/#',
+    '#',
+    'sonde/sensors/two/desired',
+    'sonde/sensors/two/commands',
+    'sonde/sensors/+/desired',
+    'sonde/networks/+',
+    'sonde/networks/secret',
+    'sonde/sensors/two/reported',
+    '$CONTROL/#',
+  ]
+  for (const filter of filters) await client.subscribeAsync(filter, { qos: 1 }).catch(() => undefined)
+  const targets = [
+    'sensors/two/reported',
+    'sensors/two/presence',
+    'sensors/two/events',
+    'sensors/two/commands',
+    'sensors/two/desired',
+    'networks/corp',
+    'networks/secret',
+    'sensors/one/desired',
+    'sensors/one/commands',
+  ]
+  for (const target of targets) {
+    await client
+      .publishAsync(`sonde/${target}`, '"broken into"', { qos: 1, retain: true })
+      .catch(() => undefined)
+  }
+  await client.publishAsync('sonde/sensors/one/events', '{}', { qos: 1 })
+  t.equal(client.connected, true)
+  await new Promise(resolve => setTimeout(resolve, 200))
+  const own = /^sonde\/(sensors\/one\/(desired|commands|presence)|networks\/corp)$/
+  t.same(
+    seen.filter(topic => !own.test(topic)),
+    [],
+    'it reads nothing of another, and no network that is not its own',
+  )
+  await client.endAsync(true)
+}
+
+async function scenario(
+  t: Test,
+  place: Guarded,
+  folder: string,
+  login: (id: string) => Promise<string>,
+  afterAssign: () => Promise<void>,
+): Promise<void> {
+  const operate = (line: string) => fleet(place.url, line, place.operator)
+  const ok = async (line: string) => {
+    const result = await operate(line)
+    t.equal(result.code, 0, `${line}: ${result.err}`)
+    return result
+  }
+  await ok('network add corp --interface wired --wait 0')
+  await ok('network add secret --interface wired --wait 0')
+  const passwords = { one: await login('one'), two: await login('two') }
+  await operate('assign one corp --wait 0')
+  await operate('assign two secret --wait 0')
+  await afterAssign()
+  const common = { url: place.url, ca: place.authority.caPem }
+  await using one = await sensor({
+    ...common,
+    directory: join(folder, 'one'),
+    name: 'one',
+    username: 'one',
+    password: passwords.one,
+  })
+  await using two = await sensor({
+    ...common,
+    directory: join(folder, 'two'),
+    name: 'two',
+    username: 'two',
+    password: passwords.two,
+  })
+  await arrived(one)
+  await arrived(two)
+  await until(
+    () =>
+      one.state.view.confirmed && two.state.view.confirmed && one.changes.length + two.changes.length === 2,
+  )
+  t.match(
+    [one, two].map(({ state }) => state.view.desired.tested[0]?.id),
+    ['corp', 'secret'],
+    'each has its own network',
+  )
+  t.match((await ok('list --json')).json(), [
+    { id: 'one', reported: { about: { sensor: 'one' } } },
+    { id: 'two' },
+  ])
+  await one.link.leave()
+  await attack(t, place, { username: 'one', password: passwords.one, clientId: 'one' })
+  await attack(t, place, { username: 'one', password: passwords.one, clientId: 'two' })
+  t.equal(two.link.status.state, 'connected', 'it does not push another off the broker with its client id')
+  t.match(
+    (await ok('list --json')).json(),
+    [{ id: 'one' }, { id: 'two', reported: { about: { sensor: 'two' } } }],
+    'nothing of another is written',
+  )
+  t.same(two.clones, [])
+  t.equal(two.changes.length, 1)
+}
+
+t.test('by the dynamic-security plugin: the role first, then the document', async t => {
+  const folder = t.testdir({ one: {}, two: {} })
+  await using place = await guarded(folder)
+  await grantOperator(place)
+  const login = async (id: string) => {
+    const added = await fleet(place.url, `sensor add ${id} --json`, place.operator)
+    t.equal(added.code, 0, added.err)
+    return (added.json() as { password: string }).password
+  }
+  await scenario(t, place, folder, login, async () => undefined)
+  const unassigned = await fleet(place.url, 'unassign one corp --wait 0', place.operator)
+  t.equal(unassigned.code, 0, unassigned.err)
+  await fleet(place.url, 'sensor remove one', place.operator)
+  await t.rejects(
+    mqtt.connectAsync(place.url, {
+      ca: place.authority.caPem,
+      username: 'one',
+      password: 'x',
+      reconnectPeriod: 0,
+    }),
+  )
+})
+
+t.test('by a static file made by `sonde fleet acl`', async t => {
+  const folder = t.testdir({
+    one: {},
+    two: {},
+    'sonde.acl': 'user operator\ntopic readwrite sonde/#\n',
+    'sonde.passwd': '',
+  })
+  const [acl, passwords] = [join(folder, 'sonde.acl'), join(folder, 'sonde.passwd')]
+  const account = (id: string, secret: string) => run('mosquitto_passwd', ['-b', passwords, id, secret])
+  await account('operator', password)
+  await using place = await guarded(folder, `password_file ${passwords}\nacl_file ${acl}`)
+  const login = async (id: string) => {
+    await account(id, `password-of-${id}`)
+    return `password-of-${id}`
+  }
+  await scenario(t, place, folder, login, async () => {
+    const made = await fleet(place.url, 'acl operator', place.operator)
+    await writeFile(acl, made.out)
+    process.kill(place.broker.pid(), 'SIGHUP')
+    await new Promise(resolve => setTimeout(resolve, 300))
+  })
+})
+
+t.test('TLS: the broker is verified by name and by its CA', async t => {
+  const folder = t.testdir({ one: {}, other: {} })
+  await using place = await guarded(folder, 'allow_anonymous true')
+  const stranger = await authority(join(folder, 'other'))
+  const cases: [string, string, string | undefined, RegExp | undefined][] = [
+    ['its own CA and name', place.url, place.authority.caPem, undefined],
+    ['its address', place.url.replace('localhost', '127.0.0.1'), place.authority.caPem, undefined],
+    ['another CA', place.url, stranger.caPem, /broker-untrusted/],
+    ['the authorities of the system', place.url, undefined, /broker-untrusted/],
+    [
+      'another name',
+      place.url.replace('localhost', 'ip6-localhost.localhost'),
+      place.authority.caPem,
+      /broker-(untrusted|unreachable)/,
+    ],
+    ['no TLS', place.url.replace('mqtts', 'mqtt'), undefined, /broker-unreachable/],
+  ]
+  for (const [name, url, ca, problem] of cases) {
+    await using self = await sensor({
+      directory: t.testdir(),
+      url,
+      ca,
+      username: 'one',
+      connectTimeout: 2000,
+    })
+    self.link.arrive()
+    await until(() => self.link.status.state === 'connected' || self.link.status.problem !== undefined)
+    if (problem === undefined) t.equal(self.link.status.state, 'connected', name)
+    else t.match(self.link.status.problem?.code, problem, name)
+  }
+})
