@@ -2,6 +2,7 @@
  * The credential of one network on disk: `credentials/dot1x/<network>/`
  *   state.json      the assignment it is made for, and whether a person removed it
  *   ca-pin          the CA trusted on first use
+ *   next-ca.pem     the CA that takes over, vouched for by the present one
  *   open/           an enrolment under way: key.pem, then request.json (CSR, transactionID, signer) before the request leaves,
  *                   then certificate.pem, chain.pem, anchors.pem and at last about.json when the reply is there
  *   <generation>/   the same folder once complete, renamed; never changed again
@@ -14,40 +15,19 @@ import { readdir, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { certificateFacts } from './certificate.ts'
 import { linkDurable, privateFolder, readIfThere, removeDurable, renameDurable } from './durable.ts'
+import {
+  type About,
+  type CredentialFiles,
+  type Generation,
+  type IssuedCertificate,
+  type KeyNews,
+  type OpenRequest,
+  type Role,
+  plain,
+} from './credential-record.ts'
 import { isMissing, syncFolder, writeDurable, writeSynced } from './durable.ts'
 import { generateKey, keyPem, readKey, type KeyKind, type SpareKeys } from './keys.ts'
-import type { CertificateFacts, CredentialState } from './types.ts'
-
-/** A request as it was before it left; `enrolment` is the SCEP client's own record. */
-export interface OpenRequest<E = unknown> {
-  transactionId: string
-  preparedAt: number
-  pending: boolean
-  /** How often it was asked for again. */
-  polls?: number
-  /** What of the profile went into it: another value means another request. */
-  basis: string
-  enrolment: E
-}
-
-export interface IssuedCertificate {
-  /** PEM */
-  certificate: string
-  /** PEM, issuer first. */
-  chain: string[]
-  /** Certificates to trust for EAP where the profile names none (S2-47), PEM. */
-  anchors: string[]
-}
-
-/** Paths of one generation. */
-export type CredentialFiles = Record<'key' | 'certificate' | 'chain' | 'anchors', string>
-
-/** What becomes of a key that is not on disk yet; `ms` since it was begun. */
-export type KeyNews = { state: 'started' } | { state: 'ready'; origin: 'spare' | 'generated'; ms: number }
-
-/** In force at once, or only after a login has proved it. */
-export type Role = 'current' | 'candidate'
-type About = CertificateFacts & { role: Role }
+import type { CredentialState } from './types.ts'
 
 interface StateFile {
   assignment: string
@@ -62,6 +42,8 @@ export class CredentialFolder {
   /** The key is made ahead while the network is joined: both begin, one after the other. */
   #beginning: Promise<void> = Promise.resolve()
   #key: Promise<KeyObject> | undefined
+  /** What was read of generations, which never change. */
+  readonly #read = new Map<string, Generation>()
 
   constructor(root: string) {
     this.#root = root
@@ -77,8 +59,8 @@ export class CredentialFolder {
     const { transactionId, preparedAt, pending } = request ?? {}
     return {
       assignment: state?.assignment ?? '',
-      ...(current && { current }),
-      ...(candidate && { candidate }),
+      ...(current && { current: plain(current), authorities: current.authorities }),
+      ...(candidate && { candidate: plain(candidate) }),
       ...(transactionId !== undefined &&
         preparedAt !== undefined && { open: { transactionId, preparedAt, pending: pending === true } }),
       ...(state?.removed && { removed: state.removed }),
@@ -162,7 +144,8 @@ export class CredentialFolder {
       writeSynced(this.#path('open', 'chain.pem'), issued.chain.join('')),
       writeSynced(this.#path('open', 'anchors.pem'), issued.anchors.join('')),
     ])
-    const about: About = { role, ...certificateFacts(issued.certificate) }
+    const { authorities = [] } = issued
+    const about: About = { role, ...certificateFacts(issued.certificate), authorities }
     await writeDurable(this.#path('open', 'about.json'), JSON.stringify(about))
     return this.#close(about)
   }
@@ -192,6 +175,7 @@ export class CredentialFolder {
 
   /** Nothing of the network is left. */
   async forget(): Promise<void> {
+    this.#read.clear()
     await removeDurable(this.#root)
   }
 
@@ -214,6 +198,14 @@ export class CredentialFolder {
     await writeDurable(this.#path('ca-pin'), pin)
   }
 
+  /** PEM; '' for none. */
+  async nextAuthorities(): Promise<string> {
+    return (await readIfThere(this.#path('next-ca.pem'))) ?? ''
+  }
+  async saveNextAuthorities(pem: string): Promise<void> {
+    await writeDurable(this.#path('next-ca.pem'), pem)
+  }
+
   files(generation: string): CredentialFiles {
     const at = (name: string): string => this.#path(generation, name)
     return {
@@ -234,6 +226,8 @@ export class CredentialFolder {
     await syncFolder(this.#path('open'))
     await linkDurable(generation, this.#path(role))
     await renameDurable(this.#path('open'), this.#path(generation))
+    // A certificate that was asked for afresh replaces whatever waited for its proof.
+    if (role === 'current' && (await this.#linked('candidate')) !== undefined) await this.dropCandidate()
     return generation
   }
 
@@ -251,11 +245,20 @@ export class CredentialFolder {
     }
   }
 
-  async #generation(role: Role): Promise<CredentialState['current']> {
+  async #generation(role: Role): Promise<Generation | undefined> {
     const generation = await this.#linked(role)
     if (generation === undefined) return undefined
-    const pem = await readIfThere(this.files(generation).certificate)
-    return pem === undefined ? undefined : { generation, certificate: certificateFacts(pem) }
+    const known = this.#read.get(generation)
+    if (known) return known
+    const [pem, about] = await Promise.all([
+      readIfThere(this.files(generation).certificate),
+      readIfThere(this.#path(generation, 'about.json')),
+    ])
+    if (pem === undefined) return undefined
+    const { authorities = [] } = JSON.parse(about ?? '{}') as Partial<About>
+    const read = { generation, certificate: certificateFacts(pem), authorities }
+    this.#read.set(generation, read)
+    return read
   }
 
   async #linked(role: Role): Promise<string | undefined> {
@@ -276,6 +279,7 @@ export class CredentialFolder {
 
   /** The links go first: a reader never finds half a generation. */
   async #clear(): Promise<void> {
+    this.#read.clear()
     for (const role of ['current', 'candidate']) await rm(this.#path(role), { force: true })
     await rm(this.#path('open'), { recursive: true, force: true })
     for (const generation of await this.#generations()) await removeDurable(this.#path(generation))

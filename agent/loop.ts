@@ -5,7 +5,8 @@
  */
 import { checkpoint } from './checkpoint.ts'
 import { Change } from './change.ts'
-import { planDevice, planInterface, type Plan, type PlanOptions } from './core/plan.ts'
+import { planDevice } from './core/device-plan.ts'
+import { planInterface, type Plan, type PlanOptions } from './core/plan.ts'
 import type { Effects, Step } from './core/step.ts'
 import { basisOf, findNetwork, purposeOf } from './core/want.ts'
 import { AgentError, isAbortError, type Finding } from './errors.ts'

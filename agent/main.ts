@@ -6,6 +6,7 @@ import { listenToCheckpoints } from './checkpoint.ts'
 import { runCommand } from './cli.ts'
 import { execute } from './commands.ts'
 import { readSettings, type Settings } from './config.ts'
+import type { QueueSettings } from './core/renewal.ts'
 import { report } from './core/report.ts'
 import { schemas } from './desired/parse.ts'
 import type { DesiredView } from './desired/state.ts'
@@ -171,17 +172,21 @@ class Agent implements AsyncDisposable {
     }
   }
 
-  #loopOf(): Loop {
-    const { spare, identity } = this.#parts
-    const keeper = spare && new SpareKeyKeeper(spare, this.#log)
+  #queue(): QueueSettings {
     const { interval, strict, spread } = this.#settings.renewals
+    return { interval: interval * 1000, strict, spread, sensor: this.#parts.identity.sensor }
+  }
+
+  #loopOf(): Loop {
+    const { spare } = this.#parts
+    const keeper = spare && new SpareKeyKeeper(spare, this.#log)
     return new Loop({
       interfaces: [...this.#ports.keys()],
       ...{ change: this.#change, memory: this.#memory, log: this.#log, random: Math.random },
       ...{ desired: this.#desired, say: this.#say, now: this.#now },
       options: {
         brokerOverTested: this.#settings.management === 'tested',
-        queue: { interval: interval * 1000, strict, spread, sensor: identity.sensor },
+        queue: this.#queue(),
       },
       observe: () => this.#observe(),
       effects: effectsOf(this.#context),
@@ -238,7 +243,7 @@ class Agent implements AsyncDisposable {
     const { identity, clock, state } = this.#parts
     const { running } = this.#loop
     const about = { identity, version, node: process.version, startedAt: this.#startedAt }
-    const device = { clock: clock.reading, health: this.#health.last, now: this.#now() }
+    const device = { clock: clock.reading, health: this.#health.last, now: this.#now(), queue: this.#queue() }
     this.#reported = {
       ...report({ desired, actual, running, ...about, ...device }),
       ...documentsOf(state.view),

@@ -4,7 +4,7 @@
  */
 import type { Finding } from './errors.ts'
 import { setback } from './core/setback.ts'
-import type { NetworkHistory, TestResult } from './types.ts'
+import type { Authority, NetworkHistory, Notice, TestResult } from './types.ts'
 
 interface Failure {
   action: string
@@ -80,8 +80,19 @@ export class Memory {
     this.#networks.set(network, rest)
   }
 
-  warned(network: string, warned: NonNullable<NetworkHistory['warned']>): void {
-    this.#update(network, { warned })
+  warned(network: string, fingerprint: string, days: number): void {
+    this.#update(network, { warned: { ...this.of(network).warned, [fingerprint]: days } })
+  }
+
+  /** What `by` has to say of the network now; nothing takes back what it said before. */
+  noticed(network: string, by: string, notices: Notice[]): void {
+    const { [by]: _, ...others } = this.of(network).notices ?? {}
+    this.#update(network, { notices: notices.length > 0 ? { ...others, [by]: notices } : others })
+  }
+
+  /** The RADIUS server's certificate at a login. */
+  met(network: string, server: Authority): void {
+    this.#update(network, { server })
   }
 
   /** A person asked: nothing is held back any more. */

@@ -60,6 +60,25 @@ export interface CertificateFacts {
   key: string
 }
 
+/** A certificate whose expiry is watched beside our own: what an authentication or a renewal depends on. */
+export interface Authority {
+  /** `server`: the RADIUS server's own certificate. */
+  role: 'root' | 'ca' | 'ra' | 'server'
+  fingerprint: string
+  subject: string
+  notBefore: number
+  notAfter: number
+}
+
+/** What works and should not stay so. */
+export interface Notice {
+  /** Stable, e.g. `weak-digest`. */
+  code: string
+  severity: 'info' | 'warning' | 'error'
+  /** One sentence. */
+  text: string
+}
+
 /** What is on disk for one credential; read anew before every plan. */
 export interface CredentialState {
   /** The assignment it was made for. */
@@ -68,6 +87,8 @@ export interface CredentialState {
   current?: { generation: string; certificate: CertificateFacts }
   /** Issued as its replacement, not yet proved by a login; the one in force stays in force until then. */
   candidate?: { generation: string; certificate: CertificateFacts }
+  /** CAs and RAs behind the one in force. */
+  authorities?: Authority[]
   /** A request that is prepared and may have left: same key, CSR and transactionID until it ends. */
   open?: { transactionId: string; preparedAt: number; pending: boolean }
   /** A person removed it: not enrolled again until asked, or until the network is removed and added. */
@@ -163,8 +184,12 @@ export interface NetworkHistory {
   /** `problem` when it failed. */
   lastAction?: { action: string; at: number; problem?: Finding }
   failedProof?: FailedProof
-  /** The last expiry warning that was said. */
-  warned?: { fingerprint: string; days: number }
+  /** The last expiry warning that was said, by the certificate's fingerprint. */
+  warned?: Record<string, number>
+  /** The certificate of the RADIUS server at the last login. */
+  server?: Authority
+  /** By who noticed them last: each look replaces what the one before found. */
+  notices?: Record<string, Notice[]>
   failedRenewal?: FailedRenewal
 }
 

@@ -2,11 +2,12 @@
  * Read the desired state, read the actual state, compute what is missing. Pure: `now` is an argument.
  * The loop of each interface does the first of its steps and looks again (design: docs/decisions.md).
  */
-import type { Actual, CredentialState, Desired, FailedProof, InterfaceState, Network } from '../types.ts'
+import type { Actual, CredentialState, Desired, InterfaceState, Network, NetworkHistory } from '../types.ts'
 import { credentialStatus } from './credential.ts'
-import { expiryWarning, nextRenewal, nextWarningAt, type QueueSettings } from './renewal.ts'
+import { failedProofOf, nextRenewal, type QueueSettings } from './renewal.ts'
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
+import { Waking } from './waking.ts'
 import { basisOf, enrollmentNetworkOf, findNetwork, networksOf, revisionOf, wantedRevision } from './want.ts'
 
 export interface Plan {
@@ -47,31 +48,6 @@ export function planInterface(
   return { steps: task?.steps ?? [], wakeAt: view.wake.at }
 }
 
-/** What belongs to no interface: warnings, and credentials of networks that are no longer listed. */
-export function planDevice(desired: Desired, actual: Actual, now: number): Plan {
-  const wake = new Waking(now)
-  const warnings = desired.tested.flatMap(network => warning(network, actual, now, wake))
-  return { steps: [...warnings, ...forgotten(desired, actual)], wakeAt: wake.at }
-}
-
-function warning(network: Network, actual: Actual, now: number, wake: Waking): Step[] {
-  const certificate = actual.credentials[network.id]?.current?.certificate
-  if (!certificate) return []
-  wake.by(nextWarningAt(certificate, now))
-  const days = expiryWarning(certificate, now)
-  const said = actual.history[network.id]?.warned
-  if (days === undefined || (said?.fingerprint === certificate.fingerprint && said.days === days)) return []
-  return [{ action: 'warn', interface: '', network: network.id, days, fingerprint: certificate.fingerprint }]
-}
-
-function forgotten(desired: Desired, actual: Actual): Step[] {
-  if (!actual.confirmed || desired.source === 'none') return []
-  const listed = new Set([...networksOf(desired), ...desired.held].map(network => network.id))
-  return Object.keys(actual.credentials)
-    .filter(network => !listed.has(network))
-    .map(network => ({ action: 'forget', interface: '', network }))
-}
-
 /** Everything the plan of one interface looks at. */
 interface View {
   desired: Desired
@@ -80,18 +56,6 @@ interface View {
   now: number
   options: PlanOptions
   wake: Waking
-}
-
-/** The earliest moment after now that anybody named. */
-class Waking {
-  readonly now: number
-  at: number | undefined
-  constructor(now: number) {
-    this.now = now
-  }
-  by(time: number | undefined): void {
-    if (time !== undefined && time > this.now) this.at = Math.min(time, this.at ?? Infinity)
-  }
 }
 
 /** A refused enrolment holds back the next one, not the use of a certificate that is in force. */
@@ -166,22 +130,23 @@ function enrolment(network: Network, view: View): Task[] {
  */
 function proof(network: Network, view: View): Task[] {
   const { actual, state, now } = view
-  const candidate = actual.credentials[network.id]?.candidate
-  if (network.interface !== state.name || !candidate || now > candidate.certificate.notAfter) return []
+  const candidate = candidateOf(network, actual, now)
+  if (network.interface !== state.name || !candidate) return []
   const failed = failedProofOf(network, actual)
   if (failed && (failed.judged || !triedSince(network, failed.at, actual))) return []
   return [{ networks: [network], steps: prove(network, candidate, view) }]
-}
-
-const failedProofOf = (network: Network, actual: Actual): FailedProof | undefined => {
-  const failed = actual.history[network.id]?.failedProof
-  return failed?.generation === actual.credentials[network.id]?.candidate?.generation ? failed : undefined
 }
 
 /** The certificate in force was tried after `at` and failed too. */
 function triedSince(network: Network, at: number, actual: Actual): boolean {
   const held = actual.history[network.id]?.setback
   return held?.action === 'join' && held.last >= at
+}
+
+/** One that has expired untried is of no use to anybody. */
+function candidateOf(network: Network, actual: Actual, now: number): CredentialState['candidate'] {
+  const candidate = actual.credentials[network.id]?.candidate
+  return candidate && now <= candidate.certificate.notAfter ? candidate : undefined
 }
 
 type Candidate = NonNullable<CredentialState['candidate']>
@@ -200,9 +165,8 @@ function renewal(view: View): Task[] {
   const next = nextRenewal(desired, actual, now, options.queue)
   if (!next) return []
   const { network, at, overtakes } = next
-  const candidate = actual.credentials[network.id]?.candidate
-  const failed = failedProofOf(network, actual)
-  if (candidate && !failed?.judged) return []
+  const candidate = candidateOf(network, actual, now)
+  if (candidate && !failedProofOf(network, actual)?.judged) return []
   wake.by(at)
   if (at > now) return []
   const asked = actual.renewals.requested.includes(network.id)
@@ -214,16 +178,25 @@ function renewal(view: View): Task[] {
   const steps = reach(over, view)
   if (!steps) return []
   const step = { action: 'renew' as const, interface: view.state.name, network: network.id, over: over.id }
-  return [
-    { networks: [over, network], steps: [...steps, overtakes === undefined ? step : { ...step, overtakes }] },
-  ]
+  const networks = over.id === network.id ? [network] : [over]
+  return [{ networks, steps: [...steps, overtakes === undefined ? step : { ...step, overtakes }] }]
 }
 
-function renewalPath(network: Network, { desired, actual, now }: View): Network {
+/** The ladder, where it is switched on: too long without the server over the tested network, or without that network. */
+function renewalPath(network: Network, { desired, actual, now, wake }: View): Network {
   const hours = network.profile.scep?.ladder?.enrollmentNetworkAfterHours
-  const failed = actual.history[network.id]?.failedRenewal
-  const late = hours !== undefined && failed !== undefined && now - failed.since >= hours * 3_600_000
-  return (late ? enrollmentNetworkOf(network, desired) : undefined) ?? network
+  const since = unreachableSince(actual.history[network.id])
+  if (hours === undefined || since === undefined) return network
+  const late = since + hours * 3_600_000
+  wake.by(late)
+  return (now >= late ? enrollmentNetworkOf(network, desired) : undefined) ?? network
+}
+
+/** A server that answered and refused was reached; a network that cannot be joined reaches nobody. */
+function unreachableSince({ failedRenewal, setback }: NetworkHistory = {}): number | undefined {
+  const ours = setback && setback.action !== 'enroll' ? setback.since : undefined
+  const theirs = failedRenewal?.finding.side === 'network' ? failedRenewal.since : undefined
+  return ours === undefined || theirs === undefined ? (ours ?? theirs) : Math.min(ours, theirs)
 }
 
 function test(network: Network, view: View): Task[] {
@@ -232,7 +205,8 @@ function test(network: Network, view: View): Task[] {
   if (!steps) return []
   const last = actual.history[network.id]?.lastTest
   const current = last?.revision === wantedRevision(network, actual, now)
-  const due = last && current ? last.at + desired.testEvery * 1000 : now
+  // After a clock that was corrected backwards the last test lies in the future.
+  const due = last && current && last.at <= now ? last.at + desired.testEvery * 1000 : now
   wake.by(due)
   if (due > now) return []
   const work: Step = { action: 'test', interface: view.state.name, network: network.id }

@@ -3,7 +3,7 @@
  * Rows: S1-22..30, S1-55, S1-56, S2-53..56, S2-60.
  */
 import type { Renewal } from '../desired/profile.ts'
-import type { Actual, CertificateFacts, Desired, Network } from '../types.ts'
+import type { Actual, CertificateFacts, Desired, FailedProof, Network } from '../types.ts'
 import { credentialStatus } from './credential.ts'
 import { digest12 } from './hash.ts'
 import { basisOf } from './want.ts'
@@ -70,11 +70,19 @@ export interface NextRenewal {
   overtakes?: string
 }
 
+/** How the last login with the candidate ended, where it failed. */
+export function failedProofOf(network: Network, actual: Actual): FailedProof | undefined {
+  const failed = actual.history[network.id]?.failedProof
+  return failed?.generation === actual.credentials[network.id]?.candidate?.generation ? failed : undefined
+}
+
 interface Item {
   network: Network
   certificate: CertificateFacts
   due: number
   requested: boolean
+  /** Seconds. */
+  pollEvery: number
 }
 
 /** Shorter than the interval for certificates that live shorter than ten of them, but never under 10 s. */
@@ -100,14 +108,20 @@ export function nextRenewal(
   const endangered = settings.strict ? undefined : others.find(item => inLastTenth(item, now))
   const item = endangered && !inLastTenth(head, now) ? endangered : head
   // A clock that was corrected backwards must not make the queue wait for its own past.
-  const after = Math.min(actual.renewals.lastAttempt ?? -Infinity, now)
-  const { retryAfter } = actual.history[item.network.id]?.failedRenewal?.finding ?? {}
-  const pace = Math.max(paceOf(item.certificate, settings.interval), (retryAfter ?? 0) * 1000)
+  const proved = failedProofOf(item.network, actual)?.at ?? -Infinity
+  const after = Math.min(Math.max(actual.renewals.lastAttempt ?? -Infinity, proved), now)
   return {
     network: item.network,
-    at: Math.max(item.due, after + pace),
+    at: Math.max(now, item.due, after + waitOf(item, actual, settings.interval)),
     ...(item !== head && { overtakes: head.network.id }),
   }
+}
+
+/** Milliseconds after an attempt until the next: a pending request is polled, everything else keeps the pace. */
+function waitOf({ network, certificate, pollEvery }: Item, actual: Actual, interval: number): number {
+  if (actual.credentials[network.id]?.open?.pending) return pollEvery * 1000
+  const { retryAfter = 0 } = actual.history[network.id]?.failedRenewal?.finding ?? {}
+  return Math.max(paceOf(certificate, interval), retryAfter * 1000)
 }
 
 function itemOf(
@@ -118,38 +132,38 @@ function itemOf(
   settings: QueueSettings,
 ): Item[] {
   const state = actual.credentials[network.id]
-  const rule = network.profile.scep?.renewal
+  const { scep } = network.profile
   const current = state?.current
   const valid = credentialStatus(network, state, now).kind === 'valid'
-  if (!valid || !rule || !current || !network.profile.enabled) return []
+  if (!valid || !scep || !current || !network.profile.enabled) return []
   const { certificate } = current
   const failed = actual.history[network.id]?.failedRenewal
   const changed = failed !== undefined && failed.basis !== basisOf(network, desired, actual)
   const requested = changed || actual.renewals.requested.includes(network.id)
-  const due = dueAt(certificate, rule)
+  const due = dueAt(certificate, scep.renewal)
   if (due === undefined && !requested) return []
+  // B-74: the CA's own window has not opened; until then the others go first.
+  const opens =
+    failed?.finding.code === tooEarly
+      ? Math.min(failed.last, now) + (failed.finding.retryAfter ?? 0) * 1000
+      : 0
   const spread = spreadOf(certificate, settings.sensor, network.id, settings.spread)
   // The spread must not push a renewal beyond the point where a second try would be too late.
   const spreadDue = Math.min((due ?? now) + spread, certificate.notAfter - lifetimeOf(certificate) / 10)
-  return [{ network, certificate, due: Math.max(due ?? now, spreadDue), requested }]
+  return [
+    {
+      network,
+      certificate,
+      due: Math.max(due ?? now, spreadDue, opens),
+      requested,
+      pollEvery: scep.polling.every,
+    },
+  ]
 }
+
+const tooEarly = 'scep-renewal-too-early'
 
 const inLastTenth = ({ certificate, due }: Item, now: number): boolean =>
   now > certificate.notAfter - (certificate.notAfter - due) / 10
-
-/** The thresholds in days before expiry at which a person is warned, for a year's certificate; shorter ones are scaled. */
-const thresholds = [28, 7, 3, 1]
-
-/** How near its end a certificate is: the smallest threshold passed, in days of a year's certificate; undefined before all. */
-export function expiryWarning(certificate: CertificateFacts, now: number): number | undefined {
-  const scale = Math.min(1, lifetimeOf(certificate) / (365 * day))
-  return thresholds.findLast(days => now >= certificate.notAfter - days * day * scale)
-}
-
-/** When the next warning begins, so that the loop looks again. */
-export function nextWarningAt(certificate: CertificateFacts, now: number): number | undefined {
-  const scale = Math.min(1, lifetimeOf(certificate) / (365 * day))
-  return thresholds.map(days => certificate.notAfter - days * day * scale).find(at => at > now)
-}
 
 export const defaultInterval = hour

@@ -2,22 +2,23 @@
  * The whole reported state (docs/mqtt.md), made anew from what a lane has just seen.
  * Pure, and without anything secret: certificates, results and problems only.
  */
-import type { Finding } from '../errors.ts'
 import type {
   Actual,
-  CertificateFacts,
   ClockReading,
   Desired,
   Health,
   Identity,
   Network,
   NetworkHistory,
+  Notice,
 } from '../types.ts'
 import { credentialStatus } from './credential.ts'
+import { iso, noticesOf, reportCertificate, reportRenewal } from './outlook.ts'
+import type { ReportedCertificate, ReportedFailure, ReportedRenewal } from './outlook.ts'
+import type { QueueSettings } from './renewal.ts'
 import type { Step } from './step.ts'
 import { networksOf } from './want.ts'
 
-/** ISO 8601 in UTC. */
 type Iso = string
 
 export type Phase =
@@ -42,10 +43,13 @@ export interface ReportedNetwork {
   assignment?: string
   interface?: string
   why?: string
-  certificate?: Omit<CertificateFacts, 'notBefore' | 'notAfter'> & { notBefore: Iso; notAfter: Iso }
+  certificate?: ReportedCertificate
+  renewal?: ReportedRenewal
+  /** What works and should not stay so. */
+  notices?: Notice[]
   lastJoin?: { at: Iso; ms: number; stages: Record<string, number> }
   lastTest?: { at: Iso; passed: boolean; probes: NonNullable<NetworkHistory['lastTest']>['probes'] }
-  problem?: Finding & { since: Iso; last: Iso; count: number; nextTry?: Iso }
+  problem?: ReportedFailure & { nextTry?: Iso }
 }
 
 export interface Reported {
@@ -80,6 +84,7 @@ export interface ReportInput {
   health: Health | undefined
   startedAt: number
   now: number
+  queue: QueueSettings
 }
 
 export function report(input: ReportInput): Reported {
@@ -129,19 +134,17 @@ function reportNetwork(network: Network, role: 'tested' | 'enrollment', input: R
   const history = actual.history[network.id] ?? {}
   const certificate = actual.credentials[network.id]?.current?.certificate
   const { alias } = network.profile
+  const renewal = reportRenewal(network, input)
+  const notices = noticesOf(network, input)
   return {
     phase: phaseOf(network, role, history, input),
     role,
     ...(alias !== undefined && { alias }),
     ...(role === 'tested' && { assignment: network.assignment }),
     interface: network.interface,
-    ...(certificate && {
-      certificate: {
-        ...certificate,
-        notBefore: iso(certificate.notBefore),
-        notAfter: iso(certificate.notAfter),
-      },
-    }),
+    ...(certificate && { certificate: reportCertificate(certificate) }),
+    ...(renewal && { renewal }),
+    ...(notices.length > 0 && { notices }),
     ...reportHistory(history),
   }
 }
@@ -182,5 +185,3 @@ function phaseOf(
   const here = actual.interfaces[network.interface]
   return here?.joined?.network === network.id && here.lease ? 'joined' : 'idle'
 }
-
-const iso = (time: number): Iso => new Date(time).toISOString()

@@ -45,6 +45,6 @@ function nextTry(finding: Finding, count: number, now: number, random: number): 
   }
 }
 
-/** Whether a network is left alone now. A changed basis (document, credential) ends every wait. */
+/** Whether a network is left alone now. A changed basis (document, credential) ends every wait, and so does a clock set back. */
 export const isHeldBack = (held: Setback | undefined, basis: string, now: number): boolean =>
-  held?.basis === basis && (held.until === undefined || now < held.until)
+  held?.basis === basis && (held.until === undefined || (now < held.until && now >= held.last))

@@ -36,6 +36,30 @@ export const ReportedCertificate = z.object({
   notAfter: Time,
 })
 
+export const ReportedNotice = z.object({
+  /** Stable, e.g. `weak-digest`. */
+  code: z.string(),
+  severity: z.enum(['info', 'warning', 'error']),
+  text: z.string(),
+})
+
+export const ReportedRenewal = z.object({
+  rule: z.string(),
+  /** S1-28, days. */
+  refusedRule: z.optional(z.object({ asked: z.number(), validity: z.number() })),
+  due: z.optional(Time),
+  next: z.optional(Time),
+  forecast: z.string(),
+  lastFailure: z.optional(z.object({ ...Finding.shape, since: Time, last: Time, count: z.int() })),
+  candidate: z.optional(
+    z.object({
+      ...ReportedCertificate.shape,
+      proof: z.enum(['outstanding', 'refused', 'undecided']),
+      problem: z.optional(Finding),
+    }),
+  ),
+})
+
 export const ReportedNetwork = z.object({
   phase: z.enum([
     'waiting',
@@ -59,6 +83,8 @@ export const ReportedNetwork = z.object({
   /** Of a network that is waiting or suspended. */
   why: z.optional(z.string()),
   certificate: z.optional(ReportedCertificate),
+  renewal: z.optional(ReportedRenewal),
+  notices: z.optional(z.array(ReportedNotice)),
   /** ms of the whole join and of its stages. */
   lastJoin: z.optional(z.object({ at: Time, ms: z.number(), stages: z.record(z.string(), z.number()) })),
   lastTest: z.optional(

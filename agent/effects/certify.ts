@@ -5,12 +5,14 @@
 import type { KeyObject } from 'node:crypto'
 import { certificateFacts } from '../certificate.ts'
 import { checkpoint } from '../checkpoint.ts'
-import type { CredentialFolder, OpenRequest, Role } from '../credential-folder.ts'
+import type { CredentialFolder } from '../credential-folder.ts'
+import type { OpenRequest, Role } from '../credential-record.ts'
 import type { Scep } from '../desired/profile.ts'
 import { AgentError } from '../errors.ts'
 import type { Path } from '../path/index.ts'
 import * as scep from '../scep/index.ts'
-import type { Network } from '../types.ts'
+import type { Network, Notice } from '../types.ts'
+import { authoritiesOf, establish, lookAhead } from './authorities.ts'
 import type { Context } from './context.ts'
 import { keyOf } from './key.ts'
 import { sayExchange, sayIssued, sayWarnings } from './scep-news.ts'
@@ -52,7 +54,7 @@ export async function certify(
   const opening = openRequest(purpose, caps, context)
   const [capabilities, trust, opened] = await Promise.all([
     caps,
-    trustOf(transport, network, settings, context, whole),
+    establish(transport, network, settings, context, whole),
     opening,
   ]).catch(async (error: unknown) => {
     await withdraw(opening, folder)
@@ -62,12 +64,19 @@ export async function certify(
   const exchange = { transport, caps: capabilities, trust, ...opened }
   const outcome = await ask(exchange, purpose, context, patient(whole))
   if (outcome.status === 'pending') throw await pending(opened.request, purpose, context)
+  const warnings = [...trust.warnings, ...outcome.warnings]
   sayWarnings(outcome.warnings, purpose, context)
-  const anchors = trust.chain.map(certificate => certificate.toString())
-  await folder.complete({ certificate: outcome.certificate, chain: outcome.chain, anchors }, purpose.role)
-  context.clock.atLeast(certificateFacts(outcome.certificate).notBefore, 'certificate')
+  const { certificate, chain } = outcome
+  const anchors = trust.chain.map(each => each.toString())
+  await folder.complete({ certificate, chain, anchors, authorities: authoritiesOf(trust) }, purpose.role)
+  context.clock.atLeast(certificateFacts(certificate).notBefore, 'certificate')
+  context.memory.noticed(network.id, 'scep', noticesOf(warnings))
   await sayIssued(outcome, purpose, context)
+  await lookAhead(exchange, purpose, whole, context)
 }
+
+const noticesOf = (warnings: scep.Warning[]): Notice[] =>
+  warnings.map(({ code, text }) => ({ code, severity: 'warning', text }))
 
 /** Dates are judged by a trusted clock only; without one the enrolment goes on and says so (S1-27). */
 async function timeBefore(purpose: Purpose, signal: AbortSignal, context: Context): Promise<void> {
@@ -89,25 +98,6 @@ interface Exchange extends Opened {
   transport: scep.Transport
   caps: scep.Capabilities
   trust: scep.Trust
-}
-
-/** The CA's certificates, verified before the password is sent (RFC 8894 section 2.2). */
-async function trustOf(
-  transport: scep.Transport,
-  network: Network,
-  settings: Scep,
-  context: Context,
-  signal: AbortSignal,
-): Promise<scep.Trust> {
-  const folder = context.credentials.of(network.id)
-  const pinned = await folder.pin()
-  const reply = await scep.getCaCertificates(transport, signal)
-  if (reply.date) context.clock.atLeast(reply.date.getTime(), 'scep-date')
-  const { caCertificates: roots, rootFingerprint: fingerprint } = settings
-  const how = { roots, fingerprint, ...(pinned !== undefined && { pinned }) }
-  const trust = scep.establishTrust(reply, how, context.clock.trustedDate())
-  if (trust.pin !== null && trust.pin !== pinned) await folder.savePin(trust.pin)
-  return trust
 }
 
 /** The request on disk where it still is what the profile asks for; a new one with a new key otherwise. */

@@ -1,6 +1,6 @@
 /** A first certificate, over the joined enrollment network (S2-07, RFC 8894 section 2.3). */
 import { digest12 } from '../core/hash.ts'
-import type { Role } from '../credential-folder.ts'
+import type { Role } from '../credential-record.ts'
 import type { StepOf } from '../core/step.ts'
 import { findNetwork } from '../core/want.ts'
 import type { Scep } from '../desired/profile.ts'

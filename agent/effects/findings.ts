@@ -52,7 +52,7 @@ const retryOf: Record<ScepKind, Retry> = {
 
 function scepFinding({ problem }: ScepError): Finding {
   const { code, kind, title, hint } = problem
-  const { pkiStatus, failInfo, serverText } = problem
+  const { pkiStatus, failInfo, serverText, retryAfter } = problem
   const evidence = [
     ...(pkiStatus === undefined ? [] : [`pkiStatus ${pkiStatus}`]),
     ...(failInfo === undefined ? [] : [`failInfo ${failInfo}`]),
@@ -65,6 +65,7 @@ function scepFinding({ problem }: ScepError): Finding {
     hint,
     side: kind === 'unreachable' ? 'network' : kind === 'misconfigured' ? 'configuration' : 'server',
     retry: retryOf[kind],
+    ...(retryAfter !== undefined && { retryAfter }),
     ...(evidence.length > 0 && { evidence }),
   }
 }

@@ -1,8 +1,10 @@
 /** Installing, joining, leasing and leaving: what happens at the port. */
+import { X509Certificate } from 'node:crypto'
 import type { StepOf } from '../core/step.ts'
 import { findNetwork } from '../core/want.ts'
 import { AgentError } from '../errors.ts'
 import type { Network } from '../types.ts'
+import { authority } from './authorities.ts'
 import type { Context } from './context.ts'
 import { asAgentError } from './findings.ts'
 import { membership } from './membership.ts'
@@ -67,7 +69,9 @@ async function authenticate(
     const stages = Object.fromEntries(rounded) as Record<string, number>
     context.memory.joined(step.network, { at: context.now(), ms: Math.round(ms), stages })
     const method = attempt.method === undefined ? '' : ` by ${attempt.method}`
-    const server = attempt.serverCertificates.find(certificate => certificate.depth === 0)?.subject
+    const own = attempt.serverCertificates.find(certificate => certificate.depth === 0)
+    if (own?.der) context.memory.met(step.network, authority(new X509Certificate(own.der), 'server'))
+    const server = own?.subject
     return { ms: Math.round(ms), stages, text: `joined ${step.network}${method}`, server }
   } catch (error) {
     throw asAgentError(error, facts)

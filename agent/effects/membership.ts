@@ -132,14 +132,17 @@ async function ownCertificate(
   context: Context,
 ): Promise<OwnCertificate> {
   const files = context.credentials.of(network.id).files(generation)
-  const [certificate, chain, anchors] = await Promise.all(
-    [files.certificate, files.chain, files.anchors].map(path => readFile(path, 'utf8')),
-  )
+  const [certificate, chain, anchors, next] = await Promise.all([
+    readFile(files.certificate, 'utf8'),
+    readFile(files.chain, 'utf8'),
+    readFile(files.anchors, 'utf8'),
+    context.credentials.of(network.id).nextAuthorities(),
+  ])
   return {
     keyPath: files.key,
-    bytes: Buffer.from((certificate ?? '') + intermediates(chain ?? '').join('')),
-    anchors: pemBlocks(anchors ?? ''),
-    commonName: /^CN=(.*)$/m.exec(new X509Certificate(certificate ?? '').subject)?.[1] ?? '',
+    bytes: Buffer.from(certificate + intermediates(chain).join('')),
+    anchors: pemBlocks(anchors + next),
+    commonName: /^CN=(.*)$/m.exec(new X509Certificate(certificate).subject)?.[1] ?? '',
   }
 }
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { planDevice, planInterface } from '../../../agent/core/plan.ts'
+import { planDevice } from '../../../agent/core/device-plan.ts'
+import { planInterface } from '../../../agent/core/plan.ts'
 import { basisOf, revisionOf, wantedRevision } from '../../../agent/core/want.ts'
 import type { Actual, CredentialState, Network, NetworkHistory } from '../../../agent/types.ts'
 import { due, failing } from './renewal.ts'
@@ -54,13 +55,14 @@ const proofs: [string, Actual, string[]][] = [
   ],
   [
     'a candidate at fault is tried again at the pace of the queue',
-    on(withCandidate, proof(now - 1, true)),
+    on(withCandidate, proof(now - hour, true)),
     ['install corp', 'prove corp'],
   ],
+  ['and not at once, however long ago it was issued', on(withCandidate, proof(now - 1, true)), []],
   [
     'and its block is not installed twice',
     actualOf(
-      { credentials: withCandidate, history: { corp: { ...tested, ...proof(now - 1, true) } } },
+      { credentials: withCandidate, history: { corp: { ...tested, ...proof(now - hour, true) } } },
       { ...onCorp, blocks: [...onCorp.blocks, { path: '/2', network: 'corp', revision: candidateRevision }] },
     ),
     ['prove corp'],
@@ -72,14 +74,14 @@ const proofs: [string, Actual, string[]][] = [
     ['renew corp'],
   ],
   [
-    'a candidate that expired meanwhile is not tried',
+    'a candidate that expired untried is of no use: another one is asked for',
     on({
       corp: {
         ...renewable.corp,
         candidate: { ...candidate, certificate: { ...candidate.certificate, notAfter: now - 1 } },
       },
     }),
-    [],
+    ['renew corp'],
   ],
   [
     'the block of a candidate is not stale',
@@ -95,7 +97,7 @@ const elsewhere = desiredOf({ tested: [{ ...corp, interface: 'eth2' }] })
 t.test('what belongs to another interface is not planned for this one', async t => {
   const idle = { blocks: [] }
   t.strictSame(plan(actualOf({ credentials: renewable }, idle), elsewhere), [])
-  const judged = { corp: proof(now - 1, true) }
+  const judged = { corp: proof(now - hour, true) }
   t.strictSame(plan(actualOf({ credentials: withCandidate, history: judged }, idle), elsewhere), [])
 })
 
@@ -132,6 +134,37 @@ t.test(
       'renew corp',
     ])
     t.strictSame(plan({ ...before, history }, withLadder({ reenrollAfterExpiry: false })), ['renew corp'])
+    const lost = (since: number) => ({
+      corp: { setback: { ...joinFailed(since).setback, until: now + hour } },
+    })
+    const apart = (history: Actual['history']) => actualOf({ credentials: renewable, history })
+    t.strictSame(
+      plan(apart(lost(now - 2 * hour) as Actual['history']), desired),
+      ['install onboarding', 'join onboarding', 'lease onboarding', 'renew corp'],
+      'also when the tested network cannot be joined at all',
+    )
+    t.strictSame(plan(apart(lost(now - hour / 2) as Actual['history']), desired), [
+      'install corp',
+      'join corp',
+      'lease corp',
+      'renew corp',
+    ])
+    const refused = { ...failing(network, before, basisOf(network, desired, before)).failedRenewal }
+    const answered = {
+      corp: { ...tested, failedRenewal: { ...refused, finding: { ...refused.finding, side: 'server' } } },
+    }
+    t.strictSame(
+      plan({ ...before, history: answered as Actual['history'] }, desired),
+      ['renew corp'],
+      'a server that refused was reached',
+    )
+    const both = { corp: { ...history.corp, ...lost(now - 1).corp } } as Actual['history']
+    t.strictSame(plan({ ...before, history: both }, desired)[0], 'install onboarding')
+    t.strictSame(
+      plan(actualOf({ credentials: renewable }, onCorp), desired),
+      ['renew corp'],
+      'not at the first try',
+    )
     const expired = actualOf({ credentials: { corp: due(5, -hour) } })
     t.strictSame(plan(expired, desired).at(-1), 'enroll corp')
     t.strictSame(plan(expired, withLadder({ reenrollAfterExpiry: false })).at(-1), 'test corp')
@@ -146,7 +179,7 @@ t.test('a person is warned once for each threshold, and the loop looks again at 
   t.equal(iso(look({}, now).wakeAt), iso(now + 37 * day))
   t.match(look({}, later).steps, [{ action: 'warn', network: 'corp', days: 7 }])
   t.strictSame(planDevice(desiredOf(), actualOf(), now).steps, [])
-  t.strictSame(look({ corp: { warned: { fingerprint: 'f1', days: 7 } } }, later).steps, [])
+  t.strictSame(look({ corp: { warned: { f1: 7 } } }, later).steps, [])
 })
 
 t.test(

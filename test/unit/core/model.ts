@@ -51,7 +51,7 @@ export function apply(step: Step, desired: Desired, actual: Actual, now: number)
       return { ...joined, credentials: { ...actual.credentials, [step.network]: next } }
     }
     case 'warn': {
-      const warned = { fingerprint: step.fingerprint, days: step.days }
+      const warned = { [step.fingerprint]: step.days }
       return {
         ...actual,
         history: { ...actual.history, [step.network]: { ...actual.history[step.network], warned } },

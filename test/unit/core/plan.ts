@@ -1,5 +1,6 @@
 import t from 'tap'
-import { planDevice, planInterface } from '../../../agent/core/plan.ts'
+import { planDevice } from '../../../agent/core/device-plan.ts'
+import { planInterface } from '../../../agent/core/plan.ts'
 import { basisOf, purposeOf, wantedRevision } from '../../../agent/core/want.ts'
 import type { Actual, Desired, Network, Setback } from '../../../agent/types.ts'
 import {
@@ -102,6 +103,15 @@ const cases: [string, Desired, Actual, string[], number?, typeof options?][] = [
     desiredOf(),
     actualOf(
       { credentials: enrolled, history: tested(now - 300_000) },
+      { blocks, ...joinedTo('corp', corpRevision) },
+    ),
+    ['test corp'],
+  ],
+  [
+    'a test that lies in the future, because the clock was set back, does not count',
+    desiredOf(),
+    actualOf(
+      { credentials: enrolled, history: tested(now + 100 * day) },
       { blocks, ...joinedTo('corp', corpRevision) },
     ),
     ['test corp'],

@@ -1,13 +1,5 @@
 import t from 'tap'
-import {
-  dueAt,
-  expiryWarning,
-  nextRenewal,
-  nextWarningAt,
-  paceOf,
-  refusedRule,
-  spreadOf,
-} from '../../../agent/core/renewal.ts'
+import { dueAt, nextRenewal, paceOf, refusedRule, spreadOf } from '../../../agent/core/renewal.ts'
 import { basisOf } from '../../../agent/core/want.ts'
 import type { Renewal } from '../../../agent/desired/profile.ts'
 import type {
@@ -76,16 +68,6 @@ t.test(
   },
 )
 
-t.test('warnings come at 28, 7, 3 and 1 days, scaled for shorter lives', async t => {
-  const left = (days: number) => expiryWarning(year2021, year2021.notAfter - days * day)
-  t.strictSame([30, 27, 6, 2, 0.5].map(left), [undefined, 28, 7, 3, 1])
-  const short = certificate('2021-01-01T00:00Z', '2021-01-02T00:00Z')
-  t.equal(expiryWarning(short, short.notAfter - 3 * hour), undefined)
-  t.equal(expiryWarning(short, short.notAfter - hour), 28)
-  t.equal(iso(nextWarningAt(year2021, year2021.notBefore)), iso(year2021.notAfter - (28 * day * 364) / 365))
-  t.equal(nextWarningAt(year2021, year2021.notAfter), undefined)
-})
-
 t.test('a shorter life makes a quicker pace, never under 10 s', async t => {
   t.equal(paceOf(year2021, hour), hour)
   t.equal(paceOf(certificate('2021-01-01T00:00Z', '2021-01-01T01:00Z'), hour), 360_000)
@@ -108,7 +90,7 @@ export const failing = (
   basis = basisOf(network, two, actual),
 ): NetworkHistory => ({
   failedRenewal: {
-    finding: { code: 'x', title: '', detail: '', hint: '', side: 'server', retry: 'change' },
+    finding: { code: 'x', title: '', detail: '', hint: '', side: 'network', retry: 'backoff' },
     ...{ since: now - 2 * hour, last: now - hour / 2, count: 1, basis },
   },
 })
@@ -209,4 +191,34 @@ t.test('a server that says when to come back is not asked before', async t => {
     corp: { failedRenewal: { ...failed, finding: { ...failed.finding, retryAfter: 5 * 3600 } } },
   }
   return t.match(next({ ...actual, history }), { in: 3 })
+})
+
+t.test('a pending request is polled as its profile says, not at the pace of attempts', async t => {
+  const pending = { transactionId: 't', preparedAt: now, pending: true }
+  const credentials = { corp: { ...due(5), open: pending }, branch: { ...due(3), assignment: 'b1' } }
+  const actual = actualOf({ credentials, renewals: { ...lastAttempt(0), lastAttempt: now } })
+  t.strictSame(next(actual), { network: 'corp', in: 60 / 3600 })
+  const sent = { ...credentials, corp: { ...due(5), open: { ...pending, pending: false } } }
+  t.strictSame(next({ ...actual, credentials: sent }), { network: 'corp', in: 1 })
+})
+
+t.test('B-74: while the CA does not renew yet, the others go first', async t => {
+  const actual = actualOf({ credentials: both(5, 3), renewals: lastAttempt(2) })
+  const failed = failing(corp, actual).failedRenewal
+  if (!failed) return t.fail('no failed renewal')
+  const finding = { ...failed.finding, code: 'scep-renewal-too-early', retryAfter: 20 * 3600 }
+  const early = { ...actual, history: { corp: { failedRenewal: { ...failed, finding } } } }
+  t.match(next(early), { network: 'branch', in: 0 })
+  const vague = { corp: { failedRenewal: { ...failed, finding: { ...failed.finding, code: finding.code } } } }
+  t.match(next({ ...early, history: vague }), { network: 'branch' })
+  const alone = { ...early, credentials: { corp: due(5) } }
+  return t.match(next(alone), { network: 'corp', in: 19.5 })
+})
+
+t.test('a login with the new certificate that failed is an attempt, too', async t => {
+  const { current: candidate } = issued('f2')
+  const credentials = { corp: { ...due(5), ...(candidate && { candidate }) } }
+  const finding = { code: 'x', title: '', detail: '', hint: '', side: 'server', retry: 'backoff' } as const
+  const failedProof = { generation: '0001-f2', at: now - hour / 4, finding, judged: true }
+  t.match(next(actualOf({ credentials, history: { corp: { failedProof } } })), { in: 0.75 })
 })

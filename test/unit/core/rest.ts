@@ -5,7 +5,18 @@ import { report } from '../../../agent/core/report.ts'
 import type { Finding } from '../../../agent/errors.ts'
 import type { Setback } from '../../../agent/types.ts'
 import type { Step } from '../../../agent/core/step.ts'
-import { actualOf, corp, day, desiredOf, issued, lease, now, onboarding, withProfile } from './world.ts'
+import {
+  actualOf,
+  corp,
+  day,
+  desiredOf,
+  issued,
+  lease,
+  now,
+  onboarding,
+  queue,
+  withProfile,
+} from './world.ts'
 
 const finding = (retry: Finding['retry'], code = 'x'): Finding => ({
   code,
@@ -48,6 +59,8 @@ t.test('what only a change can mend is tried every hour, what nothing can mend n
   t.ok(isHeldBack(never, 'b', now + 365 * day))
   t.notOk(isHeldBack(never, 'changed', now))
   t.notOk(isHeldBack(undefined, 'b', now))
+  const later = setback(undefined, failure('backoff'), now + 365 * day, 0.5)
+  t.notOk(isHeldBack(later, 'b', now), 'a clock that was set back ends it')
 })
 
 t.test('another step, another basis or another finding starts counting anew where it should', async t => {
@@ -69,7 +82,7 @@ t.test('the same content has the same digest in any order of keys', async t => {
 const identity = { sensor: 's', serial: 'n', model: 'm', hostname: 'h', fqdn: '', macs: {} }
 const device = { node: 'v20', clock: { trusted: true, source: 'system' as const }, health: undefined }
 const reportOf = (desired = desiredOf(), actual = actualOf(), running: Step[] = []) =>
-  report({ desired, actual, running, identity, version: '1', ...device, startedAt: now, now })
+  report({ desired, actual, running, identity, version: '1', ...device, startedAt: now, now, queue })
 
 const setbackNow = { ...setback(undefined, failure('backoff'), now, 0.5) }
 const phases: [string, string, ReturnType<typeof reportOf>, string][] = [
@@ -131,7 +144,7 @@ const phases: [string, string, ReturnType<typeof reportOf>, string][] = [
     'corp',
     report({
       ...{ desired: desiredOf(), actual: actualOf({ credentials: { corp: issued() } }), running: [] },
-      ...{ identity, version: '1', ...device, startedAt: now, now: now + 4 * day },
+      ...{ identity, version: '1', ...device, startedAt: now, now: now + 4 * day, queue },
     }),
     'after its notAfter',
   ],
@@ -196,6 +209,6 @@ t.test('the report carries certificate, results and problem with ISO times, and 
 
 t.test('the health of the device is reported once it was looked at', async t => {
   const health = { load: 0.5, memoryAvailable: 500, diskAvailable: 9000, uptime: 60 }
-  const about = { identity, version: '1', ...device, health, startedAt: now, now }
+  const about = { identity, version: '1', ...device, health, startedAt: now, now, queue }
   t.strictSame(report({ desired: desiredOf(), actual: actualOf(), running: [], ...about }).health, health)
 })
