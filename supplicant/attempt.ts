@@ -1,4 +1,5 @@
 import type { JoinFailure } from './errors.ts'
+import type { Bss } from './scan.ts'
 import type { InterfaceEvent, ServerCertificate } from './signals.ts'
 
 /** How far an attempt has come, in the order in which the stages are passed. */
@@ -48,6 +49,8 @@ export const DEADLINES: Deadlines = {
 
 export type Outcome = { kind: 'joined'; ms: number } | { kind: 'failed'; code: JoinFailure; ms: number }
 
+export type Offer = Pick<Bss, 'bssid' | 'frequency' | 'signal' | 'security' | 'pmf'>
+
 /** Everything known about one joining attempt. Plain data: it can be stored, published and triaged later. */
 export interface Attempt {
   stage: Stage
@@ -73,6 +76,8 @@ export interface Attempt {
   linked?: number
   disconnectReason?: number
   assocStatus?: number
+  /** Of a network that was not found: the access points of its name that are in range all the same. */
+  offers?: readonly Offer[]
   outcome?: Outcome
   /** What happened, with times; state repetitions and ticks left out. */
   evidence: AttemptEvent[]

@@ -226,6 +226,13 @@ const TEXTS = {
     hint: 'Check the SSID (upper and lower case count), whether it is hidden, its security, the band and the country.',
     retry: 'backoff',
   },
+  'does-not-fit': {
+    title: 'The network is in range, but not as it is configured',
+    detail: 'no access point of this name offers what is asked for',
+    side: 'configuration',
+    hint: 'Compare the security, management frame protection, BSSID and frequencies of this network with what its access points offer.',
+    retry: 'backoff',
+  },
   'association-rejected': {
     title: 'The access point refused the association',
     detail: 'the access point refused the association',

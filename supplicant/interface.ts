@@ -85,7 +85,7 @@ export class SupplicantInterface {
   /** Everything the supplicant has on this interface. */
   async read(): Promise<InterfaceFacts> {
     const properties = await this.refresh()
-    const networks = await this.#blocks.entries(properties)
+    const networks = await this.#blocks.entries()
     const mode = properties['CurrentAuthMode']
     return {
       state: this.#state,
@@ -98,7 +98,8 @@ export class SupplicantInterface {
   }
 
   async networks(): Promise<NetworkEntry[]> {
-    return await this.#blocks.entries(await this.refresh())
+    await this.refresh()
+    return await this.#blocks.entries()
   }
 
   /**
@@ -149,6 +150,11 @@ export class SupplicantInterface {
     await this.call('Reassociate')
   }
 
+  /** Goes over to another access point of the selected network. */
+  async roam(bssid: string): Promise<void> {
+    await this.call('Roam', 's', [bssid])
+  }
+
   /** Sends the EAPOL-Start that the supplicant would hold back for two seconds. */
   async logon(): Promise<void> {
     await this.call('EAPLogon')
@@ -196,6 +202,8 @@ export class SupplicantInterface {
   async refresh(): Promise<Record<string, unknown>> {
     const properties = await this.properties(this.path, INTERFACE)
     this.#state = asState(properties['State'])
+    const { Networks: networks } = properties as { Networks?: unknown }
+    this.#blocks.listed(Array.isArray(networks) ? networks.map(String) : [])
     const current = properties['CurrentNetwork']
     this.#current = typeof current === 'string' && current !== '/' ? current : undefined
     return properties
@@ -204,7 +212,7 @@ export class SupplicantInterface {
   /** Called by `Supplicant` with each signal of this object. */
   received(signal: BusSignal): void {
     for (const event of eventsOf(signal)) {
-      if (event.kind === 'network-removed' || event.kind === 'blob-removed') this.#blocks.removed(event)
+      this.#blocks.changed(event)
       if (event.kind === 'state') this.#state = event.state
       if (event.kind === 'current-network') this.#current = event.network === '/' ? undefined : event.network
       this.#tell(event, signal.at)

@@ -7,9 +7,9 @@ import {
   nextDeadline,
 } from './attempt.ts'
 import { type Blob, type NetworkBlock, usesEap } from './block.ts'
-import { type JoinFailure, SupplicantError } from './errors.ts'
+import { isSupplicantError, type JoinFailure, SupplicantError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
-import { scan } from './scan.ts'
+import { heard, scan } from './scan.ts'
 
 export interface JoinOptions {
   blobs?: readonly Blob[]
@@ -56,6 +56,8 @@ export async function join(
     const passphrase = block.psk !== undefined || block.sae_password !== undefined
     const attempt = beginAttempt(usesEap(block), options.deadlines, passphrase)
     return await attemptOn(target, network, attempt, options, signal)
+  } catch (error) {
+    throw await withOffers(target, block, error)
   } finally {
     if (queue.get(target) === turn) queue.delete(target)
     done()
@@ -77,6 +79,20 @@ async function lookWhereItWas(
   if (frequencies.length === 0 || ssid === undefined || target.settings.driver === 'wired') return
   const known = scan(target, { frequencies, ssids: [ssid], deadline: 3_000 }, signal)
   await known.catch(() => undefined)
+}
+
+/** What is not found may be in range and not fit: then triage needs to know what is offered. */
+async function withOffers(
+  target: SupplicantInterface,
+  { ssid }: NetworkBlock,
+  error: unknown,
+): Promise<unknown> {
+  if (!isSupplicantError(error, 'not-found') || error.attempt === undefined || ssid === undefined)
+    return error
+  const name = Buffer.from(ssid)
+  const all = await heard(target).catch(() => [])
+  const offers = all.filter(bss => bss.age <= 30 && name.equals(bss.ssid))
+  return joinError(target.name, 'not-found', { ...error.attempt, offers })
 }
 
 async function attemptOn(

@@ -17,7 +17,6 @@ export interface NetworkEntry {
 export interface InterfaceCalls {
   call(member: string, signature?: string, body?: unknown[]): Promise<unknown[]>
   properties(path: string, name: string): Promise<Record<string, unknown>>
-  refresh(): Promise<Record<string, unknown>>
 }
 
 /** Values still quoted as the supplicant quotes them. */
@@ -33,6 +32,8 @@ export class NetworkBlocks {
   /** What this handle has put in or found, as long as nobody takes it out. */
   readonly #installed = new Map<string, { all: string; secrets: string }>()
   readonly #blobs = new Set<string>()
+  /** Object paths of all blocks, kept up by signals. */
+  #paths = new Set<string>()
 
   constructor(target: InterfaceCalls) {
     this.#target = target
@@ -44,10 +45,7 @@ export class NetworkBlocks {
     const digest = digests(block)
     const known = [...this.#installed].find(([, { all }]) => all === digest.all)
     if (known !== undefined && blobs.every(({ name }) => this.#blobs.has(name))) return known[0]
-    const [stored] = await Promise.all([
-      this.#stored(await this.#target.refresh()),
-      Promise.all(blobs.map(blob => this.addBlob(blob))),
-    ])
+    const [stored] = await Promise.all([this.#stored(), Promise.all(blobs.map(blob => this.addBlob(blob)))])
     const same = stored.filter(entry => fromStored(entry.properties['id_str'] ?? '') === block.id_str)
     const kept = same.find(
       ({ path, properties }) =>
@@ -59,8 +57,8 @@ export class NetworkBlocks {
     return path
   }
 
-  async entries(properties: Record<string, unknown>): Promise<NetworkEntry[]> {
-    return (await this.#stored(properties)).map(({ path, enabled, properties: stored }) => ({
+  async entries(): Promise<NetworkEntry[]> {
+    return (await this.#stored()).map(({ path, enabled, properties: stored }) => ({
       path,
       enabled,
       idStr: stored['id_str'] === undefined ? undefined : fromStored(stored['id_str']),
@@ -83,10 +81,18 @@ export class NetworkBlocks {
     await ignoring(this.#target.call('RemoveBlob', 's', [name]), 'blob-unknown')
   }
 
-  /** Told of every block and blob that somebody took out. */
-  removed(event: Extract<InterfaceEvent, { kind: 'network-removed' | 'blob-removed' }>): void {
-    if (event.kind === 'network-removed') this.#installed.delete(event.network)
-    else this.#blobs.delete(event.blob)
+  /** Told of all blocks there are. */
+  listed(paths: readonly string[]): void {
+    this.#paths = new Set(paths)
+  }
+
+  /** Told of every block and blob that somebody put in or took out. */
+  changed(event: InterfaceEvent): void {
+    if (event.kind === 'network-added') this.#paths.add(event.network)
+    if (event.kind === 'blob-removed') this.#blobs.delete(event.blob)
+    if (event.kind !== 'network-removed') return
+    this.#paths.delete(event.network)
+    this.#installed.delete(event.network)
   }
 
   async #add(block: NetworkBlock, encoded: Record<string, unknown>): Promise<string> {
@@ -103,19 +109,24 @@ export class NetworkBlocks {
     }
   }
 
-  async #stored(properties: Record<string, unknown>): Promise<Stored[]> {
-    const paths = Array.isArray(properties['Networks']) ? properties['Networks'].map(String) : []
-    return await Promise.all(
-      paths.map(async path => {
-        const all = await this.#target.properties(path, NETWORK)
-        const stored = Object.entries(all['Properties'] ?? {}).map(([key, value]) => [key, String(value)])
-        return {
-          path,
-          enabled: all['Enabled'] === true,
-          properties: Object.fromEntries(stored) as Record<string, string>,
-        }
-      }),
-    )
+  async #stored(): Promise<Stored[]> {
+    const all = await Promise.all([...this.#paths].map(path => this.#read(path)))
+    return all.filter(stored => stored !== undefined)
+  }
+
+  async #read(path: string): Promise<Stored | undefined> {
+    try {
+      const all = await this.#target.properties(path, NETWORK)
+      const stored = Object.entries(all['Properties'] ?? {}).map(([key, value]): [string, string] => [
+        key,
+        String(value),
+      ])
+      return { path, enabled: all['Enabled'] === true, properties: Object.fromEntries(stored) }
+    } catch (error) {
+      // Somebody took it out between the list and the question.
+      if (isSupplicantError(error, 'network-unknown', 'interface-unknown')) return undefined
+      throw error
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptEvent } from './attempt.ts'
+import type { Attempt, AttemptEvent, Offer } from './attempt.ts'
 import type { JoinFailure, Retry } from './errors.ts'
 import { FINDINGS, type FindingCode, type Side } from './findings.ts'
 
@@ -76,12 +76,20 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
       return { code, detail: `the access point answered with status ${String(attempt.assocStatus)}` }
     case 'handshake-timeout':
       return { code: attempt.eap ? 'port-not-open' : 'handshake-timeout' }
+    case 'not-found':
+      return attempt.offers === undefined || attempt.offers.length === 0
+        ? { code }
+        : { code: 'does-not-fit', detail: attempt.offers.map(offered).join('; ') }
     case 'no-authenticator':
     case 'no-carrier':
-    case 'not-found':
     case 'wrong-passphrase':
       return { code }
   }
+}
+
+const offered = ({ bssid, frequency, signal, security, pmf }: Offer): string => {
+  const protection = pmf ? 'with' : 'without'
+  return `${bssid} (${frequency} MHz, ${signal} dBm) offers ${security.join(' ')} ${protection} management frame protection`
 }
 
 function parameter({ needed }: Attempt, facts: CredentialFacts): Verdict {
