@@ -150,9 +150,10 @@ export class Session {
     if (seen === undefined) return
     if (seen.instance === this.#outgoing.instance && seen.state !== 'offline') this.#outgoing.known = true
     else if (seen.state !== 'offline' && this.#outgoing.known) this.#events.cloned(seen.instance)
-    // The Will Message of an earlier connection came late: we are here.
+    // The Will Message of an earlier connection came late: we are here; unless it is our own farewell.
     if (
       seen.state === 'offline' &&
+      !this.#hurry &&
       this.#outgoing.known &&
       performance.now() - this.#corrected > reportEvery
     ) {
