@@ -182,6 +182,8 @@ export class Port {
       if (ownBlock(entry.path, entry.idStr)) await absent(handle.removeNetwork(entry.path))
       else await absent(handle.enable(entry.path))
     }
+    for (const blob of (await absent(handle.read()))?.blobs ?? [])
+      if (isOwnBlob(blob)) await absent(handle.removeBlob(blob))
   }
 
   async #open(): Promise<SupplicantInterface | undefined> {
