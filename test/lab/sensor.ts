@@ -17,6 +17,9 @@ export type SensorOptions = {
 /** A document the agent publishes, as far as a test looks at it; docs/mqtt.md has the whole. */
 export type Document = Record<string, unknown>
 
+/** Milliseconds between SIGTERM and SIGKILL; the agent itself takes 1.5 s at most to say what is waiting to be said. */
+const graceMs = 4_000
+
 let built: Promise<string> | undefined
 
 /** The agent's bundle as it is installed on a device, built once per process. */
@@ -50,9 +53,13 @@ export class Sensor {
     await this.process.start(environment)
   }
 
-  /** A clean stop, as systemd asks for it. */
+  /** A clean stop, as systemd asks for it: KillMode=mixed tells the agent alone, which ends its children itself. */
   async stop(): Promise<void> {
-    await this.process.stop()
+    if (this.process.pid === undefined) return
+    process.kill(this.process.pid, 'SIGTERM')
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), graceMs)
+    await this.process.ended
+    clearTimeout(timer)
   }
 
   /** A crash. */
@@ -88,10 +95,11 @@ export class Sensor {
     since?: number,
   ): Promise<Document> {
     const heard = this.#lab.operator.heard(`sensors/${this.id}/${kind}`, wanted, sentence, ms, since)
+    if (!this.process.running) return heard
     const ended = this.process.ended.then(() => {
       throw new Error(`waiting until ${sentence}: the agent ended\n${this.process.output.tail()}`)
     })
-    return this.process.running ? Promise.race([heard, ended]) : heard
+    return Promise.race([heard, ended])
   }
 
   /** Every event heard so far. */
