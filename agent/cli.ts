@@ -1,4 +1,7 @@
 /** The command line of the device: `sonde run`, and what works without an agent. Prints; the agent itself only logs. */
+import { runFleetCommand } from '../console/command.ts'
+import { processIo } from '../console/io.ts'
+import { runStatusCommand } from '../console/status.ts'
 import { AgentError } from './errors.ts'
 import { runScepCommand, type Io } from './scep-cli/command.ts'
 import { version } from './version.ts'
@@ -25,6 +28,14 @@ export async function runCommand(words: string[], run: (file: string) => Promise
         return await run(rest[0] ?? defaultSettings)
       case 'scep':
         return await runScepCommand(rest, io())
+      case 'fleet':
+        return await runFleetCommand(rest, processIo(untilInterrupted()))
+      case 'status':
+        return await runStatusCommand(
+          rest,
+          process.env['RUNTIME_DIRECTORY'] ?? '/run/sonde',
+          processIo(untilInterrupted()),
+        )
       case 'version':
         process.stdout.write(`${version}\n`)
         return 0
@@ -45,16 +56,18 @@ export async function runCommand(words: string[], run: (file: string) => Promise
   }
 }
 
-/** Standard streams and Ctrl-C for the commands that a person types. */
-function io(): Io {
+/** Aborts at Ctrl-C. */
+function untilInterrupted(): AbortSignal {
   const stop = new AbortController()
   process.once('SIGINT', () => {
     stop.abort(new DOMException('SIGINT', 'AbortError'))
   })
-  return {
-    out: text => process.stdout.write(text),
-    err: text => process.stderr.write(text),
-    env: process.env,
-    signal: stop.signal,
-  }
+  return stop.signal
 }
+
+const io = (): Io => ({
+  out: text => process.stdout.write(text),
+  err: text => process.stderr.write(text),
+  env: process.env,
+  signal: untilInterrupted(),
+})

@@ -2,11 +2,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context, Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
+import type { Io } from '../io.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
 import { certificatesOf, coloured, problemsOf, rowOf, stateOf, versionOf } from '../sensors.ts'
 import { distance, paint, printable, table, type Cell } from '../table.ts'
 
-const write = ({ io }: Context, heads: string[], rows: (Cell | string)[][]): void =>
+const write = ({ io }: Pick<Context, 'io'>, heads: string[], rows: (Cell | string)[][]): void =>
   io.out(table(heads, rows, { columns: io.columns, colour: io.colour }))
 
 const writeJson = ({ io }: Context, value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`)
@@ -27,11 +28,13 @@ export const list: Run = async context => {
 /** S2-61: the About section, and every network with its certificate. */
 export const show: Run = async context => {
   const sensor = await oneSensor(context)
-  if (context.json) {
-    writeJson(context, sensor)
-    return undefined
-  }
-  const { io } = context
+  if (context.json) writeJson(context, sensor)
+  else describe(sensor, context.io)
+  return undefined
+}
+
+/** One sensor on the screen, as `sonde fleet show` and `sonde status` have it. */
+export function describe(sensor: FleetSensor, io: Io): void {
   const line = (name: string, value: string | undefined): void => {
     if (value !== undefined && value !== '')
       io.out(`${paint(name.padEnd(12), 'bold', io.colour)} ${printable(value)}\n`)
@@ -55,7 +58,7 @@ export const show: Run = async context => {
       const tested = lastTest === undefined ? '' : lastTest.passed ? 'passed' : 'failed'
       return [id, role, coloured(phase), tested, certificate?.subject ?? '', certificate?.notAfter ?? '']
     })
-    write(context, ['NETWORK', 'ROLE', 'PHASE', 'TEST', 'CERTIFICATE', 'EXPIRES'], networks)
+    write({ io }, ['NETWORK', 'ROLE', 'PHASE', 'TEST', 'CERTIFICATE', 'EXPIRES'], networks)
   }
   const problems = problemsOf(sensor)
   if (problems.length > 0) io.out('\n')
@@ -64,7 +67,6 @@ export const show: Run = async context => {
       `${paint(printable(`${network} ${title}`.trim()), 'red', io.colour)}\n  ${printable(detail)}\n  ${printable(hint)}\n`,
     )
   }
-  return undefined
 }
 
 /** Exit code 1 with `--check` when there are any. */
