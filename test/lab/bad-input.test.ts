@@ -1,3 +1,4 @@
-/** What is wrong around the sensor is reported, and left behind when it is right again. */
-import './main-job/bad-input.ts'
+/** What is wrong around the sensor is reported, and left behind when it is right again. What waits longest comes first. */
 import './main-job/segment.ts'
+import './main-job/bad-input.ts'
+import './main-job/bad-documents.ts'

@@ -5,7 +5,7 @@ import type { Lab } from '../lab.ts'
 import type { Document, Sensor } from '../sensor.ts'
 
 // Most of the time is spent waiting for deadlines, so several labs stand side by side.
-t.jobs = 6
+t.jobs = 8
 t.setTimeout(280_000)
 
 export type Documents = Awaited<ReturnType<typeof documents>>

@@ -1,0 +1,105 @@
+/** A sensor whose only interface is the tested one: the broker link goes with it from network to network. */
+import t, { type Test } from 'tap'
+import { documents } from '../documents.ts'
+import { raise, type Lab } from '../lab.ts'
+import type { Sensor } from '../sensor.ts'
+import { isWhole } from './credential.ts'
+import { eventsOf, listing, publish, tested } from './scene.ts'
+
+/** Within each epoch the operator heard 1, 2, 3 …; QoS 1 may say one twice. */
+function nothingLost(t: Test, sensor: Sensor): void {
+  const events = eventsOf(sensor)
+  for (const epoch of new Set(events.map(event => event.epoch))) {
+    const numbers = new Set(events.flatMap(event => (event.epoch === epoch ? [event.number] : [])))
+    const all = Array.from({ length: Math.max(...numbers) }, (_, place) => place + 1)
+    t.strictSame(
+      [...numbers].sort((one, other) => one - other),
+      all,
+      `${all.length} events, none is missing`,
+    )
+  }
+}
+
+/** The states of presence in order, without repetitions. */
+function presence(lab: Lab, id = 'sensor-1'): string[] {
+  const states = lab.operator.messages
+    .since(0)
+    .flatMap(({ topic, document }) =>
+      topic === `sonde/sensors/${id}/presence` ? [(document as { state: string }).state] : [],
+    )
+  return states.filter((state, place) => state !== states[place - 1])
+}
+
+t.test(
+  'one interface: the first documents come over the enrollment network of the settings, and the link moves along to corp',
+  async t => {
+    await using lab = await raise(t, { management: false })
+    const docs = await documents(lab)
+    await publish(lab, docs)
+    const sensor = await lab.sensor({
+      settings: { bootstrap: { networks: { onboarding: docs.onboarding } } },
+    })
+    await tested(sensor)
+    await isWhole(t, sensor, await lab.scep.issued())
+    const { enroll, tested: over } = await lab.counters()
+    t.ok(enroll.broker > 0, 'the broker was reached over the enrollment network')
+    t.ok(over.broker > 0, 'and over the tested one')
+    t.strictSame(presence(lab), ['online', 'away', 'online'])
+    nothingLost(t, sensor)
+    await sensor.stop()
+    t.strictSame(presence(lab), ['online', 'away', 'online', 'offline'])
+    nothingLost(t, sensor)
+  },
+)
+
+t.test(
+  'one interface: with the sensor document in the settings too it has its certificate before it has a broker',
+  async t => {
+    await using lab = await raise(t, { management: false })
+    const docs = await documents(lab)
+    const { sensor: document, ...networks } = docs
+    await lab.silence('enroll', 'broker')
+    const sensor = await lab.sensor({ settings: { bootstrap: { networks, sensor: document } } })
+    const reported = await tested(sensor)
+    t.match(reported.networks['corp']?.certificate?.subject, 'CN=sensor-1')
+    t.equal((await lab.scep.issued()).length, 1)
+    nothingLost(t, sensor)
+  },
+)
+
+t.test('one interface: two networks take turns, and the link with them', async t => {
+  await using lab = await raise(t, { management: false })
+  const docs = await documents(lab)
+  const guest = { ...docs.onboarding, alias: 'Guest' }
+  await publish(lab, { ...docs, guest, sensor: listing(['corp', 'guest'], { testEvery: 10 }) })
+  const sensor = await lab.sensor({ settings: { bootstrap: { networks: { onboarding: docs.onboarding } } } })
+  for (const network of ['corp', 'guest'])
+    await sensor.event(
+      e => e['event'] === 'test-passed' && e['network'] === network,
+      `${network} is tested`,
+      30_000,
+    )
+  const since = lab.operator.messages.end
+  await sensor.event(
+    e => e['event'] === 'test-passed' && e['network'] === 'corp',
+    'and corp again',
+    30_000,
+    since,
+  )
+  t.equal((await lab.scep.issued()).length, 1, 'with one certificate')
+  nothingLost(t, sensor)
+})
+
+t.test('one interface: the power is cut in the middle of the enrolment, and no event is lost', async t => {
+  await using lab = await raise(t, { management: false })
+  const docs = await documents(lab)
+  await publish(lab, docs)
+  const environment = { SONDE_KILL_AT: 'scep reply' }
+  const settings = { bootstrap: { networks: { onboarding: docs.onboarding } } }
+  const sensor = await lab.sensor({ settings, environment })
+  await sensor.process.ended
+  await sensor.start({ SONDE_KILL_AT: '' })
+  await tested(sensor)
+  await isWhole(t, sensor, await lab.scep.issued())
+  nothingLost(t, sensor)
+})
