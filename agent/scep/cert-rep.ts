@@ -52,8 +52,11 @@ const fault = (code: ScepCode, title: string, detail: string, hint: string): Sce
 const askServer = 'Ask the administrator of the SCEP server to look at its log'
 
 /** Reads a CertRep and checks everything that does not need our key: signature, signer, transaction, nonce, status. */
-export function readCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): CertRep {
-  const data = reading('The CertRep', 'reply-malformed', () => readSignedData(bytes, trust.certificates))
+export const readCertRep = (bytes: Buffer, request: PkiMessage, trust: Trust): CertRep =>
+  reading('The CertRep', 'reply-malformed', () => verifiedCertRep(bytes, request, trust))
+
+function verifiedCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): CertRep {
+  const data = readSignedData(bytes, trust.certificates)
   const [signer] = data.signers
   if (!signer || data.signers.length !== 1)
     throw fault(

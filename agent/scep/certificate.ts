@@ -108,10 +108,18 @@ function readKeyUsage(value: Buffer | undefined): ReadonlySet<KeyUsage> | undefi
   return new Set(keyUsages.filter((_, bit) => octet & (0x80 >> bit)))
 }
 
+/** Whether the signature holds; a key that OpenSSL cannot use has signed nothing. */
+export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  try {
+    return certificate.verify(issuer.publicKey)
+  } catch {
+    return false
+  }
+}
+
 /** Whether a certificate is signed by its own key under its own name. */
 export const isSelfSigned = (certificate: X509Certificate): boolean =>
-  fieldsOf(certificate).issuer.equals(fieldsOf(certificate).subject) &&
-  certificate.verify(certificate.publicKey)
+  fieldsOf(certificate).issuer.equals(fieldsOf(certificate).subject) && isSignedBy(certificate, certificate)
 
 /** A CA by basicConstraints, or an old self-signed certificate from before there was that extension. */
 export const isCa = (certificate: X509Certificate): boolean =>

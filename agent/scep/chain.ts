@@ -1,6 +1,14 @@
 /** Building and verifying a certification path (RFC 5280 §6, without policies and name constraints). */
 import type { X509Certificate } from 'node:crypto'
-import { fieldsOf, isCa, isSelfSigned, issuerText, sameCertificate, subjectText } from './certificate.ts'
+import {
+  fieldsOf,
+  isCa,
+  isSelfSigned,
+  isSignedBy,
+  issuerText,
+  sameCertificate,
+  subjectText,
+} from './certificate.ts'
 
 export interface PathOptions {
   anchors: readonly X509Certificate[]
@@ -53,7 +61,7 @@ function hasIssued(issuer: X509Certificate, subject: X509Certificate, below: num
     (pathLength !== undefined && pathLength < below)
   )
     return false
-  return subject.checkIssued(issuer) && subject.verify(issuer.publicKey)
+  return subject.checkIssued(issuer) && isSignedBy(subject, issuer)
 }
 
 /** Why a certificate is not valid at this moment, or undefined. */

@@ -22,15 +22,23 @@ export interface Issued {
 }
 
 /** Opens the envelope of a SUCCESS and returns our certificate. Throws `reply-unreadable`, `certificate-missing`, `certificate-untrusted`, `certificate-dates`. */
-export function issuedCertificate(
+export const issuedCertificate = (
+  certRep: CertRep & { status: 'SUCCESS' },
+  open: OpenEnrolment,
+  trust: Trust,
+  warnings: readonly Warning[],
+): Issued =>
+  reading("The CertRep's envelope", 'reply-malformed', () =>
+    openedCertificate(certRep, open, trust, warnings),
+  )
+
+function openedCertificate(
   { envelope, digest, certificates }: CertRep & { status: 'SUCCESS' },
   open: OpenEnrolment,
   trust: Trust,
   warnings: readonly Warning[],
 ): Issued {
-  const opened = reading("The CertRep's envelope", 'reply-malformed', () =>
-    openEnvelope(envelope, { ...open.signer, password: open.request.challengePassword }),
-  )
+  const opened = openEnvelope(envelope, { ...open.signer, password: open.request.challengePassword })
   const bag = readBag(opened.content, [...trust.certificates, ...certificates])
   const certificate = bag.find(each => fieldsOf(each).publicKey.equals(open.request.publicKey))
   if (!certificate)

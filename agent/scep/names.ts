@@ -1,7 +1,7 @@
 /** Distinguished names and alternative names: structured in, DER out, and back to text for people (B-41, B-42). */
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { members, oidText, read, tag, text, type Element } from './ber.ts'
+import { BerError, members, oidText, read, tag, text, type Element } from './ber.ts'
 import {
   context,
   contextPrimitive,
@@ -100,19 +100,42 @@ const shortNames: Record<string, string> = {
 }
 
 /** A Name as a person reads it, e.g. `CN=sensor-1, O=Example`, most specific first (RFC 4514 order, lightly escaped). */
-export function nameText(name: Element): string {
+export const nameText = (name: Element): string =>
+  orElse(
+    () => nameParts(name),
+    () => '(unreadable name)',
+  )
+
+function nameParts(name: Element): string {
   const parts = members(name).map(relative =>
     members(relative)
       .map(attribute => {
         const [type, value] = members(attribute)
         if (!type || !value) return '?'
         const dotted = oidText(type)
-        return `${shortNames[dotted] ?? dotted}=${text(value).replace(/[,+;\\"<>=]/g, '\\$&')}`
+        return `${shortNames[dotted] ?? dotted}=${shown(value).replace(/[,+;\\"<>=]/g, '\\$&')}`
       })
       .join('+'),
   )
   return parts.toReversed().join(', ')
 }
+
+/** A strange name of a server's is no reason to fail: it is shown as something else. */
+function orElse<T>(body: () => T, otherwise: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    if (error instanceof BerError) return otherwise()
+    throw error
+  }
+}
+
+/** Text, or for what is no string `#` and the DER in hexadecimal (RFC 4514 §2.4). */
+const shown = (value: Element): string =>
+  orElse(
+    () => text(value),
+    () => `#${value.bytes.toString('hex')}`,
+  )
 
 /** How a MAC address stands in the certificate; as a dNSName by default, in the form of RFC 3580 §3.21 (`B8-27-EB-12-34-56`). */
 export type MacCarrier = 'dns' | 'uri' | 'upn'
@@ -214,7 +237,13 @@ export const subjectAltName = (names: readonly AlternativeName[]): Buffer =>
   encode(sequence(...names.map(generalName)))
 
 /** The members of a subjectAltName value as text in our own forms, for people and for comparison. */
-export function alternativeNameTexts(value: Buffer): string[] {
+export const alternativeNameTexts = (value: Buffer): string[] =>
+  orElse(
+    () => alternativeNameForms(value),
+    () => ['(unreadable names)'],
+  )
+
+function alternativeNameForms(value: Buffer): string[] {
   return members(read(value)).map(name => {
     switch (name.tag) {
       case tag.contextPrimitive(1):
@@ -247,7 +276,7 @@ function otherNameText(name: Element): string {
   const [value] = wrapped ? members(wrapped) : []
   if (!type || !value) return 'other:'
   const dotted = oidText(type)
-  if (dotted === oids.userPrincipalName) return `upn:${text(value)}`
+  if (dotted === oids.userPrincipalName) return `upn:${shown(value)}`
   return `other:${dotted}:${value.content.toString('hex')}`
 }
 

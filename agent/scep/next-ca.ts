@@ -20,9 +20,11 @@ export async function getNextCaCertificates(
 }
 
 /** Reads and verifies the body of the reply. */
-export function readNextCa(body: Buffer, trust: Trust): X509Certificate[] {
-  const what = 'The reply to GetNextCACert'
-  const data = reading(what, 'ca-reply-malformed', () => readSignedData(body))
+export const readNextCa = (body: Buffer, trust: Trust): X509Certificate[] =>
+  reading('The reply to GetNextCACert', 'ca-reply-malformed', () => verifiedNextCa(body, trust))
+
+function verifiedNextCa(body: Buffer, trust: Trust): X509Certificate[] {
+  const data = readSignedData(body)
   const [signer] = data.signers
   const certificate = signer && signerOf(signer, [...trust.certificates, ...data.certificates])
   if (!signer || !certificate) throw untrusted('it is not signed by a known certificate')
@@ -31,10 +33,7 @@ export function readNextCa(body: Buffer, trust: Trust): X509Certificate[] {
   if (!verifies(signer, data.content, certificate.publicKey)) throw untrusted('its signature is wrong')
   // RFC 8894 §4.7.1 puts a certificate bag inside; older servers leave the content empty and use the outer bag.
   const { content } = data
-  const bag =
-    content && content.length > 0
-      ? reading(what, 'ca-reply-malformed', () => readSignedData(content)).certificates
-      : data.certificates
+  const bag = content && content.length > 0 ? readSignedData(content).certificates : data.certificates
   const next = bag.filter(isCa)
   if (next.length === 0) throw untrusted('it holds no CA certificate')
   return next

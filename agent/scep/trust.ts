@@ -16,7 +16,7 @@ import {
 import { buildPath, dateProblem, type Path } from './chain.ts'
 import type { CaReply } from './ca-certificates.ts'
 import { fieldsOf, isCa, isSelfSigned, sameCertificate, subjectText } from './certificate.ts'
-import type { Warning } from './errors.ts'
+import { reading, type Warning } from './errors.ts'
 import { sha256Fingerprint } from './fingerprint.ts'
 import { selectRecipient } from './recipient.ts'
 
@@ -49,7 +49,13 @@ interface Judged {
  * Decides anchors, chain, recipient and signers. `now` undefined means that the clock is not trusted and dates are not judged.
  * Throws `fingerprint-mismatch`, `ca-changed`, `ca-untrusted`, `ca-expired`, `recipient-missing`, `root-invalid`, `fingerprint-format`.
  */
-export function establishTrust(
+export const establishTrust = (
+  reply: Pick<CaReply, 'certificates' | 'warnings'>,
+  settings: TrustSettings,
+  now: Date | undefined,
+): Trust => reading("The server's CA certificates", 'ca-reply-malformed', () => decide(reply, settings, now))
+
+function decide(
   reply: Pick<CaReply, 'certificates' | 'warnings'>,
   settings: TrustSettings,
   now: Date | undefined,

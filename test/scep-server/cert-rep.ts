@@ -177,6 +177,8 @@ export interface CertRepOptions {
   signer: Holder
   transactionID?: string | undefined
   recipientNonce?: Buffer | undefined
+  /** Random by default. */
+  senderNonce?: Buffer | undefined
   messageType?: string | undefined
   pkiStatus?: string | undefined
   failInfo?: string | undefined
@@ -220,7 +222,7 @@ export function certRep(options: CertRepOptions): Buffer {
     ...(options.recipientNonce
       ? [attribute(attributeOids.recipientNonce, octets(options.recipientNonce))]
       : []),
-    attribute(attributeOids.senderNonce, octets(randomBytes(16))),
+    attribute(attributeOids.senderNonce, octets(options.senderNonce ?? randomBytes(16))),
   ]
   return signedData(content, attributes, options)
 }

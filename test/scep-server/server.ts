@@ -79,7 +79,8 @@ export class ScepTestServer implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${this.shape.path}`
+    const { address, port, family } = this.#server.address() as AddressInfo
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}${this.shape.path}`
   }
 
   /** On a free port of the loopback interface unless told. */

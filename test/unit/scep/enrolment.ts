@@ -131,36 +131,39 @@ t.test('S2-87: a server that issues RSA only is told apart', async t => {
   })
 })
 
-t.test('B-60: PENDING is polled under the same transactionID and key, also by another process', async t => {
-  await using server = await scepTestServer({
-    shape: ndesShape(),
-    answers: [() => ({ pkiStatus: '3' }), () => ({ pkiStatus: '3' }), () => ({})],
-  })
-  const first = await enrol(server.url)
-  t.equal(first.status, 'pending')
-  const onDisk = JSON.parse(JSON.stringify(first.enrolment)) as Enrolment
-  const { transport, caps, trust, key, signal } = await prepared(server.url, { enrolment: onDisk })
-  t.equal(
-    (await pollCertificate(transport, caps, trust, onDisk, key, plainSettings, signal)).status,
-    'pending',
-  )
-  t.equal(
-    (await pollCertificate(transport, caps, trust, onDisk, key, plainSettings, signal)).status,
-    'issued',
-  )
-  transport.close()
-  t.strictSame(
-    server.messages.map(each => each.messageType),
-    ['19', '20', '20'],
-  )
-  t.equal(new Set(server.messages.map(each => each.transactionID)).size, 1)
-  t.equal(
-    new Set(server.messages.map(each => each.senderNonce.toString('hex'))).size,
-    3,
-    'with a new nonce each',
-  )
-  t.strictSame(server.violations, [])
-})
+t.test(
+  'S2-12, B-60, B-61: PENDING is polled under the same transactionID and key, also by another process',
+  async t => {
+    await using server = await scepTestServer({
+      shape: ndesShape(),
+      answers: [() => ({ pkiStatus: '3' }), () => ({ pkiStatus: '3' }), () => ({})],
+    })
+    const first = await enrol(server.url)
+    t.equal(first.status, 'pending')
+    const onDisk = JSON.parse(JSON.stringify(first.enrolment)) as Enrolment
+    const { transport, caps, trust, key, signal } = await prepared(server.url, { enrolment: onDisk })
+    t.equal(
+      (await pollCertificate(transport, caps, trust, onDisk, key, plainSettings, signal)).status,
+      'pending',
+    )
+    t.equal(
+      (await pollCertificate(transport, caps, trust, onDisk, key, plainSettings, signal)).status,
+      'issued',
+    )
+    transport.close()
+    t.strictSame(
+      server.messages.map(each => each.messageType),
+      ['19', '20', '20'],
+    )
+    t.equal(new Set(server.messages.map(each => each.transactionID)).size, 1)
+    t.equal(
+      new Set(server.messages.map(each => each.senderNonce.toString('hex'))).size,
+      3,
+      'with a new nonce each',
+    )
+    t.strictSame(server.violations, [])
+  },
+)
 
 t.test(
   'S1-29 … S1-33, B-70 … B-73: renewal asks for the issued subject and names, signed by the current key, and the old key opens the reply',

@@ -15,7 +15,7 @@ const failures = [
   ['9', undefined, 'rejected', 'failInfo 9 has no meaning in RFC 8894'],
 ] as const
 
-t.test('S2-57, B-26: every failInfo has its name and its words, letter for letter', async t => {
+t.test('S2-11, S2-57, B-26: every failInfo has its name and its words, letter for letter', async t => {
   for (const [failInfo, name, kind, detail] of failures) {
     await using server = await scepTestServer({
       answers: [() => ({ pkiStatus: '2', failInfo, failInfoText: 'no, thank\nyou' })],

@@ -1,7 +1,9 @@
 /** HTTP as it goes wrong: every case a typed error, none past its deadline. */
 import t from 'tap'
 import { once } from 'node:events'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { createServer, type ServerResponse } from 'node:http'
 import {
   getCaCaps,
@@ -10,7 +12,10 @@ import {
   type Limits,
   type Wire,
 } from '../../../agent/scep/index.ts'
-import { scepTestServer } from '../../scep-server/server.ts'
+import { tlv } from '../../scep-server/asn1.ts'
+import { fixtureKey, rootCa } from '../../scep-server/authority.ts'
+import { ScepTestServer, scepTestServer } from '../../scep-server/server.ts'
+import { plainShape } from '../../scep-server/shapes.ts'
 import { enrol, scepErrorOf } from './enrolling.ts'
 
 const limits: Partial<Limits> = { connect: 300, reply: 300, caps: 300 }
@@ -215,4 +220,45 @@ t.test('one transaction keeps its connections for the message, and leaves none b
   await enrol(server.url)
   t.equal(server.connections.opened, 2, 'GetCACaps and GetCACert go side by side')
   await server.connections.allClosed()
+})
+
+const hasIpv6 = (networkInterfaces()['lo'] ?? []).some(each => each.address === '::1')
+t.test(
+  'B-06: an IPv6 literal, and a reply in chunks',
+  { skip: hasIpv6 ? false : 'needs ::1 on loopback' },
+  async t => {
+    const body = plainShape().ca.certificate.raw
+    const chunked = (r: ServerResponse): void => {
+      r.writeHead(200, { 'content-type': 'application/x-x509-ca-cert; charset=utf-8' }).write(
+        body.subarray(0, 100),
+      )
+      r.end(body.subarray(100))
+    }
+    await using server = await new ScepTestServer({ get: { GetCACert: chunked } }).listen(0, '::1')
+    t.match(server.url, 'http://[::1]:')
+    t.equal((await fetchFrom(server.url)).certificates.length, 1)
+    t.match(server.requests[0]?.headers.host, /^\[::1\]:\d+$/)
+  },
+)
+
+t.test('B-08: https works with the CA of the server, and is told apart without', async t => {
+  const key = fixtureKey('rsa-2048-b')
+  const { certificate } = rootCa('https', key, { names: tlv(0x30, tlv(0x87, Buffer.from([127, 0, 0, 1]))) })
+  const body = plainShape().ca.certificate.raw
+  const server = createSecureServer(
+    { key: key.export({ type: 'pkcs8', format: 'pem' }), cert: certificate.toString() },
+    (_, response) => response.end(body),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/scep`
+  t.match(await scepErrorOf(fetchFrom(url)), {
+    code: 'connect-failed',
+    kind: 'misconfigured',
+    problem: { hint: /CA of the https server/ },
+  })
+  using transport = openTransport({ url, caIdentifier: '' }, { tlsRoots: [certificate.toString()] })
+  t.equal((await getCaCertificates(transport, AbortSignal.timeout(5_000))).certificates.length, 1)
+  server.closeAllConnections()
+  server.close()
 })
