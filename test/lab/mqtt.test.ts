@@ -1,2 +1,3 @@
 import './mqtt/link.ts'
 import './mqtt/path.ts'
+import './mqtt/steady.ts'

@@ -66,7 +66,8 @@ mqtt { host: 127.0.0.1, port: ${port} }
   return daemon('nats-server', ['-c', configuration], 'Server is ready', directory, port)
 }
 
-async function daemon(
+/** A broker that says `ready` on standard error when it listens; its folder goes with it. */
+export async function daemon(
   command: string,
   args: string[],
   ready: string,

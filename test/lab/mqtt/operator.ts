@@ -19,7 +19,8 @@ export interface Operator extends AsyncDisposable {
   /** The first message so far, or to come, that satisfies; fails with the sentence after `ms`. */
   until: (sentence: string, satisfies: (message: Received) => boolean, ms?: number) => Promise<Received>
   on: (topic: string) => Received[]
-  connected: () => boolean
+  /** Connected, and subscribed again. */
+  listening: () => boolean
 }
 
 /** @param filters what to subscribe to, at QoS 1 */
@@ -40,6 +41,9 @@ export async function operator(
   const received: Received[] = []
   const change = new Change()
   client.on('error', () => undefined)
+  let listening = false
+  client.on('close', () => (listening = false))
+  client.on('packetreceive', ({ cmd }) => (listening ||= cmd === 'suback'))
   client.on('message', (topic, payload, { retain, properties }) => {
     const json = () => JSON.parse(payload.toString()) as Record<string, unknown>
     const mark = properties?.correlationData
@@ -81,7 +85,7 @@ export async function operator(
       await client.subscribeAsync(filter, { qos: 1 })
     },
     on: topic => received.filter(message => message.topic === topic),
-    connected: () => client.connected,
+    listening: () => client.connected && listening,
     [Symbol.asyncDispose]: async () => {
       await client.endAsync(true)
     },

@@ -30,6 +30,8 @@ export interface SensorOptions extends Partial<LinkSettings> {
   url?: string
   name?: string
   desired?: Partial<DesiredSettings>
+  /** The broker is reached whatever the state (management by an interface). */
+  independent?: boolean
   onCommand?: (message: Message) => void | Promise<void>
 }
 
@@ -39,6 +41,7 @@ export async function sensor({
   name = 's1',
   desired,
   onCommand,
+  independent = true,
   ...link
 }: SensorOptions): Promise<Sensor> {
   const topics = topicsOf('sonde', name)
@@ -74,7 +77,7 @@ export async function sensor({
       changed: status => self.statuses.push(status),
       reported: (sent, connectedAt) => {
         const { applied } = sent as { applied: { state: string } }
-        state.reached(applied.state, connectedAt, true)
+        state.reached(applied.state, connectedAt, independent)
       },
       cloned: finding => self.clones.push(finding),
     }),

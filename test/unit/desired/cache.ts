@@ -2,7 +2,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DesiredState } from '../../../agent/desired/state.ts'
-import { open, ready } from './composition.ts'
+import { open, ready } from './states.ts'
 import { but, bytes, corp, onboarding, plain, sensor } from './documents.ts'
 
 /** The same folder in another process: everything is written, nothing else is shared. */

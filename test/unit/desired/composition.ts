@@ -1,11 +1,8 @@
-import t, { type Test } from 'tap'
-import { DesiredState, type DesiredSettings } from '../../../agent/desired/state.ts'
+import t from 'tap'
+import type { DesiredState } from '../../../agent/desired/state.ts'
 import { but, bytes, corp, onboarding, plain, sensor } from './documents.ts'
+import { open, ready } from './states.ts'
 
-const topics = { desired: 'sonde/sensors/s/desired', network: (id: string) => `sonde/networks/${id}` }
-const interfaces = [{ name: 'eth0', kind: 'wired' as const }]
-export const open = (t: Test, more: Partial<DesiredSettings> = {}) =>
-  DesiredState.open({ directory: more.directory ?? t.testdir(), topics, interfaces, ...more })
 const ids = (state: DesiredState) => state.view.desired.tested.map(({ id }) => id)
 
 t.test(
@@ -219,17 +216,3 @@ t.test('bootstrap documents with mistakes are problems, with their place in the 
     {},
   ])
 })
-
-/** A state with `corp` in force, confirmed by the broker. */
-export async function ready(
-  t: Test,
-  version = 1,
-  more: Partial<DesiredSettings> = {},
-): Promise<DesiredState> {
-  const state = await open(t, more)
-  state.offerSensorDocument(bytes(sensor(version, 'corp')))
-  state.offerNetwork('corp', bytes(corp))
-  state.offerNetwork('onboarding', bytes(onboarding))
-  state.reached(state.view.applied.state, 0, true)
-  return state
-}

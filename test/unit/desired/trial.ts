@@ -5,7 +5,7 @@ import { parseSensorDocument } from '../../../agent/desired/parse.ts'
 import type { SensorDocument } from '../../../agent/desired/sensor.ts'
 import { giveUp, onTrial, propose, prove, type Trial } from '../../../agent/desired/trial.ts'
 import { bytes, but, corp, sensor } from './documents.ts'
-import { ready } from './composition.ts'
+import { ready } from './states.ts'
 
 function state(version: number) {
   const parsed = parseSensorDocument(bytes(sensor(version)))

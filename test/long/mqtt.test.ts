@@ -1,0 +1,65 @@
+/** The promises of the link and of the documents, in numbers: about a tenth of it runs under `npm test`. */
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { generatedDocuments } from '../unit/desired/generated.ts'
+import { plain, sensor as document } from '../unit/desired/documents.ts'
+import { natsCluster } from '../lab/mqtt/cluster.ts'
+import { brokerKills } from '../lab/mqtt/kills.ts'
+import { operator } from '../lab/mqtt/operator.ts'
+import { sensor, until } from '../lab/mqtt/sensor.ts'
+import { sample } from './sample.ts'
+
+t.setTimeout(600_000)
+
+const base = Number(process.env['SONDE_SEED'] ?? Date.now() % 1_000_000)
+const seeds = Array.from({ length: 10 }, (_, i) => base + i)
+
+t.test('two hundred brokers die while events are made', { timeout: 300_000 }, async t => {
+  for (const seed of sample(seeds))
+    await t.test(`twenty of them, SONDE_SEED=${seed}`, { timeout: 60_000 }, t => brokerKills(t, 20, seed))
+})
+
+t.test('ten thousand generated documents', { timeout: 300_000 }, async t => {
+  for (const seed of sample(seeds)) {
+    await t.test(`SONDE_SEED=${seed}`, t => {
+      generatedDocuments(t, seed, 200)
+      t.end()
+    })
+  }
+})
+
+t.test(
+  'one of three NATS nodes is killed: nothing is lost, and the state converges',
+  { timeout: 200_000 },
+  async t => {
+    await using cluster = await natsCluster()
+    const [first, second] = cluster.nodes
+    const urls = cluster.nodes.map(({ url }) => url)
+    await using self = await sensor({ directory: t.testdir(), urls, name: 'n' })
+    self.link.arrive()
+    await self.link.connected(AbortSignal.timeout(60_000))
+    await using console = await operator(second?.url ?? '', ['sonde/sensors/n/#'], { connectTimeout: 60_000 })
+    await console.publish(self.topics.desired, document(1, 'wire'), { retain: true })
+    await console.publish(self.topics.network('wire'), plain, { retain: true })
+    await until(() => self.state.view.confirmed && self.changes.length === 1, 30_000)
+    const on = cluster.nodes.find(({ url }) => url === self.link.status.url) ?? first
+    const beside = on === second ? undefined : on
+    for (let i = 0; i < 20; i++) self.say('before')
+    await beside?.stop('SIGKILL')
+    for (let i = 0; i < 20; i++) {
+      self.say('after')
+      await pause(20)
+    }
+    await console.publish(self.topics.desired, document(2), { retain: true })
+    await until(() => self.state.view.desired.version === 2, 60_000)
+    await until(() => self.outbox.size === 0, 60_000)
+    const numbers = () => [
+      ...new Set(console.on(self.topics.events).map(({ json }) => Number(json()['number']))),
+    ]
+    await until(() => numbers().length === 40, 30_000)
+    t.same(
+      numbers(),
+      Array.from({ length: 40 }, (_, i) => i + 1),
+    )
+  },
+)
