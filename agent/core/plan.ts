@@ -4,7 +4,7 @@
  */
 import type { Actual, CredentialState, Desired, InterfaceState, Network, NetworkHistory } from '../types.ts'
 import { credentialStatus } from './credential.ts'
-import { failedProofOf, nextRenewal, type QueueSettings } from './renewal.ts'
+import { earlier, failedProofOf, nextRenewal, type QueueSettings } from './renewal.ts'
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
 import { Waking } from './waking.ts'
@@ -196,7 +196,7 @@ function renewalPath(network: Network, { desired, actual, now, wake }: View): Ne
 function unreachableSince({ failedRenewal, setback }: NetworkHistory = {}): number | undefined {
   const ours = setback && setback.action !== 'enroll' ? setback.since : undefined
   const theirs = failedRenewal?.finding.side === 'network' ? failedRenewal.since : undefined
-  return ours === undefined || theirs === undefined ? (ours ?? theirs) : Math.min(ours, theirs)
+  return earlier(ours, theirs)
 }
 
 function test(network: Network, view: View): Task[] {

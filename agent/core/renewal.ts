@@ -140,7 +140,8 @@ function itemOf(
   const failed = actual.history[network.id]?.failedRenewal
   const changed = failed !== undefined && failed.basis !== basisOf(network, desired, actual)
   const requested = changed || actual.renewals.requested.includes(network.id)
-  const due = dueAt(certificate, scep.renewal)
+  // A request that may have left is finished before anything else, whoever asked for it.
+  const due = earlier(state?.open?.preparedAt, dueAt(certificate, scep.renewal))
   if (due === undefined && !requested) return []
   // B-74: the CA's own window has not opened; until then the others go first.
   const opens =
@@ -160,6 +161,10 @@ function itemOf(
     },
   ]
 }
+
+/** The earlier of two moments, where there are two. */
+export const earlier = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
 
 const tooEarly = 'scep-renewal-too-early'
 

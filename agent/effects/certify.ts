@@ -158,12 +158,16 @@ async function ask(
     checkpoint('scep reply')
     return outcome
   } catch (error) {
-    if (!(error instanceof scep.ScepError) || error.kind !== 'rejected') throw error
-    if (resumed) throw issuedButLost(error)
+    if (!(error instanceof scep.ScepError) || !isOver(error)) throw error
+    if (resumed && error.kind === 'rejected') throw issuedButLost(error)
     await context.credentials.of(purpose.network.id).dropRequest()
     throw error
   }
 }
+
+/** The server has decided: the transaction will bring no certificate any more. */
+const isOver = ({ kind, problem }: scep.ScepError): boolean =>
+  kind === 'rejected' || problem.pkiStatus === 'FAILURE'
 
 /** What the poll brought; undefined when the server does not know the transaction or cannot poll at all. */
 async function polledFor(

@@ -1,2 +1,3 @@
 /** The years of a certificate: renewal, refusals, removal, wrong clocks. */
 import './lifecycle/renewal.ts'
+import './lifecycle/refusals.ts'

@@ -1,7 +1,8 @@
 /** Renewal over the tested network, make before break (S2-51, S2-52, S2-64, S2-65). */
 import t from 'tap'
-import { eventsOf } from '../main-job/scene.ts'
-import { settled } from './scene.ts'
+import { asReported, eventsOf } from '../main-job/scene.ts'
+import { renewInARow } from './in-a-row.ts'
+import { isFailed, isJoined, settled, settledOn } from './scene.ts'
 
 /** Due a moment after it is issued: the certificates of Debian's server live a year. */
 const atOnce = { daysBeforeExpiry: 364.99999 }
@@ -43,3 +44,63 @@ t.test(
     )
   },
 )
+
+t.test(
+  'S2-51, S2-52: a renewal whose packets would leave elsewhere fails instead of leaking; the count would show it',
+  async t => {
+    await using scene = await settled(t, async () => ({ renewal: { when: 'manual' } }))
+    const { lab, sensor } = scene
+    const { interfaces } = asReported(await sensor.reported(isJoined, 'the sensor is on corp'))
+    const address = interfaces['eth0']?.address ?? ''
+    await lab.scep.stop()
+    await lab.scep.start()
+    const before = await lab.counters()
+    // A rule of somebody else: what comes from our address goes by the main table, which knows the server behind eth1.
+    await lab.exec('sensor', 'ip', ['rule', 'add', 'pref', '10', 'from', address, 'table', 'main'])
+    const mark = scene.mark()
+    await lab.operator.command('sensor-1', { id: 'renew-1', command: 'renew', network: 'corp' })
+    const failed = await mark.event(isFailed('renew'), 'the renewal fails')
+    t.match(failed.data?.problem, { code: 'path-broken', side: 'sensor' })
+    const during = await lab.counters()
+    t.equal(during.management.scep, before.management.scep, 'no SCEP packet on eth1')
+    t.equal(during.management.dns, before.management.dns, 'no DNS packet on eth1')
+    t.equal((await lab.scep.issued()).length, 1, 'nothing was issued')
+    const script = `require('http').get({host:'10.55.0.10',port:8080,path:'/scep?operation=GetCACaps',localAddress:'${address}'},r=>{console.log(r.statusCode);process.exit()})`
+    t.match(
+      await lab.exec('sensor', process.execPath, ['-e', script]),
+      /^200/,
+      'a request bound to the address alone',
+    )
+    t.ok(
+      (await lab.counters()).management.scep > during.management.scep,
+      'leaks, is answered, and is counted',
+    )
+    await lab.exec('sensor', 'ip', ['rule', 'del', 'pref', '10'])
+    const again = scene.mark()
+    await lab.operator.command('sensor-1', { id: 'renew-2', command: 'renew', network: 'corp' })
+    await again.inUse()
+    t.equal((await lab.scep.issued()).length, 2, 'and renews when the rule is gone')
+  },
+)
+
+t.test('B-70: where the server has no Renewal, a PKCSReq signed by the certificate in force', async t => {
+  const caps = 'POSTPKIOperation\nSHA-1\nSHA-256\nAES\n'
+  await using scene = await settledOn(t, { caps, validity: 86_400 })
+  const { lab, scep } = scene
+  const mark = scene.mark()
+  await lab.operator.command('sensor-1', { id: 'renew-1', command: 'renew', network: 'corp' })
+  await mark.inUse()
+  const [first] = scep.issued
+  t.match(scep.messages, [
+    { messageType: '19', challenge: true },
+    { messageType: '19', signer: first?.fingerprint256, challenge: true },
+  ])
+  t.equal(scep.messages.length, 2)
+})
+
+/** Due 1.2 s after it is issued, and tried again after 12 s: a tenth of the lifetime. */
+const twoMinutes = { validity: 120 }
+
+t.test('S1-23, S2-50: renewals in a row cost one planned login each, and nothing is lost', async t => {
+  await renewInARow(t, 2, twoMinutes)
+})

@@ -1,10 +1,22 @@
 /** What the tests of the certificates' years share: a sensor whose certificate is due as soon as it is issued. */
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { raise, type Lab, type LabOptions } from '../lab.ts'
-import { documentsWith, event, publish, tested, type Documents, type SensorEvent } from '../main-job/scene.ts'
+import {
+  asReported,
+  documentsWith,
+  event,
+  publish,
+  tested,
+  type Documents,
+  type SensorEvent,
+} from '../main-job/scene.ts'
 import { challenge } from '../documents.ts'
-import type { Sensor, SensorOptions } from '../sensor.ts'
+import type { Document, Sensor, SensorOptions } from '../sensor.ts'
 import { ownScepServer, type Instruction, type OwnScepServer } from './scep.ts'
+
+// Most of the time is spent waiting for the pace of renewals, so several labs stand side by side.
+t.jobs = 5
+t.setTimeout(280_000)
 
 export interface Scene extends AsyncDisposable {
   lab: Lab
@@ -27,6 +39,13 @@ export interface Mark {
 export const trustedClock = { time: { trustSystemClock: true } }
 /** The shortest pace there is. */
 export const quick = { ...trustedClock, renewals: { interval: 10 } }
+
+export const isJoined = (document: Document): boolean =>
+  asReported(document).networks['corp']?.phase === 'joined'
+export const isFailed =
+  (action: string) =>
+  ({ event, data }: SensorEvent): boolean =>
+    event === 'step-failed' && data?.action === action
 
 /** A lab whose sensor has a certificate for corp, and has tested corp. Renewal follows `scep.renewal`. */
 export async function settled(

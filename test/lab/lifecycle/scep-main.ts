@@ -2,7 +2,8 @@
  * The tests' own SCEP server as a daemon of the laboratory: short-lived certificates, PENDING, refusals, a wrong chain, a CA that
  * is replaced, a CRL. It is told what to do on standard input, one JSON object a line, and says on standard output what it did.
  */
-import { writeFile } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { bag, crl, fixtureKey, issuedBy, rootCa, type Holder } from '../../scep-server/authority.ts'
 import { envelope, signedData } from '../../scep-server/cert-rep.ts'
@@ -16,13 +17,20 @@ const say = (news: ServerNews): void => void process.stdout.write(`${JSON.string
 const { host, port, files, first } = JSON.parse(process.argv[2] ?? '') as ScepArguments
 
 const day = 86_400_000
-const root = (name: string, key: Parameters<typeof fixtureKey>[0], days = 3650): Holder => {
+type KeyName = Parameters<typeof fixtureKey>[0]
+
+/** A CA that stays the same over restarts of this daemon. */
+async function root(name: string, key: KeyName, file: string, days = 3650): Promise<Holder> {
+  const there = await readFile(file, 'utf8').catch(() => undefined)
+  if (there !== undefined) return { certificate: new X509Certificate(there), key: fixtureKey(key) }
   const [notBefore, notAfter] = [new Date(Date.now() - day), new Date(Date.now() + days * day)]
-  return rootCa(name, fixtureKey(key), { notBefore, notAfter })
+  const made = rootCa(name, fixtureKey(key), { notBefore, notAfter })
+  await writeFile(file, made.certificate.toString())
+  return made
 }
-const present = root('Short-lived Root', 'rsa-2048-a', first.caDays)
-const next = root('Next Root', 'rsa-2048-b')
-const stranger = root('Nobody', 'rsa-2048-c')
+const present = await root('Short-lived Root', 'rsa-2048-a', files.present, first.caDays)
+const next = await root('Next Root', 'rsa-2048-b', files.next)
+const stranger = rootCa('Nobody', fixtureKey('rsa-2048-c'))
 
 const shapeOf = (ca: Holder): Shape => ({
   ...plainShape(),
@@ -52,8 +60,9 @@ const answers: ((request: ReceivedRequest) => Answer)[] = []
 const options: Options = {
   shape: shapeOf(present),
   answers,
-  received: ({ messageType, transactionID, csr }) => {
-    say({ event: 'message', messageType, transactionID, challenge: csr?.challengePassword !== undefined })
+  received: ({ messageType, transactionID, csr, signer: { fingerprint256: signer } }) => {
+    const challenge = csr?.challengePassword !== undefined
+    say({ event: 'message', messageType, transactionID, challenge, signer })
   },
   gave: certificate => {
     say({ event: 'issued', pem: certificate.toString() })
@@ -88,8 +97,6 @@ function obey(instruction: Instruction): void {
   if (instruction.revokeAll) revoked.push(...server.issued)
 }
 
-await writeFile(files.present, present.certificate.toString())
-await writeFile(files.next, next.certificate.toString())
 obey(first)
 await server.listen(port, host)
 say({ event: 'listening' })

@@ -37,7 +37,8 @@ export interface ScepArguments {
 
 export type ServerNews =
   | { event: 'listening' | 'obeyed' }
-  | { event: 'message'; messageType: string; transactionID: string; challenge: boolean }
+  /** `signer` is the fingerprint of the certificate it was signed with. */
+  | { event: 'message'; messageType: string; transactionID: string; challenge: boolean; signer: string }
   | { event: 'issued'; pem: string }
 
 type Message = Extract<ServerNews, { event: 'message' }>

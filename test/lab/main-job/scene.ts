@@ -34,6 +34,15 @@ export interface ReportedNetwork {
   role: string
   alias?: string
   certificate?: ReportedCertificate
+  renewal?: {
+    rule: string
+    due?: string
+    next?: string
+    forecast: string
+    lastFailure?: Problem & { last: string }
+    candidate?: ReportedCertificate & { proof: string; problem?: Problem }
+  }
+  notices?: { code: string; severity: string; text: string }[]
   lastTest?: { passed: boolean }
   problem?: Problem
 }

@@ -198,6 +198,8 @@ t.test('a pending request is polled as its profile says, not at the pace of atte
   const credentials = { corp: { ...due(5), open: pending }, branch: { ...due(3), assignment: 'b1' } }
   const actual = actualOf({ credentials, renewals: { ...lastAttempt(0), lastAttempt: now } })
   t.strictSame(next(actual), { network: 'corp', in: 60 / 3600 })
+  const asked = { corp: { ...due(-50), open: { ...pending, preparedAt: now - hour } } }
+  t.match(next({ ...actual, credentials: asked }), { in: 60 / 3600 }, 'also when only a person asked for it')
   const sent = { ...credentials, corp: { ...due(5), open: { ...pending, pending: false } } }
   t.strictSame(next({ ...actual, credentials: sent }), { network: 'corp', in: 1 })
 })
