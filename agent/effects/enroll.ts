@@ -12,8 +12,10 @@ import type { Context } from './context.ts'
 
 export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, context: Context): Promise<void> {
   const network = findNetwork(context.desired(), step.network)
-  const path = context.ports.get(step.interface)?.path
+  const port = context.ports.get(step.interface)
+  const path = port?.path
   if (!network?.profile.scep || !path) throw new DOMException('the network was left', 'AbortError')
+  port.expectJoin()
   const settings = network.profile.scep
   const { current } = await context.credentials.of(network.id).read()
   // A certificate in force stays until the new one has been proved (S1-17).

@@ -3,11 +3,13 @@
  * One step at a time works on it (the loop sees to that); what happens between steps arrives as news.
  */
 import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/index.ts'
-import { isSupplicantError, join, triage, watch } from '../../supplicant/index.ts'
+import { join, triage, watch } from '../../supplicant/index.ts'
 import type { Joined, Supplicant, WatchEvent } from '../../supplicant/index.ts'
-import { hasGateway, looksLocked, openPath, startDhcp, type DhcpAttempt, type Path } from '../path/index.ts'
+import { hasGateway, looksLocked, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
+import { absent, InstalledBlocks } from './installed.ts'
+import { Standby } from './standby.ts'
 
 export interface PortOptions {
   name: string
@@ -29,7 +31,9 @@ export class Port {
   #firstLook = true
   #path: Path | undefined
   #dhcp: DhcpAttempt | undefined
+  #blocks: InstalledBlocks | undefined
   #watching: Disposable | undefined
+  readonly #standby: Standby
   /** `performance.now()` when the last path was given up. */
   #downSince: number | undefined
   #gap: number | undefined
@@ -38,6 +42,7 @@ export class Port {
 
   constructor(options: PortOptions) {
     this.name = options.name
+    this.#standby = new Standby(options.name)
     this.#options = options
   }
 
@@ -58,13 +63,12 @@ export class Port {
   /** Reads the actual state; a supplicant that is not there is a state, not an error. */
   async state(): Promise<InterfaceState> {
     const handle = await this.#open()
-    const facts = handle && (await absent(handle.read()))
-    if (!facts) return { name: this.name, supplicant: false, blocks: [] }
-    const blocks = facts.networks.flatMap(entry => ownBlock(entry.path, entry.idStr) ?? [])
-    const current = blocks.find(block => block.path === facts.currentNetwork?.path)
+    const blocks = handle && this.#blocks && (await absent(this.#blocks.read()))
+    if (!blocks) return { name: this.name, supplicant: false, blocks: [] }
+    const current = blocks.find(block => block.path === handle.currentNetwork)
     // After a restart of the agent the supplicant may still hold the port open: that join counts. Only at the first
     // look: later the state stays `completed` over a lost carrier, which this port has been told of.
-    if (facts.state === 'completed' && current && this.#firstLook)
+    if (handle.state === 'completed' && current && this.#firstLook)
       this.#joined = { network: current.network, revision: current.revision, at: this.#options.now() }
     this.#firstLook = false
     return {
@@ -107,18 +111,20 @@ export class Port {
     signal: AbortSignal,
   ): Promise<Joined> {
     const handle = await this.#need()
-    await this.#closePath()
+    if (this.#path) await this.#options.reachability.leaving(this.#path)
+    const closing = this.#closePath()
     this.#joined = undefined
-    const dhcp = startDhcp(this.name)
+    const dhcp = this.#standby.take()
     try {
-      const joined = await join(handle, block, { blobs }, signal)
+      // Nothing is sent over the path before any more: it is taken down while the port is authenticated anew.
+      const [joined] = await Promise.all([join(handle, block, { blobs }, signal), closing])
       this.#strayed = false
       this.#joined = { ...target, at: this.#options.now() }
       this.#dhcp = dhcp
       dhcp.kick()
       return joined
     } catch (error) {
-      await dhcp[Symbol.asyncDispose]()
+      await Promise.all([dhcp[Symbol.asyncDispose](), closing])
       throw error
     }
   }
@@ -172,10 +178,16 @@ export class Port {
     await absent(handle.disconnect())
   }
 
+  /** Another network will be joined soon: what can stand ready for it does. */
+  expectJoin(): void {
+    this.#standby.prepare()
+  }
+
   /** Lets go: nothing of ours is left in the supplicant, and blocks of others are enabled again. */
   async close(): Promise<void> {
-    await this.leave()
+    await Promise.all([this.leave(), this.#standby.drop()])
     this.#watching?.[Symbol.dispose]()
+    this.#blocks?.[Symbol.dispose]()
     const handle = this.#handle
     if (!handle || handle.gone) return
     for (const entry of (await absent(handle.networks())) ?? []) {
@@ -204,7 +216,10 @@ export class Port {
 
   #watch(handle: SupplicantInterface): void {
     this.#watching?.[Symbol.dispose]()
+    this.#blocks?.[Symbol.dispose]()
     this.#handle = handle
+    this.#blocks = new InstalledBlocks(handle)
+    this.#standby.prepare()
     this.#watching = watch(handle, event => {
       this.#happened(event)
     })
@@ -240,6 +255,7 @@ export class Port {
   async #drop(why: string): Promise<void> {
     const joined = this.#joined
     this.#joined = undefined
+    void this.#standby.drop()
     if (joined) this.#say('lost', 'warning', `${joined.network} was lost: ${why}`, joined.network)
     await this.#closePath()
     this.#options.changed()
@@ -275,13 +291,3 @@ const leaseFacts = (path: Path): NonNullable<InterfaceState['lease']> => ({
   dns: [...path.dns],
   obtainedAt: path.lease.obtainedAt.getTime(),
 })
-
-/** The value, or undefined where the supplicant or the interface is not there (any more). */
-async function absent<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    if (isSupplicantError(error)) return undefined
-    throw error
-  }
-}
