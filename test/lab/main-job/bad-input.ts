@@ -200,7 +200,12 @@ for (const each of cases) {
       detail: each.detail ?? /./,
     })
     t.match(reported.hint, each.hint ?? /\w+ \w+/, 'it says what to do')
-    t.notMatch(JSON.stringify(reported), /canary-|lab-challenge/, 'no secret is in it')
+    const said = JSON.stringify(sensor.events) + sensor.process.output.tail(5_000)
+    t.notMatch(
+      JSON.stringify(reported) + said,
+      /canary-|lab-challenge/,
+      'no secret is in it, in an event or in the log',
+    )
     t.comment(`${each.name}: ${ms} ms ${JSON.stringify(reported)}`)
     if (!each.mend && !each.documents) return
     const mended = performance.now()
