@@ -49,6 +49,9 @@ export const DEADLINES: Deadlines = {
 
 export type Outcome = { kind: 'joined'; ms: number } | { kind: 'failed'; code: JoinFailure; ms: number }
 
+/** Whether the network has a passphrase, which may be wrong, and how it is shown. */
+export type Passphrase = 'none' | 'psk' | 'sae'
+
 export type Offer = Pick<Bss, 'bssid' | 'frequency' | 'signal' | 'security' | 'pmf'>
 
 /** Everything known about one joining attempt. Plain data: it can be stored, published and triaged later. */
@@ -57,8 +60,7 @@ export interface Attempt {
   /** When each stage was last entered. */
   times: Partial<Record<Stage, number>>
   eap: boolean
-  /** Whether the network has a passphrase, which may be wrong. */
-  passphrase: boolean
+  passphrase: Passphrase
   deadlines: Deadlines
   /** The EAP method agreed on, and those we were offered and refused. */
   method?: string
@@ -83,8 +85,12 @@ export interface Attempt {
   evidence: AttemptEvent[]
 }
 
-/** An attempt before anything happened. `eap` says whether the network asks for 802.1X, `passphrase` whether for one. */
-export function beginAttempt(eap: boolean, deadlines: Partial<Deadlines> = {}, passphrase = !eap): Attempt {
+/** An attempt before anything happened. `eap` says whether the network asks for 802.1X. */
+export function beginAttempt(
+  eap: boolean,
+  deadlines: Partial<Deadlines> = {},
+  passphrase: Passphrase = 'none',
+): Attempt {
   return {
     stage: 'selecting',
     times: { selecting: 0 },
@@ -181,7 +187,7 @@ function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { k
       return { ...entered(attempt, 'completed', ms), outcome: { kind: 'joined', ms } }
     case 'disconnected':
       // 802.11 reason 15 is the four-way handshake running out of time: in practice a wrong passphrase.
-      return attempt.passphrase && attempt.disconnectReason === 15
+      return attempt.passphrase !== 'none' && attempt.disconnectReason === 15
         ? failed(attempt, 'wrong-passphrase', ms)
         : attempt
     case '4way_handshake':
@@ -200,8 +206,9 @@ function refused(
 ): Attempt {
   if (event.status === 0) return attempt
   const seen = { ...attempt, assocStatus: event.status }
-  // 802.11 status 15, challenge failure: the answer to a wrong SAE password.
-  return event.kind === 'auth-status' && event.status === 15
+  // The answer to a wrong SAE password is 802.11 status 15, challenge failure, or 1, unspecified (hostapd).
+  const shown = event.kind === 'auth-status' && attempt.passphrase === 'sae'
+  return shown && (event.status === 15 || event.status === 1)
     ? failed(seen, 'wrong-passphrase', event.ms)
     : seen
 }

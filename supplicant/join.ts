@@ -5,6 +5,7 @@ import {
   beginAttempt,
   type Deadlines,
   nextDeadline,
+  type Passphrase,
 } from './attempt.ts'
 import { type Blob, type NetworkBlock, usesEap } from './block.ts'
 import { isSupplicantError, type JoinFailure, SupplicantError } from './errors.ts'
@@ -53,8 +54,7 @@ export async function join(
     const network = await target.install(block, options.blobs)
     await lookWhereItWas(target, block, options.frequencies ?? [], signal)
     signal.throwIfAborted()
-    const passphrase = block.psk !== undefined || block.sae_password !== undefined
-    const attempt = beginAttempt(usesEap(block), options.deadlines, passphrase)
+    const attempt = beginAttempt(usesEap(block), options.deadlines, passphraseOf(block))
     return await attemptOn(target, network, attempt, options, signal)
   } catch (error) {
     throw await withOffers(target, block, error)
@@ -79,6 +79,11 @@ async function lookWhereItWas(
   if (frequencies.length === 0 || ssid === undefined || target.settings.driver === 'wired') return
   const known = scan(target, { frequencies, ssids: [ssid], deadline: 3_000 }, signal)
   await known.catch(() => undefined)
+}
+
+function passphraseOf({ psk, sae_password: sae, key_mgmt: management }: NetworkBlock): Passphrase {
+  if (psk === undefined && sae === undefined) return 'none'
+  return management.split(' ').includes('SAE') ? 'sae' : 'psk'
 }
 
 /** What is not found may be in range and not fit: then triage needs to know what is offered. */

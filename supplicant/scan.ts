@@ -1,4 +1,5 @@
 import { variant } from './bus.ts'
+import { type FrameProtection, securityOf } from './elements.ts'
 import { SupplicantError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
 
@@ -17,10 +18,13 @@ export interface Bss {
   signal: number
   /** Seconds since it was last heard. */
   age: number
-  /** `open`, `wep`, `wpa`, or the key management offered, e.g. `wpa-psk`, `sae`, `wpa-eap-sha256`, `owe`. */
+  /**
+   * `open`, `wep`, `wpa`, or the key management offered, e.g. `wpa-psk`, `sae`, `wpa-eap-sha256`, `owe`; `owe-transition`
+   * beside `open` where the same network is offered by OWE too.
+   */
   security: string[]
-  /** Management frame protection: offered means that it has a cipher for it. */
-  pmf: boolean
+  /** Management frame protection (802.11w). */
+  pmf: FrameProtection
 }
 
 export interface ScanOptions {
@@ -97,14 +101,14 @@ function scanDone(target: SupplicantInterface, deadline: number, signal: AbortSi
   })
 }
 
-/** A BSS from its D-Bus properties (wpa_supplicant, `fi.w1.wpa_supplicant1.BSS`). Pure. */
+/**
+ * A BSS from its D-Bus properties (wpa_supplicant, `fi.w1.wpa_supplicant1.BSS`). Its security is read from the elements:
+ * the property `RSN` does not know OWE, and names a cipher for management frames where they are not protected. Pure.
+ */
 export function bssOf(path: string, properties: Record<string, unknown>): Bss {
   const { BSSID, SSID, Frequency, Signal, Age } = properties as Partial<Record<string, unknown>>
   const ssid = bytes(SSID)
-  const [wpa, rsn] = [record(properties['WPA']), record(properties['RSN'])]
-  const management = [...strings(wpa['KeyMgmt']).map(name => `wpa1:${name}`), ...strings(rsn['KeyMgmt'])]
-  const legacy = management.every(name => name.startsWith('wpa1:')) && management.length > 0 ? ['wpa'] : []
-  const offered = management.filter(name => !name.startsWith('wpa1:'))
+  const { management, protection } = securityOf(bytes(properties['IEs']))
   const none = properties['Privacy'] === true ? 'wep' : 'open'
   return {
     path,
@@ -114,8 +118,8 @@ export function bssOf(path: string, properties: Record<string, unknown>): Bss {
     frequency: number(Frequency),
     signal: number(Signal),
     age: number(Age),
-    security: management.length === 0 ? [none] : [...legacy, ...offered],
-    pmf: typeof rsn['MgmtGroup'] === 'string' && rsn['MgmtGroup'] !== '',
+    security: management.every(name => name === 'owe-transition') ? [none, ...management] : management,
+    pmf: protection,
   }
 }
 
@@ -130,6 +134,3 @@ function nameOf(ssid: Uint8Array): string {
 
 const bytes = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : new Uint8Array())
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
-const strings = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
-const record = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}

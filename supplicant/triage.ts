@@ -80,16 +80,18 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
       return attempt.offers === undefined || attempt.offers.length === 0
         ? { code }
         : { code: 'does-not-fit', detail: attempt.offers.map(offered).join('; ') }
+    case 'wrong-passphrase':
+      return attempt.assocStatus === undefined
+        ? { code }
+        : { code, detail: `the access point refused SAE with status ${attempt.assocStatus}` }
     case 'no-authenticator':
     case 'no-carrier':
-    case 'wrong-passphrase':
       return { code }
   }
 }
 
 const offered = ({ bssid, frequency, signal, security, pmf }: Offer): string => {
-  const protection = pmf ? 'with' : 'without'
-  return `${bssid} (${frequency} MHz, ${signal} dBm) offers ${security.join(' ')} ${protection} management frame protection`
+  return `${bssid} (${frequency} MHz, ${signal} dBm) offers ${security.join(' ')}, management frame protection: ${pmf}`
 }
 
 function parameter({ needed }: Attempt, facts: CredentialFacts): Verdict {

@@ -107,11 +107,20 @@ t.test('selecting again starts the stages anew and keeps the evidence', async t 
 t.test(
   'on the air a wrong passphrase is told by reason 15, by a mismatch, or by a refused association',
   async t => {
-    const psk = beginAttempt(false)
+    const psk = beginAttempt(false, {}, 'psk')
+    const sae = beginAttempt(false, {}, 'sae')
     const reason: AttemptNews = { kind: 'disconnect-reason', reason: 15 }
     t.match(run(psk, [5, reason], [6, state('disconnected')]).outcome, { code: 'wrong-passphrase' })
     t.match(run(psk, [5, { kind: 'psk-mismatch' }]).outcome, { code: 'wrong-passphrase' })
-    t.match(run(psk, [5, { kind: 'auth-status', status: 15 }]).outcome, { code: 'wrong-passphrase' })
+    t.equal(
+      run(beginAttempt(false), [5, reason], [6, state('disconnected')]).outcome,
+      undefined,
+      'OWE has none',
+    )
+    for (const status of [1, 15]) {
+      t.match(run(sae, [5, { kind: 'auth-status', status }]).outcome, { code: 'wrong-passphrase' })
+      t.equal(run(psk, [5, { kind: 'auth-status', status }]).outcome, undefined, 'an access list, say')
+    }
     const refused = run(psk, [5, { kind: 'assoc-status', status: 17 }])
     t.match(refused, { outcome: undefined, assocStatus: 17 }, 'another access point may take us')
     t.same(nextDeadline(refused), { ms: 20_000, code: 'association-rejected' })

@@ -3,7 +3,7 @@ import { p384 } from '../pki.ts'
 import { type EapServer, offers, passphrase, type Ssid, users } from './access-point.ts'
 import type { Air } from './air.ts'
 
-type Wireless = Extract<NetworkDescription, { medium: 'wireless' }>
+export type Wireless = Extract<NetworkDescription, { medium: 'wireless' }>
 
 /** A kind of network: how it is joined, and what tells that it was that kind which was joined. */
 export interface Kind {
@@ -19,7 +19,7 @@ export interface Kind {
 
 const trust = (air: Air) => ({ ca: air.pki.root, name: 'radius.example.org' })
 
-export const tls = (air: Air): Eap => ({
+export const tls = (air: Air): Eap & { method: 'TLS' } => ({
   method: 'TLS',
   identity: 'sensor1.example.org',
   certificate: air.pki.client.certificate,
@@ -27,7 +27,11 @@ export const tls = (air: Air): Eap => ({
   trust: trust(air),
 })
 
-export const peap = (air: Air): Eap => ({ method: 'PEAP', ...users.peap, trust: trust(air) })
+export const peap = (air: Air): Eap & { method: 'PEAP' } => ({
+  method: 'PEAP',
+  ...users.peap,
+  trust: trust(air),
+})
 
 const ttls = (air: Air, inner: 'MSCHAPV2' | 'PAP'): Eap => ({
   ...{ method: 'TTLS', inner, ...users.ttls, anonymousIdentity: 'anonymous' },
@@ -66,7 +70,7 @@ function serverLines({ clientCa, certificate, key }: EapServer) {
   return { ca_cert: clientCa, server_cert: certificate, private_key: key }
 }
 
-const network = (ssid: string, security: Security, more: Partial<Wireless> = {}): Wireless => ({
+export const network = (ssid: string, security: Security, more: Partial<Wireless> = {}): Wireless => ({
   ...{ idStr: `test:${ssid}`, medium: 'wireless', ssid, security },
   ...more,
 })
@@ -76,14 +80,14 @@ const PSK = { passphrase }
 /** Every kind of Wi-Fi network once. */
 export const kinds = (air: Air): Kind[] => [
   { name: 'open', network: network('k-open', 'open'), mode: 'NONE', pmf: false, at: 0 },
-  { name: 'OWE', network: network('k-owe', 'owe'), mode: 'OWE', pmf: true, at: 1 },
-  { name: 'OWE transition', network: network('k-guest', 'owe-transition'), mode: 'OWE', pmf: true, at: 3 },
   { name: 'WPA2-PSK', network: network('k-psk', 'wpa2-psk', PSK), mode: 'WPA2-PSK', pmf: false, at: 4 },
   {
     ...{ name: 'WPA2/WPA3 transition, where SAE is chosen', mode: 'SAE', pmf: true, at: 5 },
     network: network('k-psk-sae', 'wpa2-wpa3-psk', PSK),
   },
   { name: 'WPA3-SAE', network: network('k-sae', 'wpa3-sae', PSK), mode: 'SAE', pmf: true, at: 6 },
+  { name: 'OWE', network: network('k-owe', 'owe'), mode: 'OWE', pmf: true, at: 1 },
+  { name: 'OWE transition', network: network('k-guest', 'owe-transition'), mode: 'OWE', pmf: true, at: 3 },
   {
     ...{ name: 'WPA2-Enterprise by EAP-TLS (S2-05, S2-17, S2-18)', mode: 'EAP-TLS', pmf: false, at: 7 },
     network: network('k-enterprise', 'wpa2-enterprise', { eap: tls(air) }),

@@ -2,6 +2,8 @@
 import { join, networkBlock, type SupplicantInterface } from '../../../supplicant/index.ts'
 import type { Daemon } from '../../lab/daemon.ts'
 import { interfaceName } from './access-point.ts'
+import { failures, fails } from './failures.ts'
+import { comesBack, isRestricted, roams } from './roaming.ts'
 import { Air, radios, station } from './air.ts'
 import { type Kind, kinds, ssids } from './kinds.ts'
 import { program, type Scene, scenario } from './scenario.ts'
@@ -16,6 +18,16 @@ program(async () => {
     await scenario(`S2-15: the sensor joins ${kind.name}`, logs, scene =>
       joins(scene, air, wlan, first, kind),
     )
+  for (const failure of failures(air))
+    await scenario(`what is wrong is found: ${failure.name}`, logs, scene => fails(scene, wlan, failure))
+  await first.stop()
+  await scenario('a BSSID or a frequency restricts where the sensor joins', logs, scene =>
+    isRestricted(scene, air, wlan),
+  )
+  await scenario('the sensor roams between two access points of one SSID', logs, scene =>
+    roams(scene, air, wlan),
+  )
+  await scenario('an access point is gone and comes back', logs, scene => comesBack(scene, air, wlan))
 })
 
 async function joins(

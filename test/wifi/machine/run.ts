@@ -5,6 +5,7 @@ import { prepared } from './prepared.ts'
 import { bundle } from './program.ts'
 
 /**
+ * `SONDE_WIFI_ONLY=roams npx tap test/wifi/library.test.ts` runs the scenarios with that word in their name alone.
  * Runs a program of test/wifi/inside in a virtual machine and makes every scenario it tells of a subtest of `t`; on a
  * machine that cannot, skips with the reason.
  */
@@ -15,7 +16,8 @@ export async function runInside(t: Test, source: string, radios: number): Promis
     return
   }
   const program = await bundle(source)
-  const command = [process.execPath, '--enable-source-maps', program]
+  const only = process.env['SONDE_WIFI_ONLY'] ?? ''
+  const command = [process.execPath, '--enable-source-maps', program, only]
   await using machine = await powerOn({ folder: place.folder, command, radios })
   const told = new Tellings(machine)
   let scenarios = 0
@@ -27,7 +29,7 @@ export async function runInside(t: Test, source: string, radios: number): Promis
       await t.test(first.name, sub => subtest(sub, told, machine))
     } else end = first ?? { kind: 'end', scenarios: NaN }
   }
-  const complete = end.kind === 'end' && end.scenarios === scenarios
+  const complete = end.kind === 'end' && end.scenarios === scenarios && scenarios > 0
   t.ok(complete && (await machine.status()) === 0, 'the virtual machine ran every scenario and ended cleanly')
   t.comment(`booted in ${await machine.bootTime()} s`)
   if (!t.passing()) t.comment(await machine.words())
