@@ -6,6 +6,7 @@ import { plain, sensor as document } from '../unit/desired/documents.ts'
 import { natsCluster } from '../lab/mqtt/cluster.ts'
 import { brokerKills } from '../lab/mqtt/kills.ts'
 import { operator } from '../lab/mqtt/operator.ts'
+import { rabbit } from '../lab/mqtt/rabbit.ts'
 import { sensor, until } from '../lab/mqtt/sensor.ts'
 import { sample } from './sample.ts'
 
@@ -61,5 +62,32 @@ t.test(
       numbers(),
       Array.from({ length: 40 }, (_, i) => i + 1),
     )
+  },
+)
+
+t.test(
+  "the sensor's side on RabbitMQ: documents, reports and events by their own topics",
+  { timeout: 200_000 },
+  async t => {
+    await using broker = await rabbit()
+    await using console = await operator(broker.url, ['sonde/sensors/q/reported', 'sonde/sensors/q/events'])
+    const directory = t.testdir()
+    await using self = await sensor({ directory, url: broker.url, name: 'q', connectTimeout: 30_000 })
+    self.link.arrive()
+    await self.link.connected(AbortSignal.timeout(60_000))
+    t.equal(self.link.status.protocol, 4, 'found out by itself')
+    await console.publish(self.topics.network('wire'), plain, { retain: true })
+    await console.publish(self.topics.desired, document(1, 'wire'), { retain: true })
+    await until(() => self.state.view.confirmed && self.changes.length === 1, 30_000)
+    for (let i = 0; i < 20; i++) self.say('heard')
+    await until(() => console.on(self.topics.events).length === 20, 30_000)
+    t.same(
+      console.on(self.topics.events).map(({ json }) => json()['number']),
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    )
+    await self.link.leave()
+    await console.publish(self.topics.desired, document(2), { retain: true })
+    self.link.arrive()
+    await until(() => self.state.view.desired.version === 2, 30_000)
   },
 )

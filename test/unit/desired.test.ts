@@ -8,6 +8,6 @@ import { generatedDocuments } from './desired/generated.ts'
 
 const seed = Number(process.env['SONDE_SEED'] ?? Date.now() % 1_000_000)
 t.test(`generated documents (SONDE_SEED=${seed} repeats them)`, t => {
-  generatedDocuments(t, seed, 150)
+  generatedDocuments(t, seed, 60)
   t.end()
 })

@@ -66,18 +66,23 @@ mqtt { host: 127.0.0.1, port: ${port} }
   return daemon('nats-server', ['-c', configuration], 'Server is ready', directory, port)
 }
 
-/** A broker that says `ready` on standard error when it listens; its folder goes with it. */
+/** A broker that says `ready` when it listens; its folder goes with it. */
 export async function daemon(
   command: string,
   args: string[],
   ready: string,
   directory: string,
   port: number,
+  environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Broker> {
   let child: ChildProcess | undefined
   const start = async () => {
-    child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    await says(child, ready)
+    const starting = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment })
+    child = starting
+    await says(starting, ready).catch((error: unknown) => {
+      starting.kill('SIGKILL')
+      throw error
+    })
   }
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     const running = child
@@ -104,15 +109,17 @@ export async function daemon(
 function says(child: ChildProcess, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = ''
-    const timer = setTimeout(() => reject(new Error(`the broker is not running after 10 s:\n${log}`)), 10_000)
+    const timer = setTimeout(() => reject(new Error(`the broker is not running after 60 s:\n${log}`)), 60_000)
     child.once('exit', code => reject(new Error(`the broker ended with ${code}:\n${log}`)))
     child.once('error', reject)
-    child.stderr?.on('data', (data: Buffer) => {
+    const hear = (data: Buffer) => {
       if (log.length < 65536) log += data.toString()
       if (log.includes(text)) {
         clearTimeout(timer)
         resolve()
       }
-    })
+    }
+    child.stdout?.on('data', hear)
+    child.stderr?.on('data', hear)
   })
 }
