@@ -78,7 +78,7 @@ export interface RenewalRequest extends Common {
 }
 
 /**
- * Makes the request that renews a certificate (RFC 8894 §2.4). The reply is opened by the key of `currentCertificate`, so that
+ * Makes the request that renews a certificate (RFC 8894 §2.5). The reply is opened by the key of `currentCertificate`, so that
  * key goes to requestCertificate. An EC certificate cannot open a reply: it is renewed as `re-enrol` whatever the method.
  */
 export async function prepareRenewal(request: RenewalRequest): Promise<Enrolment> {

@@ -12,7 +12,7 @@ export {
 export { parseServerUrl, type ScepServer } from './url.ts'
 export { getCaCaps, advertises, noCapabilities, type Capabilities } from './capabilities.ts'
 export { getCaCertificates, type CaReply } from './ca-certificates.ts'
-export { getNextCaCertificates } from './next-ca.ts'
+export { addressedToNextCa, getNextCaCertificates } from './next-ca.ts'
 export { establishTrust, type Trust } from './trust.ts'
 export { certificatesFromPem, type TrustSettings, type Basis } from './anchors.ts'
 export { parseFingerprint, sha256Fingerprint } from './fingerprint.ts'

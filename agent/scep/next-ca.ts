@@ -19,6 +19,16 @@ export async function getNextCaCertificates(
   return readNextCa(reply.body, trust)
 }
 
+/**
+ * Trust for a request to the next CA before it has taken over (RFC 8894 §5.1, figure 9): the CA tells by whom the envelope is for
+ * which key shall issue. `trust` was established with `next` among `TrustSettings.next`.
+ */
+export const addressedToNextCa = (trust: Trust, next: X509Certificate): Trust => ({
+  ...trust,
+  recipient: next,
+  issuer: next,
+})
+
 /** Reads and verifies the body of the reply. */
 export const readNextCa = (body: Buffer, trust: Trust): X509Certificate[] =>
   reading('The reply to GetNextCACert', 'ca-reply-malformed', () => verifiedNextCa(body, trust))

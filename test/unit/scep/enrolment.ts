@@ -99,16 +99,14 @@ t.test(
   'S1-36: an EC key is certified with the help of a short-lived RSA key of the same subject',
   async t => {
     await using server = await scepTestServer()
-    for (const namedCurve of ['prime256v1', 'secp384r1']) {
-      const { privateKey } = generateKeyPairSync('ec', { namedCurve })
-      const outcome = await enrol(server.url, { key: privateKey })
-      t.match(outcome, { status: 'issued', enrolment: { signerKey: /PRIVATE KEY/ } })
-      t.ok(
-        outcome.status === 'issued' && new X509Certificate(outcome.certificate).checkPrivateKey(privateKey),
-        'the certificate is for the EC key',
-      )
-      t.equal(createPrivateKey(outcome.enrolment.signerKey ?? '').asymmetricKeyType, 'rsa')
-    }
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+    const outcome = await enrol(server.url, { key: privateKey })
+    t.match(outcome, { status: 'issued', enrolment: { signerKey: /PRIVATE KEY/ } })
+    t.ok(
+      outcome.status === 'issued' && new X509Certificate(outcome.certificate).checkPrivateKey(privateKey),
+      'the certificate is for the EC key',
+    )
+    t.equal(createPrivateKey(outcome.enrolment.signerKey ?? '').asymmetricKeyType, 'rsa')
     t.strictSame(server.violations, [])
   },
 )

@@ -116,7 +116,7 @@ t.test('a CertRep changed anywhere gives a typed error', async () => {
     fc.property(fc.constantFrom(...seeds), fc.array(mutation, { minLength: 1, maxLength: 4 }), (seed, all) =>
       bounded(() => whole(all.reduce((bytes, each) => each(bytes), seed))),
     ),
-    { numRuns: 400 * factor },
+    { numRuns: 200 * factor },
   )
 })
 
@@ -135,11 +135,11 @@ t.test('so does a changed envelope and a changed bag behind a valid signature', 
     fc.property(mutation, fc.boolean(), (change, ber) =>
       bounded(() => whole(resigned(change(envelope(inner, { recipient, ber }))))),
     ),
-    { numRuns: 60 * factor },
+    { numRuns: 30 * factor },
   )
   fc.assert(
     fc.property(mutation, change => bounded(() => whole(resigned(envelope(change(inner), { recipient }))))),
-    { numRuns: 60 * factor },
+    { numRuns: 30 * factor },
   )
 })
 
@@ -173,7 +173,7 @@ t.test('arbitrary bytes are read or refused', async () => {
     fc.property(fc.uint8Array({ maxLength: 300 }), bytes =>
       bounded(() => walk(Buffer.from(bytes)), BerError),
     ),
-    { numRuns: 500 * factor },
+    { numRuns: 200 * factor },
   )
 })
 

@@ -1,12 +1,11 @@
 /** Whom to believe, decided before the challenge password is sent. */
 import t from 'tap'
 import { createHash, type X509Certificate } from 'node:crypto'
-import { establishTrust, getNextCaCertificates, type TrustSettings } from '../../../agent/scep/index.ts'
-import { bag, fixtureKey, issuedBy, rootCa } from '../../scep-server/authority.ts'
-import { signedData } from '../../scep-server/cert-rep.ts'
+import { establishTrust, type TrustSettings } from '../../../agent/scep/index.ts'
+import { fixtureKey, issuedBy, rootCa } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
-import { ndesShape, plainShape } from '../../scep-server/shapes.ts'
-import { enrol, prepared, scepErrorOf, thrownBy } from './enrolling.ts'
+import { ndesShape } from '../../scep-server/shapes.ts'
+import { enrol, scepErrorOf, thrownBy } from './enrolling.ts'
 
 const root = rootCa('Root', fixtureKey('rsa-2048-a'))
 const sub = issuedBy(root, 'Sub', fixtureKey('rsa-2048-b'), {
@@ -225,48 +224,4 @@ t.test('the password is not sent to a server that is not trusted', async t => {
   )
   await scepErrorOf(enrol(server.url, { challengePassword: 'secret', trust: { roots: [pemOf(stranger)] } }))
   t.strictSame(server.messages, [])
-})
-
-t.test('B-17: the next CA is believed when the present one signs it, and trusted beside it', async t => {
-  const next = rootCa('Root G2', fixtureKey('rsa-2048-d'))
-  const shape = plainShape()
-  const bodies = {
-    good: signedData(bag([next.certificate]), [], { signer: shape.ca }),
-    old: signedData(undefined, [], {
-      signer: shape.ca,
-      certificates: [shape.ca.certificate, next.certificate],
-    }),
-    foreign: signedData(bag([next.certificate]), [], { signer: next }),
-    broken: signedData(bag([next.certificate]), [], { signer: shape.ca, broken: true }),
-    empty: signedData(bag([]), [], { signer: shape.ca }),
-  }
-  const fetched = async (body: keyof typeof bodies) => {
-    await using server = await scepTestServer({
-      shape,
-      get: { GetNextCACert: response => response.end(bodies[body]) },
-    })
-    const { transport, trust: found, signal } = await prepared(server.url)
-    try {
-      return await getNextCaCertificates(transport, found, signal)
-    } finally {
-      transport.close()
-    }
-  }
-  t.strictSame(
-    (await fetched('good')).map(each => each.subject),
-    ['CN=Root G2'],
-  )
-  t.ok(
-    (await fetched('old')).some(each => each.subject === 'CN=Root G2'),
-    'an older shape',
-  )
-  for (const body of ['foreign', 'broken', 'empty'] as const)
-    t.equal((await scepErrorOf(fetched(body))).code, 'next-ca-untrusted', body)
-  const settings = { roots: [], fingerprint: null, next: [pemOf(next)] }
-  t.strictSame(
-    trust([root], settings).anchors.map(each => each.subject),
-    ['CN=Root', 'CN=Root G2'],
-  )
-  for (const known of [{ pinned: trust([root]).pin ?? '' }, { fingerprint: root.certificate.fingerprint256 }])
-    t.equal(trust([next], { ...settings, ...known }).basis, 'next-ca', 'after the switch-over')
 })
