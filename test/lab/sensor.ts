@@ -143,7 +143,11 @@ export async function raiseSensor(lab: Lab, options: Partial<SensorOptions>): Pr
     role: 'sensor',
     command: process.execPath,
     args: [await bundle(), 'run', file],
-    env: { DBUS_SYSTEM_BUS_ADDRESS: lab.bus.address, ...options.environment },
+    env: {
+      DBUS_SYSTEM_BUS_ADDRESS: lab.bus.address,
+      RUNTIME_DIRECTORY: join(folder, 'run'), // what a killed agent leaves goes with the lab
+      ...options.environment,
+    },
     ready: () => Promise.resolve(), // a test waits for what it is about: presence, a reported state, an error
   })
   return new Sensor(lab, id, agent, state, file)
