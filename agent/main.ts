@@ -276,7 +276,10 @@ async function run(file: string): Promise<number> {
     process.once(signal, () => {
       stop.abort(new DOMException(signal, 'AbortError'))
     })
-  await runAgent(await readSettings(file, process.env), stop.signal, () => {
+  const settings = await readSettings(file, process.env)
+  // Where systemd has not named one; the DHCP client's scripts go there too.
+  process.env['RUNTIME_DIRECTORY'] ??= settings.runtimeDirectory
+  await runAgent(settings, stop.signal, () => {
     code = 75
     // After the reply has been handed over.
     setImmediate(() => {

@@ -20,6 +20,12 @@ t.test(
       issuer: /OU=SCEP CA/,
       serial: issued?.serial.toLowerCase(),
     })
+    const { corp } = await documents(lab)
+    t.match(
+      corp,
+      { interface: 'eth0', eap: { method: 'TLS' }, scep: { enrollmentNetwork: 'onboarding' } },
+      'S2-03, S2-15, S2-17 to S2-20: the network says its interface, method, enrolment and enrollment network',
+    )
     t.equal((await lab.switch.opened('enroll')).session.method, 'PEAP', 'S2-73: PEAP bootstraps')
     const { session } = await lab.switch.opened('tested')
     t.match(session, { identity: 'sensor-1', method: 'TLS' }, 'EAP-TLS')
