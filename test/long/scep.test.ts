@@ -21,6 +21,8 @@ import { readRequest } from '../scep-server/read-request.ts'
 import { openssl } from '../unit/scep/openssl.ts'
 import { sample } from './sample.ts'
 
+t.setTimeout(7_200_000)
+
 const keys = ['rsa-1024', 'rsa-2048-d', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384'] as const
 const encryptions = Object.keys(ciphers).filter((each): each is RequestCipher => each !== 'DES')
 const digestNames = Object.keys(digests) as Digest[]
@@ -120,6 +122,11 @@ const opensslCiphers: Record<RequestCipher, string> = {
   'AES-256': '-aes256',
   '3DES': '-des3',
 }
+/** OAEP takes two digests and two octets of the modulus (RFC 8017 §7.1.1): openssl refuses what does not fit. */
+const tooSmall = (key: string, encryption: RequestCipher, oaep: Digest | undefined): boolean =>
+  oaep !== undefined &&
+  ciphers[encryption].keyBytes + 2 * digests[oaep].bytes + 2 > Number(key.split('-')[1]) / 8
+
 const rsaKeys = ['rsa-1024', 'rsa-2048-d', 'rsa-3072', 'rsa-4096'] as const
 const replies = rsaKeys.flatMap(key =>
   encryptions.flatMap(encryption =>
@@ -135,7 +142,7 @@ t.test('every envelope that openssl makes in these algorithms is opened, DER and
     const holder = rootCa('Reader', fixtureKey(key))
     const { oaep } = keyTransports[transport]
     const title = [key, encryption, transport, stream ? 'BER' : 'DER'].join(' ')
-    if (key === 'rsa-1024' && oaep === 'SHA-512') continue // 128 octets are too few for two digests of 64 and a key
+    if (tooSmall(key, encryption, oaep)) continue
     const options = oaep
       ? ['-keyopt', 'rsa_padding_mode:oaep', '-keyopt', `rsa_oaep_md:${digests[oaep].node}`]
       : []
