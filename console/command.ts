@@ -28,7 +28,11 @@ const commands: Record<string, Entry> = {
     synopsis: 'problems [--check]',
     about: 'everything that is wrong; --check: exit code 1 if anything is',
   },
-  certificates: { run: certificates, synopsis: 'certificates', about: 'the soonest to expire first' },
+  certificates: {
+    run: certificates,
+    synopsis: 'certificates [--mappings]',
+    about: 'the soonest to expire first; --mappings: names for Active Directory',
+  },
   triage: {
     run: triage,
     synopsis: 'triage SENSOR [NETWORK]',
@@ -69,6 +73,7 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   insecure: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   check: { type: 'boolean' },
+  mappings: { type: 'boolean' },
   force: { type: 'boolean' },
   secrets: { type: 'boolean' },
   edit: { type: 'boolean' },

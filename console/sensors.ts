@@ -121,6 +121,8 @@ export interface ShownCertificate {
   issuer: string
   notAfter: string
   fingerprint: string
+  /** S2-13. */
+  adMapping: string
 }
 
 /** S2-61: every certificate of the sensors, the soonest to expire first. */
@@ -138,8 +140,18 @@ export const certificatesOf = (sensors: readonly FleetSensor[]): ShownCertificat
                 issuer: certificate.issuer,
                 notAfter: certificate.notAfter,
                 fingerprint: certificate.fingerprint,
+                adMapping: adMapping(certificate),
               },
             ],
       ),
     )
     .sort((a, b) => Date.parse(a.notAfter) - Date.parse(b.notAfter))
+
+/**
+ * S2-13: the value of `altSecurityIdentities` that maps the certificate to an account of Active Directory, by issuer and serial
+ * number (Microsoft KB5014754: the strong form, with the bytes of the serial number reversed).
+ */
+export function adMapping({ issuer, serial }: { issuer: string; serial: string }): string {
+  const bytes = serial.toUpperCase().match(/../g) ?? []
+  return `X509:<I>${issuer.replaceAll(', ', ',')}<SR>${bytes.reverse().join('')}`
+}

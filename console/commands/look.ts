@@ -93,7 +93,10 @@ export const certificates: Run = async context => {
   const fleet = await Fleet.read(context.broker, ['reported'])
   const all = certificatesOf(fleet.inOrder())
   if (context.json) writeJson(context, all)
-  else {
+  else if (context.values['mappings'] === true) {
+    const rows = all.map(({ sensor, network, adMapping }) => [sensor, network, adMapping])
+    context.io.out(table(['SENSOR', 'NETWORK', 'ALTSECURITYIDENTITIES'], rows, { colour: context.io.colour }))
+  } else {
     const rows = all.map(({ sensor, network, subject, issuer, notAfter }) => {
       const days = (Date.parse(notAfter) - Date.now()) / 86_400_000
       const left: Cell = {

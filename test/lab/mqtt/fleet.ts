@@ -121,14 +121,14 @@ t.test('a fleet of three, from nothing to certificates', async t => {
     t.match(await run('network remove a'), { code: 0 })
   })
 
-  await t.test('problems, triage and certificates (S2-61, S2-66)', async t => {
+  await t.test('problems, triage and certificates (S2-13, S2-61, S2-66)', async t => {
     t.match(await run('problems --check'), { code: 0, out: 'no problems\n' })
     const [one, two] = sensors
     const certificate = (notAfter: string) => ({
       fingerprint: 'f',
       subject: 'CN=x',
       issuer: 'CN=ca',
-      serial: '1',
+      serial: '2b0000000011ac0000000012',
       names: [],
       key: 'rsa-2048',
       notBefore: notAfter,
@@ -172,6 +172,9 @@ t.test('a fleet of three, from nothing to certificates', async t => {
       [{ sensor: 's2' }, { sensor: 's1' }],
       'soonest expiry first',
     )
+    t.match(await run('certificates --mappings'), {
+      out: /s2 +corp +X509:<I>CN=ca<SR>1200000000AC11000000002B/,
+    })
     t.match(await run('show s1'), { out: /Serial +serial-s1.*corp +tested +failing.*2031-01-01/s })
   })
 

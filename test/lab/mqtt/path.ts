@@ -90,3 +90,26 @@ t.test('a hundred times away and back leave nothing behind', async t => {
   await until(() => count() <= before + 1)
   t.ok(each < 100, `${each.toFixed(1)} ms a cycle`)
 })
+
+t.test(
+  'a path that swallows everything is noticed by the keep-alive, and another connection is made',
+  async t => {
+    await using broker = await mosquitto()
+    await using self = await sensor({ directory: t.testdir(), url: broker.url, keepAlive: 1 })
+    const sockets: net.Socket[] = []
+    self.link.arrive(async (host, port) => {
+      const socket = net.connect({ host, port })
+      await once(socket, 'connect')
+      sockets.push(socket)
+      return socket
+    })
+    await self.link.connected(AbortSignal.timeout(5000))
+    const before = performance.now()
+    // Nothing comes through any more, and nobody says so.
+    sockets[0]?.pause()
+    sockets[0]?.removeAllListeners('data').removeAllListeners('readable')
+    await until(() => sockets.length === 2, 10_000)
+    t.ok(performance.now() - before < 5000)
+    await self.link.connected(AbortSignal.timeout(5000))
+  },
+)
