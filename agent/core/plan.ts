@@ -133,8 +133,10 @@ function proof(network: Network, view: View): Task[] {
   const candidate = candidateOf(network, actual, now)
   if (network.interface !== state.name || !candidate) return []
   const failed = failedProofOf(network, actual)
-  if (failed && (failed.judged || !triedSince(network, failed.at, actual))) return []
-  return [{ networks: [network], steps: prove(network, candidate, view) }]
+  if (failed?.judged) return []
+  const next = failed && !triedSince(network, failed.at, actual) ? reach(network, view) : undefined
+  const steps = next ?? prove(network, candidate, view)
+  return steps.length > 0 ? [{ networks: [network], steps }] : []
 }
 
 /** The certificate in force was tried after `at` and failed too. */

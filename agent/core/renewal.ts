@@ -103,10 +103,10 @@ export function nextRenewal(
   const items = desired.tested.flatMap(network => itemOf(network, desired, actual, now, settings))
   const requested = items.find(item => item.requested)
   if (requested) return { network: requested.network, at: now }
-  const [head, ...others] = items.sort((a, b) => a.due - b.due)
+  const sorted = items.sort((a, b) => a.due - b.due)
+  const [head] = sorted
   if (!head) return undefined
-  const endangered = settings.strict ? undefined : others.find(item => inLastTenth(item, now))
-  const item = endangered && !inLastTenth(head, now) ? endangered : head
+  const item = settings.strict ? head : mostUrgent(head, sorted, actual, now)
   // A clock that was corrected backwards must not make the queue wait for its own past.
   const proved = failedProofOf(item.network, actual)?.at ?? -Infinity
   const after = Math.min(Math.max(actual.renewals.lastAttempt ?? -Infinity, proved), now)
@@ -115,6 +115,16 @@ export function nextRenewal(
     at: Math.max(now, item.due, after + waitOf(item, actual, settings.interval)),
     ...(item !== head && { overtakes: head.network.id }),
   }
+}
+
+/**
+ * The head, unless others are near their end: those go before a head that is not, and where several are, the one that was
+ * tried longest ago, so that a server that is down does not let the certificates of another one expire.
+ */
+function mostUrgent(head: Item, sorted: readonly Item[], actual: Actual, now: number): Item {
+  const tried = ({ network }: Item): number => actual.history[network.id]?.failedRenewal?.last ?? -Infinity
+  const [first, ...others] = sorted.filter(item => inLastTenth(item, now))
+  return first ? others.reduce((best, item) => (tried(item) < tried(best) ? item : best), first) : head
 }
 
 /** Milliseconds after an attempt until the next: a pending request is polled, everything else keeps the pace. */
@@ -141,7 +151,7 @@ function itemOf(
   const changed = failed !== undefined && failed.basis !== basisOf(network, desired, actual)
   const requested = changed || actual.renewals.requested.includes(network.id)
   // A request that may have left is finished before anything else, whoever asked for it.
-  const due = earlier(state?.open?.preparedAt, dueAt(certificate, scep.renewal))
+  const due = earlier(state.open?.preparedAt, dueAt(certificate, scep.renewal))
   if (due === undefined && !requested) return []
   // B-74: the CA's own window has not opened; until then the others go first.
   const opens =

@@ -49,6 +49,14 @@ const proofs: [string, Actual, string[]][] = [
   ['a new certificate is tried at once', on(withCandidate), ['install corp', 'prove corp']],
   ['after a failed login with it, the one in force is used', on(withCandidate, proof(now - 1, false)), []],
   [
+    'and joined for that, whatever else there is to do',
+    actualOf(
+      { credentials: withCandidate, history: { corp: { ...tested, ...proof(now - 1, false) } } },
+      { blocks: onCorp.blocks },
+    ),
+    ['join corp', 'lease corp'],
+  ],
+  [
     'when neither works nothing is judged, and both are tried in turn',
     on(withCandidate, { ...proof(now - 2, false), ...joinFailed(now - 1) }),
     ['install corp', 'prove corp'],

@@ -143,6 +143,17 @@ t.test('one near its end overtakes, unless the queue is strict', async t => {
   )
 })
 
+t.test('of several near their end the one that was tried longest ago goes first', async t => {
+  const near = actualOf({ credentials: both(5, 3, 0.2 * hour) })
+  const failed = (network: Network, hoursAgo: number): NetworkHistory => {
+    const { failedRenewal } = failing(network, near)
+    return failedRenewal ? { failedRenewal: { ...failedRenewal, last: now - hoursAgo * hour } } : {}
+  }
+  t.match(next({ ...near, history: { corp: failed(corp, 1) } }), { network: 'branch', overtakes: 'corp' })
+  const either = { corp: failed(corp, 2), branch: failed(branch, 1) }
+  t.match(next({ ...near, history: either }), { network: 'corp' })
+})
+
 t.test(
   'what a person asked for does not wait, nor the first try after a changed password (S2-58, S2-59)',
   async t => {

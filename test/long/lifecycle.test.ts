@@ -1,0 +1,19 @@
+/** The years of certificates at length: many sensors for five years, ten renewals in a row, the power cut everywhere. */
+import t from 'tap'
+import { fiveYears } from '../unit/core/sensors.ts'
+import { renewInARow } from '../lab/lifecycle/in-a-row.ts'
+import { sample } from './sample.ts'
+
+t.setTimeout(7_200_000)
+
+const seeds = Array.from({ length: 20 }, (_, index) => index)
+t.test('sensors that test every day live five years each', async t => {
+  for (const _ of sample(seeds)) {
+    const { attempts, expired, proofs } = fiveYears(5, 86_400)
+    t.comment(`${attempts} attempts, ${proofs} proofs, ${expired} certificates expired`)
+  }
+})
+
+t.test('S1-23, S2-50: ten renewals in a row of certificates that live two minutes', async t => {
+  await renewInARow(t, 10, { validity: 120 })
+})
