@@ -141,7 +141,7 @@ t.test('an operator asks for certificates, tests and bundles, and takes a certif
     async t => {
       t.match(await ask('restart-agent'), { outcome: 'done' })
       await sensor.process.ended
-    t.match(sensor.process.output.tail(), 'exit code 75')
+      t.match(sensor.process.output.tail(), 'exit code 75')
     },
   )
 })
