@@ -122,22 +122,20 @@ export class Broker implements AsyncDisposable {
   }
 
   /**
-   * Outside the prefix: asks one of the broker's own control topics. The answer precedes the acknowledgement, or nearly so;
-   * undefined when nobody answers.
+   * Outside the prefix: asks one of the broker's own control topics. mosquitto sends the answer a turn of its loop after the
+   * acknowledgement, so that after a few more round trips nobody will answer: undefined.
    */
   async control(topic: string, document: unknown, answer: string): Promise<unknown> {
-    await this.#client.subscribeAsync(answer, { qos: 1 })
     let found: unknown
-    const answered = new Promise<void>(resolve => {
-      const listening = this.listen((from, payload) => {
-        if (from !== answer) return
-        listening[Symbol.dispose]()
-        found = JSON.parse(payload.toString())
-        resolve()
-      })
+    using _ = this.listen((from, payload) => {
+      if (from === answer) found ??= JSON.parse(payload.toString())
     })
+    await this.#client.subscribeAsync(answer, { qos: 1 })
     await this.#client.publishAsync(topic, JSON.stringify(document), { qos: 1 })
-    await Promise.race([answered, pause(300)])
+    for (let turn = 0; turn < 5 && found === undefined; turn++) {
+      await this.#client.subscribeAsync(answer, { qos: 1 })
+      await pause(10 * turn)
+    }
     return found
   }
 
@@ -159,12 +157,13 @@ async function clientOptions({
       throw new Failure(`${path} cannot be read`, { cause, exit: exitCodes.usage })
     })
   return {
-    clientId: username ?? `sonde-fleet-${randomUUID().slice(0, 8)}`,
+    // Two commands of one person must not push each other off.
+    clientId: `sonde-fleet-${randomUUID().slice(0, 8)}`,
     protocolVersion: 4,
     clean: true,
     reconnectPeriod: 0,
     connectTimeout: timeout,
-    ...(username !== undefined && { username, clientId: username }),
+    ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(ca !== undefined && { ca: await pem(ca) }),
     ...(certificate !== undefined && { cert: await pem(certificate) }),
