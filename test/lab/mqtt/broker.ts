@@ -77,7 +77,11 @@ export async function daemon(
 ): Promise<Broker> {
   let child: ChildProcess | undefined
   const start = async () => {
-    const starting = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment })
+    // It goes with this process, however that ends.
+    const starting = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment,
+    })
     child = starting
     await says(starting, ready).catch((error: unknown) => {
       starting.kill('SIGKILL')
