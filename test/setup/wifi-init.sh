@@ -15,13 +15,13 @@ $B mount -t 9p -o ro,$OPTIONS,cache=loose host /lower || give_up 'no host file s
 $B mount -t tmpfs -o mode=755 upper /upper
 $B mkdir /upper/upper /upper/work
 $B mount -t overlay -o lowerdir=/lower,upperdir=/upper/upper,workdir=/upper/work,index=off,xino=off,metacopy=off \
-  root /root || give_up 'no overlay'
+  root /whole || give_up 'no overlay'
 # Whatever the host has there is not ours. (/tmp stays as it is: the checkout may lie in it.)
-for folder in proc sys dev run; do $B mkdir -p /root/$folder; done
-$B mount -t tmpfs -o mode=755 tmpfs /root/run
-$B mkdir /root/run/job
-$B mount -t 9p -o rw,$OPTIONS,cache=none job /root/run/job || give_up 'no job folder'
+for folder in proc sys dev run; do $B mkdir -p /whole/$folder; done
+$B mount -t tmpfs -o mode=755 tmpfs /whole/run
+$B mkdir /whole/run/job
+$B mount -t 9p -o rw,$OPTIONS,cache=none job /whole/run/job || give_up 'no job folder'
 $B umount /proc
-$B mount --move /sys /root/sys
-$B mount --move /dev /root/dev
-exec $B switch_root /root /bin/bash /run/job/start.sh
+$B mount --move /sys /whole/sys
+$B mount --move /dev /whole/dev
+exec $B switch_root /whole /bin/bash /run/job/start.sh

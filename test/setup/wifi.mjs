@@ -92,7 +92,7 @@ const extractKernel = async (image, target) => {
 
 const makeInitramfs = async (where, version, busybox) => {
   const tree = join(where, 'initramfs')
-  for (const name of ['bin', 'modules', 'proc', 'sys', 'dev', 'lower', 'upper', 'root'])
+  for (const name of ['bin', 'modules', 'proc', 'sys', 'dev', 'lower', 'upper', 'whole'])
     await mkdir(join(tree, name), { recursive: true })
   await copyFile(busybox, join(tree, 'bin/busybox'))
   await copyFile(new URL('wifi-init.sh', import.meta.url), join(tree, 'init'))
