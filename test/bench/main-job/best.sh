@@ -34,6 +34,7 @@ start "$FOLDER/resident.conf"
 # Nothing in the log says when the control socket is there, and wpa_cli would try again only after a second.
 until [ -S "$FOLDER/wpa/eth0" ]; do sleep 0.002; done
 exec 5> >(exec wpa_cli -p "$FOLDER/wpa" -i eth0 > "$FOLDER/wpa_cli.log")
+stage start
 join 0 PEAP "$PEAP_USER" "password \"$PEAP_PASSWORD\"" 'phase2 "auth=MSCHAPV2"'
 stage join
 lease

@@ -88,5 +88,5 @@ stage() {
 }
 finish() {
   case $(ip -4 -o addr show dev eth0) in *" $SUBNET."*) ;; *) fail 'the lease is not of the tested network' ;; esac
-  echo "{${stages}\"total\":$((last - started))}"
+  echo "{\"started\":$started,\"total\":$((last - started)),\"stages\":{${stages%,}}}"
 }
