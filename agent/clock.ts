@@ -14,20 +14,25 @@ export interface ClockSettings {
   trustSystemClock: boolean
 }
 
+/** Milliseconds by which the system clock may be off and still serve wpa_supplicant. */
+const tolerance = 60_000
+
 export class Clock {
   readonly #path: string
   #floor: number
   /** `performance.now()` when the floor was true. */
   #since = performance.now()
   #source: ClockSource
-  /** Added to the system clock; undefined while nothing vouches for it. */
-  #offset: number | undefined
+  /** What vouches for the time; with `at`, when it is not the system clock itself: the time at `since`. */
+  #trust: { at?: number; since: number } | undefined
   readonly #told = new Set<() => void>()
+  /** System clock less monotonic clock: constant but for steps of the system clock. */
+  #boot = Date.now() - performance.now()
 
   static async open({ folder, trustSystemClock }: ClockSettings): Promise<Clock> {
     const path = join(folder, 'clock.json')
     const clock = new Clock(path, savedTime(await readIfThere(path)))
-    if (trustSystemClock) clock.trust('settings', 0)
+    if (trustSystemClock) clock.trust('settings')
     return clock
   }
 
@@ -39,33 +44,53 @@ export class Clock {
 
   /** Milliseconds since the epoch: the time, or the latest moment known to have passed. Never runs backwards while untrusted. */
   now(): number {
-    if (this.#offset !== undefined) return Date.now() + this.#offset
-    return Math.round(this.#floor + performance.now() - this.#since)
+    if (!this.#trust) return Math.round(this.#floor + performance.now() - this.#since)
+    const { at, since } = this.#trust
+    return at === undefined ? Date.now() : Math.round(at + performance.now() - since)
   }
 
   get reading(): ClockReading {
-    return { trusted: this.#offset !== undefined, source: this.#source }
+    return { trusted: this.#trust !== undefined, source: this.#source, system: this.#system() }
+  }
+
+  /** A lower bound shows that the system clock is behind, never that it is right. */
+  #system(): ClockReading['system'] {
+    const ahead = Date.now() - this.now()
+    if (this.#trust) return Math.abs(ahead) < tolerance ? 'right' : 'wrong'
+    return ahead < -tolerance ? 'wrong' : 'unknown'
   }
 
   /** For judgements that a lower bound does not allow, such as `not yet valid`: undefined while untrusted. */
   trustedDate(): Date | undefined {
-    return this.#offset === undefined ? undefined : new Date(this.now())
+    return this.#trust && new Date(this.now())
   }
 
   /** Something says that this moment has passed. */
   atLeast(time: number, source: ClockSource): void {
-    if (this.#offset !== undefined || time <= this.now()) return
+    if (this.#trust || time <= this.now()) return
     this.#floor = time
     this.#since = performance.now()
     this.#source = source
   }
 
-  /** Something vouches for the time: the system clock plus `offset` milliseconds. */
-  trust(source: ClockSource, offset: number): void {
-    const before = this.#offset
-    this.#offset = offset
+  /**
+   * Something vouches for the time: the system clock as it is, or with `offset` milliseconds added. A time of our own counts on
+   * from here by the monotonic clock, so that somebody who sets the system clock later does not move it.
+   */
+  trust(source: ClockSource, offset?: number): void {
+    const before = this.#trust
+    const since = performance.now()
+    this.#trust = { since, ...(offset !== undefined && { at: Date.now() + offset }) }
     this.#source = source
     if (before === undefined) for (const tell of this.#told) tell()
+  }
+
+  /** Milliseconds by which the system clock was set since this was asked last; 0 for less than five seconds. */
+  jumped(): number {
+    const boot = Date.now() - performance.now()
+    const by = Math.round(boot - this.#boot)
+    this.#boot = boot
+    return Math.abs(by) < 5000 ? 0 : by
   }
 
   /** Told when the clock becomes trusted. */

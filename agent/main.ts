@@ -86,7 +86,10 @@ class Agent implements AsyncDisposable {
     const shared = { supplicant, changed, say: this.#say, now: this.#now, reachability }
     this.#ports = new Map(settings.interfaces.map(each => [each.name, new Port({ ...each, ...shared })]))
     this.#context = this.#contextOf()
-    this.#time = new TimeKeeper(parts.clock, settings.time.servers, changed)
+    this.#time = new TimeKeeper({
+      ...{ clock: parts.clock, servers: settings.time.servers, changed, say: this.#say, log },
+      paths: () => [...this.#ports.values()].flatMap(port => port.path ?? []),
+    })
     this.#loop = this.#loopOf()
     this.#news = supplicant.on(changed)
   }
@@ -102,7 +105,7 @@ class Agent implements AsyncDisposable {
     using _health = this.#health.start(() => {
       this.#change.notify()
     })
-    using _time = this.#time.start(() => [...this.#ports.values()].flatMap(port => port.path ?? []), stop)
+    using _time = this.#time.start(stop)
     await this.#loop.run(stop)
   }
 
@@ -236,6 +239,7 @@ class Agent implements AsyncDisposable {
       credentials,
       history: this.#memory.all(),
       renewals: this.#parts.renewals.state,
+      clock: this.#parts.clock.reading,
     }
   }
 

@@ -1,31 +1,47 @@
-/** Looks for something that vouches for the time until there is one, and remembers the time now and then. */
+/** Looks for something that vouches for the time until there is one, says when the system clock was set, and remembers the time. */
 import type { Clock } from './clock.ts'
+import type { Log } from './log.ts'
 import type { Path } from './path/index.ts'
 import { isSystemClockSynchronised, synchronise } from './time-sources.ts'
+import type { TimelineEvent } from './types.ts'
 
-/** Milliseconds between two looks while the clock is not trusted, and between two savings. */
+/** Milliseconds between two looks, between two questions to a time server that has answered, and between two savings. */
 const every = 15_000
-const saveEvery = 3_600_000
+const hour = 3_600_000
+
+export interface TimeKeeping {
+  clock: Clock
+  /** Literal addresses of time servers, asked after those that DHCP named (option 42). */
+  servers: readonly string[]
+  paths: () => Path[]
+  changed: () => void
+  say: (event: Omit<TimelineEvent, 'at'>) => void
+  log: Log
+}
 
 export class TimeKeeper {
-  readonly #clock: Clock
-  readonly #servers: readonly string[]
-  readonly #changed: () => void
-  #paths: () => Path[] = () => []
+  readonly #with: TimeKeeping
   #looking: Promise<void> | undefined
+  /** `performance.now()` of the last answer of a time server. */
+  #answered = -Infinity
 
-  /** `servers`: literal addresses asked after those that DHCP named (option 42). */
-  constructor(clock: Clock, servers: readonly string[], changed: () => void) {
-    this.#clock = clock
-    this.#servers = servers
-    this.#changed = changed
+  constructor(keeping: TimeKeeping) {
+    this.#with = keeping
   }
 
-  start(paths: () => Path[], stop: AbortSignal): Disposable {
-    this.#paths = paths
-    void this.#look(stop)
-    const looking = setInterval(() => void this.#look(stop), every)
-    const saving = setInterval(() => void this.#clock.save(), saveEvery)
+  start(stop: AbortSignal): Disposable {
+    const { clock, log } = this.#with
+    const look = (): void => {
+      this.#noticeJump()
+      this.#look(stop).catch(() => undefined)
+    }
+    look()
+    const looking = setInterval(look, every)
+    const saving = setInterval(() => {
+      clock.save().catch((error: unknown) => {
+        log.error({ err: error }, 'the time cannot be remembered')
+      })
+    }, hour)
     return {
       [Symbol.dispose]: () => {
         clearInterval(looking)
@@ -46,7 +62,9 @@ export class TimeKeeper {
   }
 
   #look(signal: AbortSignal): Promise<void> {
-    if (this.#clock.reading.trusted) return Promise.resolve()
+    const { trusted, source } = this.#with.clock.reading
+    const fresh = source !== 'sntp' || performance.now() - this.#answered < hour
+    if (trusted && fresh) return Promise.resolve()
     this.#looking ??= this.#search(signal).finally(() => {
       this.#looking = undefined
     })
@@ -54,11 +72,29 @@ export class TimeKeeper {
   }
 
   async #search(signal: AbortSignal): Promise<void> {
-    if (await isSystemClockSynchronised(signal)) this.#clock.trust('system', 0)
-    for (const path of this.#paths()) {
-      if (this.#clock.reading.trusted) break
-      await synchronise(this.#clock, path, this.#servers, signal).catch(() => false)
-    }
-    if (this.#clock.reading.trusted) this.#changed()
+    const { clock, servers, paths, changed, say } = this.#with
+    const before = clock.reading
+    if (await isSystemClockSynchronised(signal)) clock.trust('system')
+    else if (await this.#ask(paths(), servers, signal)) this.#answered = performance.now()
+    const { trusted, source, system } = clock.reading
+    if (!trusted || (before.trusted && before.source === source && before.system === system)) return
+    const right = system === 'right'
+    const text = `the time is known from ${source}${right ? '' : '; the system clock is wrong, and is left as it is'}`
+    say({ event: 'clock-trusted', severity: right ? 'info' : 'warning', text, data: { source, system } })
+    changed()
+  }
+
+  async #ask(paths: readonly Path[], servers: readonly string[], signal: AbortSignal): Promise<boolean> {
+    for (const path of paths)
+      if (await synchronise(this.#with.clock, path, servers, signal).catch(() => false)) return true
+    return false
+  }
+
+  #noticeJump(): void {
+    const by = this.#with.clock.jumped()
+    if (by === 0) return
+    const text = `the system clock was set ${String(Math.abs(by) / 1000)} s ${by > 0 ? 'forward' : 'back'}`
+    this.#with.say({ event: 'clock-jumped', severity: 'warning', text, data: { by } })
+    this.#with.changed()
   }
 }

@@ -200,6 +200,7 @@ export interface Actual {
   credentials: Record<string, CredentialState>
   history: Record<string, NetworkHistory>
   renewals: RenewalQueue
+  clock: ClockReading
 }
 
 export type ClockSource = 'build' | 'saved' | 'certificate' | 'scep-date' | 'system' | 'settings' | 'sntp'
@@ -208,6 +209,8 @@ export type ClockSource = 'build' | 'saved' | 'certificate' | 'scep-date' | 'sys
 export interface ClockReading {
   trusted: boolean
   source: ClockSource
+  /** The system clock, by which wpa_supplicant judges dates: right within a minute, or known to be wrong. */
+  system: 'right' | 'wrong' | 'unknown'
 }
 
 /** How the device itself is doing. */

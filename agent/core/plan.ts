@@ -8,7 +8,15 @@ import { earlier, failedProofOf, nextRenewal, type QueueSettings } from './renew
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
 import { Waking } from './waking.ts'
-import { basisOf, enrollmentNetworkOf, findNetwork, networksOf, revisionOf, wantedRevision } from './want.ts'
+import {
+  basisOf,
+  datesBy,
+  enrollmentNetworkOf,
+  findNetwork,
+  networksOf,
+  revisionOf,
+  wantedRevision,
+} from './want.ts'
 
 export interface Plan {
   /** In order; empty when nothing is to be done before `wakeAt` or a change. */
@@ -92,7 +100,11 @@ function staleness(
     return removed && inUse ? undefined : 'the network has no certificate in force'
   }
   const candidate = actual.credentials[network.id]?.candidate
-  if (candidate && revisionOf(network, candidate.certificate.fingerprint) === revision) return undefined
+  if (
+    candidate &&
+    revisionOf(network, candidate.certificate.fingerprint, datesBy(network, actual.clock)) === revision
+  )
+    return undefined
   return wanted === revision ? undefined : 'its settings or its certificate changed'
 }
 
@@ -153,8 +165,8 @@ function candidateOf(network: Network, actual: Actual, now: number): CredentialS
 
 type Candidate = NonNullable<CredentialState['candidate']>
 
-function prove(network: Network, { generation, certificate }: Candidate, { state }: View): Step[] {
-  const revision = revisionOf(network, certificate.fingerprint)
+function prove(network: Network, { generation, certificate }: Candidate, { actual, state }: View): Step[] {
+  const revision = revisionOf(network, certificate.fingerprint, datesBy(network, actual.clock))
   const at = { interface: state.name, network: network.id, revision }
   const installed = state.blocks.some(block => block.revision === revision)
   const install: Step[] = installed ? [] : [{ action: 'install', ...at }]

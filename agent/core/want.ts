@@ -1,4 +1,4 @@
-import type { Actual, Desired, Network } from '../types.ts'
+import type { Actual, ClockReading, Desired, Network } from '../types.ts'
 import { credentialStatus } from './credential.ts'
 import { digest12 } from './hash.ts'
 
@@ -18,13 +18,14 @@ export const enrollmentNetworkOf = (network: Network, desired: Desired): Network
  * Undefined while the network cannot be joined for want of a certificate.
  */
 export function wantedRevision(network: Network, actual: Actual, now: number): string | undefined {
+  const dates = datesBy(network, actual.clock)
   const status = credentialStatus(network, actual.credentials[network.id], now)
   switch (status.kind) {
     case 'not-needed':
-      return revisionOf(network, undefined)
+      return revisionOf(network, undefined, dates)
     case 'valid':
     case 'expired':
-      return revisionOf(network, status.fingerprint)
+      return revisionOf(network, status.fingerprint, dates)
     case 'absent':
     case 'open':
     case 'removed':
@@ -32,10 +33,28 @@ export function wantedRevision(network: Network, actual: Actual, now: number): s
   }
 }
 
+/** Who judges the dates of the RADIUS server's certificates. */
+export type DatesBy = 'supplicant' | 'agent' | 'nobody'
+
+/**
+ * wpa_supplicant judges by the system clock, which the agent never sets. Where that is known to be wrong the agent judges instead,
+ * after the login: by the time, or else by what is known to have passed. While the time is not known, a network that only serves
+ * enrolment is joined without: no time server must not mean no certificate. It is joined again once the time is known.
+ */
+export function datesBy(network: Network, { trusted, system }: ClockReading): DatesBy {
+  if (!trusted && network.assignment === '') return 'nobody'
+  return system === 'wrong' ? 'agent' : 'supplicant'
+}
+
 /** The revision of a network's block with a certificate of this fingerprint. */
-export function revisionOf(network: Network, fingerprint: string | undefined): string {
+export function revisionOf(network: Network, fingerprint: string | undefined, dates: DatesBy): string {
   const { wireless, eap, scep } = network.profile
-  return digest12({ connection: { wireless, eap, ca: scep?.caCertificates }, certificate: fingerprint })
+  const datesOf = eap && dates !== 'supplicant' ? dates : undefined
+  return digest12({
+    connection: { wireless, eap, ca: scep?.caCertificates },
+    certificate: fingerprint,
+    dates: datesOf,
+  })
 }
 
 /** What a try on this network is based on: when it changes, a wait after a failure is over. */

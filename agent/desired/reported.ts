@@ -119,6 +119,7 @@ export const Reported = z.object({
   clock: z.object({
     trusted: z.boolean(),
     source: z.enum(['build', 'saved', 'certificate', 'scep-date', 'system', 'settings', 'sntp']),
+    system: z.enum(['right', 'wrong', 'unknown']),
   }),
   /** How the device is doing, every five minutes; absent until first looked at. */
   health: z.optional(

@@ -15,6 +15,8 @@ export interface BlockFiles {
   certificateBlob?: string
   /** Common name of the issued certificate: the identity where the profile names none. */
   commonName?: string
+  /** wpa_supplicant does not judge the dates of the server's certificates: see `datesBy`. */
+  ignoreDates?: boolean
 }
 
 const prefix = 'sonde:'
@@ -56,7 +58,7 @@ function describe(network: string, eap: Eap, files: BlockFiles): EapDescription 
     ...(identity !== undefined && { identity }),
     ...(anonymousIdentity !== undefined && { anonymousIdentity }),
     ...(fragmentSize !== undefined && { fragmentSize }),
-    ...(legacy && { legacy }),
+    ...((legacy ?? files.ignoreDates) && { legacy: { ...legacy, ignoreDates: files.ignoreDates === true } }),
     tls: {
       ...(tlsMinimum !== undefined && { minimum: tlsMinimum }),
       ...(tlsMaximum !== undefined && { maximum: tlsMaximum }),

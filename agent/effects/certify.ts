@@ -7,6 +7,7 @@ import { certificateFacts } from '../certificate.ts'
 import { checkpoint } from '../checkpoint.ts'
 import type { CredentialFolder } from '../credential-folder.ts'
 import type { OpenRequest, Role } from '../credential-record.ts'
+import { datesBy, findNetwork } from '../core/want.ts'
 import type { Scep } from '../desired/profile.ts'
 import { AgentError } from '../errors.ts'
 import type { Path } from '../path/index.ts'
@@ -81,7 +82,13 @@ const noticesOf = (warnings: scep.Warning[]): Notice[] =>
 /** Dates are judged by a trusted clock only; without one the enrolment goes on and says so (S1-27). */
 async function timeBefore(purpose: Purpose, signal: AbortSignal, context: Context): Promise<void> {
   if (context.clock.trustedDate()) return
+  const joined = context.ports.get(purpose.interface)?.joined?.network
+  const over = joined === undefined ? undefined : findNetwork(context.desired(), joined)
+  const before = over && datesBy(over, context.clock.reading)
   await context.whenTimeIsKnown(signal)
+  // No password leaves over a network whose server nobody has looked at, now that somebody can.
+  if (over && before === 'nobody' && datesBy(over, context.clock.reading) !== before)
+    throw new DOMException(`the time is known: ${over.id} is joined again`, 'AbortError')
   if (context.clock.trustedDate()) return
   const text = 'the time is not known: the dates of certificates cannot be checked'
   sayWarnings([{ code: 'clock-untrusted', text }], purpose, context)

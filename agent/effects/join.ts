@@ -1,7 +1,7 @@
 /** Installing, joining, leasing and leaving: what happens at the port. */
 import { X509Certificate } from 'node:crypto'
 import type { StepOf } from '../core/step.ts'
-import { findNetwork } from '../core/want.ts'
+import { datesBy, findNetwork } from '../core/want.ts'
 import { AgentError } from '../errors.ts'
 import type { Network } from '../types.ts'
 import { authority } from './authorities.ts'
@@ -9,6 +9,7 @@ import type { Context } from './context.ts'
 import { asAgentError } from './findings.ts'
 import { membership } from './membership.ts'
 import type { Port } from './port.ts'
+import type { ServerCertificate } from '../../supplicant/index.ts'
 
 export async function install(step: StepOf<'install'>, context: Context): Promise<void> {
   const { port, network } = at(step, context)
@@ -65,6 +66,11 @@ async function authenticate(
   try {
     const target = { network: step.network, revision: step.revision }
     const { attempt, ms } = await port.join(target, block, blobs, signal)
+    if (datesBy(network, context.clock.reading) === 'agent') {
+      const problem = dateProblem(attempt.serverCertificates, context)
+      if (problem) await port.leave()
+      if (problem) throw problem
+    }
     const rounded = Object.entries(attempt.times).map(([stage, time]) => [stage, Math.round(time)])
     const stages = Object.fromEntries(rounded) as Record<string, number>
     context.memory.joined(step.network, { at: context.now(), ms: Math.round(ms), stages })
@@ -77,6 +83,30 @@ async function authenticate(
     throw asAgentError(error, facts)
   }
 }
+
+/** The system clock is wrong, so wpa_supplicant was told not to look at dates: they are judged here. A lower bound cannot say `not yet`. */
+function dateProblem(chain: readonly ServerCertificate[], { clock }: Context): AgentError | undefined {
+  const now = clock.now()
+  const wrong = chain.flatMap(({ der, subject }) => {
+    const { notBefore, notAfter } = der ? authority(new X509Certificate(der), 'server') : noDates
+    const early = clock.reading.trusted && now < notBefore
+    return now > notAfter || early ? [{ subject, expired: now > notAfter }] : []
+  })
+  const [first] = wrong
+  if (!first) return undefined
+  const { subject, expired } = first
+  return new AgentError({
+    code: expired ? 'server-certificate-expired' : 'server-certificate-not-yet-valid',
+    title: `802.1X failed: the certificate of the RADIUS server ${expired ? 'has expired' : 'is not valid yet'}`,
+    detail: `"${subject}", judged by the time of ${new Date(now).toISOString()}, because the system clock is wrong`,
+    hint: 'renew the certificate of the RADIUS server; if it is in date, look at the time server of the network',
+    side: 'server',
+    retry: 'backoff',
+  })
+}
+
+/** A certificate that was not shown cannot be judged: as if it had none. */
+const noDates = { notBefore: Infinity, notAfter: -Infinity }
 
 export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context: Context): Promise<void> {
   const { port, network } = at(step, context)

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { preflight } from '../../supplicant/index.ts'
 import type { Blob, CredentialFacts, NetworkBlock, Problem } from '../../supplicant/index.ts'
-import { revisionOf } from '../core/want.ts'
+import { datesBy, revisionOf } from '../core/want.ts'
 import { substitute, variablesFor } from '../desired/variables.ts'
 import { AgentError } from '../errors.ts'
 import type { CertificateFacts, Network } from '../types.ts'
@@ -22,7 +22,9 @@ export interface Membership {
 /** The revision says which certificate is meant: the one in force, or the candidate that is to be proved. */
 export async function membership(network: Network, revision: string, context: Context): Promise<Membership> {
   const state = await context.credentials.of(network.id).read()
-  const isProof = state.candidate && revisionOf(network, state.candidate.certificate.fingerprint) === revision
+  const dates = datesBy(network, context.clock.reading)
+  const isProof =
+    state.candidate && revisionOf(network, state.candidate.certificate.fingerprint, dates) === revision
   const current = isProof ? state.candidate : state.current
   const own = current && (await ownCertificate(network, current.generation, context))
   const trust = await context.trust.file(trusted(network, own?.anchors ?? []))
@@ -31,6 +33,7 @@ export async function membership(network: Network, revision: string, context: Co
     ...(trust !== undefined && { trust }),
     ...(own && { key: own.keyPath, commonName: own.commonName }),
     ...(blob !== undefined && { certificateBlob: blob }),
+    ignoreDates: dates !== 'supplicant',
   }
   const { block, warnings } = blockOf(withVariables(network, context), revision, files)
   const blobs = own && blob !== undefined ? [{ name: blob, bytes: own.bytes }] : []

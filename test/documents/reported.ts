@@ -32,6 +32,7 @@ export const reported: Record<string, string> = {
   ...each('clock', {
     trusted: 'Whether something vouches for the time; else it is a lower bound.',
     source: 'Where it comes from.',
+    system: 'The system clock, which the agent leaves as it is.',
   }),
   health: 'How the device is doing, looked at every five minutes.',
   ...each('health', {

@@ -25,6 +25,8 @@ export type LabOptions = {
   scep: Partial<ScepOptions>
   broker: Partial<BrokerOptions>
   switch: Partial<Omit<SwitchOptions, 'ports'>>
+  /** DHCP names a time server (option 42) at the SCEP server's address; it is for the test to raise it. */
+  ntp: boolean
   /** A private bus with wpa_supplicant on it. */
   supplicant: boolean
   /** An empty folder where configuration, sockets and logs go and stay; default: a temporary one that disposal removes. */
@@ -43,6 +45,7 @@ const defaults: LabOptions = {
   scep: {},
   broker: {},
   switch: {},
+  ntp: false,
   supplicant: true,
   folder: undefined,
   signals: true,
@@ -89,8 +92,8 @@ async function start(site: Site, options: LabOptions): Promise<Parts> {
     servers(),
     messaging(),
     sensorSide(),
-    dnsmasq(site, 'enroll'),
-    dnsmasq(site, 'tested'),
+    dnsmasq(site, 'enroll', options.ntp),
+    dnsmasq(site, 'tested', options.ntp),
   ] as const
   await Promise.allSettled(work) // nothing is still starting when a failure takes the rest down again
   const [authenticator, served, messages, side, enroll, tested] = await Promise.all(work)

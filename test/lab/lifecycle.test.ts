@@ -1,3 +1,4 @@
 /** The years of a certificate: renewal, refusals, removal, wrong clocks. */
 import './lifecycle/renewal.ts'
 import './lifecycle/refusals.ts'
+import './lifecycle/clock.ts'

@@ -13,7 +13,7 @@ export const hosts = {
 /**
  * DHCP and DNS of one segment. no-ping: dnsmasq would otherwise wait 3 s for an answer before it offers an address.
  */
-export async function dnsmasq(site: Site, segment: Segment): Promise<Daemon> {
+export async function dnsmasq(site: Site, segment: Segment, ntp: boolean): Promise<Daemon> {
   const subnet = subnets[segment]
   return site.daemon({
     name: `dnsmasq-${segment}`,
@@ -25,6 +25,7 @@ export async function dnsmasq(site: Site, segment: Segment): Promise<Daemon> {
       ...[`--interface=lan-${segment}`, '--except-interface=lo', '--bind-interfaces'],
       ...[`--dhcp-range=${subnet}.50,${subnet}.99,255.255.255.0,1h`, '--dhcp-authoritative'],
       ...[`--dhcp-option=option:router,${subnet}.1`, `--dhcp-option=option:dns-server,${subnet}.1`],
+      ...(ntp ? [`--dhcp-option=option:ntp-server,${addresses.scep}`] : []),
       `--dhcp-leasefile=${join(site.folder, `dnsmasq-${segment}.leases`)}`,
       ...Object.entries(hosts).map(([name, address]) => `--address=/${name}/${address}`),
     ],

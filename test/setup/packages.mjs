@@ -17,6 +17,7 @@ export const packages = [
   { name: 'iputils-ping' },
   { name: 'iproute2' },
   { name: 'dbus' },
+  { name: 'faketime' },
   { name: 'openssl' },
   { name: 'procps' },
   { name: 'python3' },

@@ -2,6 +2,7 @@
 import './core/plan.ts'
 import './core/convergence.ts'
 import './core/make-before-break.ts'
+import './core/dates.ts'
 import './core/renewal.ts'
 import './core/outlook.ts'
 import './core/years.ts'

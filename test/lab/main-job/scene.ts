@@ -48,6 +48,7 @@ export interface ReportedNetwork {
 }
 
 export interface Reported {
+  clock: { trusted: boolean; source: string; system: string }
   networks: Record<string, ReportedNetwork>
   interfaces: Record<string, { joined?: string; address?: string }>
   problems: { topic: string; path: string; message: string; hint?: string }[]

@@ -113,7 +113,7 @@ function reportOf(sensor: string, { view }: DesiredState): Reported {
       node: process.version,
       startedAt: now,
     },
-    clock: { trusted: true, source: 'system' },
+    clock: { trusted: true, source: 'system', system: 'right' },
     interfaces: {},
     networks: Object.fromEntries(networks) as Reported['networks'],
     schemas: { network: [1], sensor: [1] },

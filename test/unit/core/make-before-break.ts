@@ -11,7 +11,7 @@ const iso = (time: number | undefined) => (time === undefined ? undefined : new 
 
 const options = { brokerOverTested: false, queue }
 const candidate = issued('f2').current as NonNullable<CredentialState['candidate']>
-const candidateRevision = revisionOf(corp, 'f2')
+const candidateRevision = revisionOf(corp, 'f2', 'supplicant')
 const renewable = { corp: due(5) }
 const revision = wantedRevision(corp, actualOf({ credentials: renewable }), now) ?? ''
 const onCorp = {

@@ -54,7 +54,11 @@ t.test('CA, RA, root and RADIUS server are watched as the certificate itself is'
 })
 
 const identity = { sensor: 's', serial: 'n', model: 'm', hostname: 'h', fqdn: '', macs: {} }
-const device = { node: 'v20', clock: { trusted: true, source: 'system' as const }, health: undefined }
+const device = {
+  node: 'v20',
+  clock: { trusted: true, source: 'system' as const, system: 'right' as const },
+  health: undefined,
+}
 const reportOf = (actual: Actual, desired = desiredOf(), at = now) =>
   report({ desired, actual, running: [], identity, version: '1', ...device, startedAt: now, now: at, queue })
 const finding: Finding = {

@@ -80,7 +80,11 @@ t.test('the same content has the same digest in any order of keys', async t => {
 })
 
 const identity = { sensor: 's', serial: 'n', model: 'm', hostname: 'h', fqdn: '', macs: {} }
-const device = { node: 'v20', clock: { trusted: true, source: 'system' as const }, health: undefined }
+const device = {
+  node: 'v20',
+  clock: { trusted: true, source: 'system' as const, system: 'right' as const },
+  health: undefined,
+}
 const reportOf = (desired = desiredOf(), actual = actualOf(), running: Step[] = []) =>
   report({ desired, actual, running, identity, version: '1', ...device, startedAt: now, now, queue })
 

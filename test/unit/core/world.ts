@@ -2,6 +2,7 @@
 import type {
   Actual,
   CertificateFacts,
+  ClockReading,
   CredentialState,
   Desired,
   InterfaceState,
@@ -75,12 +76,15 @@ export const desiredOf = (changes: Partial<Desired> = {}): Desired => ({
   ...changes,
 })
 
+export const clock: ClockReading = { trusted: true, source: 'system', system: 'right' }
+
 export const actualOf = (changes: Partial<Actual> = {}, eth0: Partial<InterfaceState> = {}): Actual => ({
   confirmed: true,
   interfaces: { eth0: { name: 'eth0', supplicant: true, blocks: [], ...eth0 } },
   credentials: {},
   history: {},
   renewals: { requested: [], enrolments: [] },
+  clock,
   ...changes,
 })
 
