@@ -215,7 +215,7 @@ class Run implements Disposable {
     else this.#next({ kind: 'act', act })
     const calls = [
       ...(disconnect ? [this.#target.disconnect()] : []),
-      ...(this.#attempt.eap && this.#wired ? [this.#target.logon()] : []),
+      ...(this.#attempt.eap ? [this.#target.logon()] : []),
       this.#target.select(this.#network).then(() => this.#target.nudge()),
     ]
     Promise.all(calls).catch(this.#fail)

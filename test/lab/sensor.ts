@@ -38,9 +38,9 @@ export class Sensor {
   readonly process: Daemon
   readonly state: string
   readonly settingsFile: string
-  readonly #lab: Lab
+  readonly #lab: Pick<Lab, 'operator'>
 
-  constructor(lab: Lab, id: string, process: Daemon, state: string, settingsFile: string) {
+  constructor(lab: Pick<Lab, 'operator'>, id: string, process: Daemon, state: string, settingsFile: string) {
     this.#lab = lab
     this.id = id
     this.process = process

@@ -38,14 +38,14 @@ let told = 0
 
 /**
  * One scenario, which becomes a subtest outside. `logs` gives the ends of the daemons' logs, told when it has failed.
- * An error, or a deadline that passes, fails it and lets the next one begin.
+ * An error, or a deadline that passes, fails it and lets the next one begin. Resolves with whether it went well.
  */
 export async function scenario(
   name: string,
   logs: () => string,
   act: (scene: Scene, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  if (!name.includes(only)) return
+): Promise<boolean> {
+  if (!name.includes(only)) return true
   told += 1
   tell({ kind: 'scenario', name })
   const scene = new Scene()
@@ -60,10 +60,11 @@ export async function scenario(
     await Promise.race([act(scene, late), overdue])
   } catch (error) {
     const { message } = error as Error
-    scene.ok(false, message, { error: inspect(error, { depth: 6 }) })
+    scene.ok(false, message.split('\n')[0] ?? '', { error: inspect(error, { depth: 6 }) })
   }
   if (scene.failed) scene.comment(logs())
   tell({ kind: 'over', ms: Math.round(performance.now() - start) })
+  return !scene.failed
 }
 
 /** The whole of a program: its scenarios, and the word that there are no more, so that one that never ran is missed. */

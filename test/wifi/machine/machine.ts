@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { cleanEnvironment, confined } from '../../lab/command.ts'
@@ -11,6 +10,8 @@ import { checkout } from '../../lab/pki.ts'
 export interface MachineOptions {
   /** What test/setup/wifi.mjs prepared. */
   folder: string
+  /** A folder for this run alone: /run/job inside, removed with the machine. */
+  job: string
   /** Run in the machine, in the checkout, as root. Its standard output is `lines`. */
   command: readonly string[]
   /** Simulated radios: wlan0, wlan1, … */
@@ -88,7 +89,7 @@ const settings = ({ folder, command, radios }: MachineOptions): string =>
  * serial line carries the kernel's words alone; the command's output has a virtio port, which an emulated processor
  * feeds a thousand times as fast.
  */
-const line = ({ folder, memory = 1024 }: MachineOptions, job: string): string[] => [
+const line = ({ folder, job, memory = 1024 }: MachineOptions): string[] => [
   ...['-accel', 'tcg', '-cpu', 'qemu64,+rdrand', '-smp', '1', '-m', String(memory)],
   ...['-machine', 'q35,smbus=off,sata=off,usb=off,graphics=off', '-bios', '/usr/share/qemu/qboot.rom'],
   ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-rtc', 'base=utc'],
@@ -106,10 +107,10 @@ const line = ({ folder, memory = 1024 }: MachineOptions, job: string): string[] 
 /** Powers a machine on. Dispose to end it; it also ends with its command, and with this process. */
 export async function powerOn(options: MachineOptions): Promise<Machine> {
   listenToSignals()
-  const job = await mkdtemp(join(tmpdir(), 'sonde-wifi-'))
+  const { job } = options
   await copyFile(join(checkout(), 'test/wifi/machine/start.sh'), join(job, 'start.sh'))
   await writeFile(join(job, 'settings.sh'), settings(options))
-  const [file, args] = confined('qemu-system-x86_64', line(options, job))
+  const [file, args] = confined('qemu-system-x86_64', line(options))
   // Its standard input stays open: the end of it would close the port that the command writes to.
   const qemu = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: cleanEnvironment })
   qemu.stderr.pipe(process.stderr, { end: false })

@@ -1,14 +1,11 @@
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { run } from '../../lab/command.ts'
 import { checkout } from '../../lab/pki.ts'
 
-/**
- * One file of a program and all it imports, which an emulated processor reads in a second. It lies in the checkout,
- * where the laboratory looks for its caches. `source` is relative to test/wifi.
- */
-export async function bundle(source: string): Promise<string> {
-  const name = source.replaceAll('/', '-').replace(/\.ts$/, '')
-  const file = join(checkout(), 'node_modules/.cache/sonde-wifi', `${name}-${process.pid}.cjs`)
+/** One file of a program and all it imports, which an emulated processor reads in a second; `source` lies in test/wifi. */
+export async function bundle(source: string, file: string): Promise<void> {
   await build({
     absWorkingDir: checkout(),
     entryPoints: [join('test/wifi', source)],
@@ -25,5 +22,11 @@ export async function bundle(source: string): Promise<string> {
     // Optional extras of dbus-next for a display and for passing file descriptors.
     external: ['x11', 'usocket'],
   })
-  return file
+}
+
+/** The agent as it is installed on a device: built, and copied to where no other build replaces it meanwhile. */
+export async function agent(folder: string): Promise<void> {
+  await run(process.execPath, ['test/setup/build.mjs'], { cwd: checkout(), deadlineMs: 60_000 })
+  for (const name of ['sonde.cjs', 'systeminformation.cjs'])
+    await copyFile(join(checkout(), 'dist', name), join(folder, name))
 }

@@ -1,8 +1,11 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Telling } from '../telling.ts'
 import { type Machine, powerOn } from './machine.ts'
 import { prepared } from './prepared.ts'
-import { bundle } from './program.ts'
+import { agent, bundle } from './program.ts'
 
 /**
  * `SONDE_WIFI_ONLY=roams npx tap test/wifi/library.test.ts` runs the scenarios with that word in their name alone.
@@ -15,10 +18,11 @@ export async function runInside(t: Test, source: string, radios: number): Promis
     await t.test('simulated radios', { skip: place.reason }, () => undefined)
     return
   }
-  const program = await bundle(source)
+  const job = await mkdtemp(join(tmpdir(), 'sonde-wifi-'))
+  await Promise.all([bundle(source, join(job, 'program.cjs')), agent(job)])
   const only = process.env['SONDE_WIFI_ONLY'] ?? ''
-  const command = [process.execPath, '--enable-source-maps', program, only]
-  await using machine = await powerOn({ folder: place.folder, command, radios })
+  const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs', only]
+  await using machine = await powerOn({ folder: place.folder, job, command, radios })
   const told = new Tellings(machine)
   let scenarios = 0
   let end: Telling | undefined
