@@ -26,7 +26,7 @@ import {
   plain,
 } from './credential-record.ts'
 import { isMissing, syncFolder, writeDurable, writeSynced } from './durable.ts'
-import { generateKey, keyPem, readKey, type KeyKind, type SpareKeys } from './keys.ts'
+import { openKey, type KeyKind, type SpareKeys } from './keys.ts'
 import type { CredentialState } from './types.ts'
 
 interface StateFile {
@@ -91,30 +91,11 @@ export class CredentialFolder {
     spare: SpareKeys | undefined,
     told: (news: KeyNews) => void,
   ): Promise<KeyObject> {
-    this.#key ??= this.#makeKey(kind, now, spare, told).finally(() => {
+    const prepared = (): Promise<void> => this.#beginning
+    this.#key ??= openKey(this.#path('open'), { kind, now, spare, told }, prepared).finally(() => {
       this.#key = undefined
     })
     return this.#key
-  }
-
-  async #makeKey(
-    kind: KeyKind,
-    now: number,
-    spares: SpareKeys | undefined,
-    told: (news: KeyNews) => void,
-  ): Promise<KeyObject> {
-    const path = this.#path('open', 'key.pem')
-    const there = await readIfThere(path)
-    if (there !== undefined) return readKey(there)
-    const began = performance.now()
-    told({ state: 'started' })
-    await privateFolder(this.#path('open'))
-    const spare = await spares?.take(kind, path, now)
-    const key = spare ? readKey((await readIfThere(path)) ?? '') : await generateKey(kind)
-    if (!spare) await writeDurable(path, keyPem(key))
-    const ms = Math.round(performance.now() - began)
-    told({ state: 'ready', origin: spare ? 'spare' : 'generated', ms })
-    return key
   }
 
   async request<E>(): Promise<OpenRequest<E> | undefined> {

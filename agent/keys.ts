@@ -3,10 +3,11 @@
  * so that an enrolment need not wait for the slowest thing it does.
  */
 import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
-import { readdir, rename, stat } from 'node:fs/promises'
+import { rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { isMissing, privateFolder, syncFolder, writeDurable } from './durable.ts'
+import type { KeyNews } from './credential-record.ts'
+import { isMissing, privateFolder, readIfThere, syncFolder, writeDurable } from './durable.ts'
 import type { Scep } from './desired/profile.ts'
 
 export type KeyKind = Scep['key']
@@ -35,11 +36,21 @@ export class SpareKeys {
     this.#folder = folder
   }
 
+  /** Whether there is one that is younger than 30 days at `now`. */
+  async has(kind: KeyKind, now: number): Promise<boolean> {
+    try {
+      return now - (await stat(this.#path(kind))).mtimeMs <= month
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+  }
+
   /** Moves the spare key to `path`; false when there is none that is younger than 30 days at `now`. */
   async take(kind: KeyKind, path: string, now: number): Promise<boolean> {
     const spare = this.#path(kind)
+    if (!(await this.has(kind, now))) return false
     try {
-      if (now - (await stat(spare)).mtimeMs > month) return false
       await rename(spare, path)
     } catch (error) {
       if (isMissing(error)) return false
@@ -53,8 +64,7 @@ export class SpareKeys {
   async refill(kind: KeyKind, now: number): Promise<boolean> {
     const spare = this.#path(kind)
     await privateFolder(dirname(spare))
-    const names = await readdir(dirname(spare))
-    if (names.includes('key.pem') && now - (await stat(spare)).mtimeMs <= month) return false
+    if (await this.has(kind, now)) return false
     await writeDurable(spare, keyPem(await generateKey(kind)))
     return true
   }
@@ -62,4 +72,38 @@ export class SpareKeys {
   #path(kind: KeyKind): string {
     return join(this.#folder, kind, 'key.pem')
   }
+}
+
+export interface KeyWish {
+  kind: KeyKind
+  now: number
+  spare: SpareKeys | undefined
+  told: (news: KeyNews) => void
+}
+
+/**
+ * The key in `folder`: as it lies there, a spare key, or generated now. On disk when this resolves. Nothing of an enrolment
+ * takes as long as generation, so it is under way while the folder is still being `prepared`.
+ */
+export async function openKey(
+  folder: string,
+  { kind, now, spare, told }: KeyWish,
+  prepared: () => Promise<void>,
+): Promise<KeyObject> {
+  const path = join(folder, 'key.pem')
+  const began = performance.now()
+  const ready = await Promise.all([readIfThere(path), spare?.has(kind, now)])
+  const generating = ready.some(Boolean) ? undefined : generateKey(kind)
+  generating?.catch(() => undefined)
+  if (generating) told({ state: 'started' })
+  await prepared()
+  const there = await readIfThere(path)
+  if (there !== undefined) return readKey(there)
+  await privateFolder(folder)
+  const taken = await spare?.take(kind, path, now)
+  const key = taken ? readKey((await readIfThere(path)) ?? '') : await (generating ?? generateKey(kind))
+  if (!taken) await writeDurable(path, keyPem(key))
+  const ms = Math.round(performance.now() - began)
+  told({ state: 'ready', origin: taken ? 'spare' : 'generated', ms })
+  return key
 }

@@ -63,8 +63,7 @@ export async function ahead(steps: Step[], context: Context): Promise<void> {
   const network = step && findNetwork(context.desired(), step.network)
   if (!network?.profile.scep) return
   const { key } = network.profile.scep
-  const state = await context.credentials.of(network.id).read()
-  if (credentialStatus(network, state, context.now()).kind !== 'absent') return
-  await context.credentials.of(network.id).begin(network.assignment)
-  await keyOf(network.id, key, context)
+  const folder = context.credentials.of(network.id)
+  if (credentialStatus(network, await folder.read(), context.now()).kind !== 'absent') return
+  await Promise.all([folder.begin(network.assignment), keyOf(network.id, key, context)])
 }
