@@ -130,8 +130,7 @@ function mostUrgent(head: Item, sorted: readonly Item[], actual: Actual, now: nu
 /** Milliseconds after an attempt until the next: a pending request is polled, everything else keeps the pace. */
 function waitOf({ network, certificate, pollEvery }: Item, actual: Actual, interval: number): number {
   if (actual.credentials[network.id]?.open?.pending) return pollEvery * 1000
-  const { retryAfter = 0 } = actual.history[network.id]?.failedRenewal?.finding ?? {}
-  return Math.max(paceOf(certificate, interval), retryAfter * 1000)
+  return paceOf(certificate, interval)
 }
 
 function itemOf(
@@ -153,11 +152,8 @@ function itemOf(
   // A request that may have left is finished before anything else, whoever asked for it.
   const due = earlier(state.open?.preparedAt, dueAt(certificate, scep.renewal))
   if (due === undefined && !requested) return []
-  // B-74: the CA's own window has not opened; until then the others go first.
-  const opens =
-    failed?.finding.code === tooEarly
-      ? Math.min(failed.last, now) + (failed.finding.retryAfter ?? 0) * 1000
-      : 0
+  // A server that says when to come back (B-74: the CA's own window has not opened); until then the others go first.
+  const opens = failed?.finding.retryAfter ? Math.min(failed.last, now) + failed.finding.retryAfter * 1000 : 0
   const spread = spreadOf(certificate, settings.sensor, network.id, settings.spread)
   // The spread must not push a renewal beyond the point where a second try would be too late.
   const spreadDue = Math.min((due ?? now) + spread, certificate.notAfter - lifetimeOf(certificate) / 10)
@@ -175,8 +171,6 @@ function itemOf(
 /** The earlier of two moments, where there are two. */
 export const earlier = (one: number | undefined, other: number | undefined): number | undefined =>
   one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
-
-const tooEarly = 'scep-renewal-too-early'
 
 const inLastTenth = ({ certificate, due }: Item, now: number): boolean =>
   now > certificate.notAfter - (certificate.notAfter - due) / 10
