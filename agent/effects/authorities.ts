@@ -22,15 +22,22 @@ export async function establish(
   const reply = await scep.getCaCertificates(transport, signal)
   if (reply.date) context.clock.atLeast(reply.date.getTime(), 'scep-date')
   const { caCertificates: roots, rootFingerprint: fingerprint } = settings
-  const how = {
-    ...{ roots, fingerprint },
-    ...(pinned !== undefined && { pinned }),
-    ...(next !== '' && { next: [next] }),
-  }
+  const how = trustSettings({ roots, fingerprint }, pinned, next)
   const trust = scep.establishTrust(reply, how, context.clock.trustedDate())
   if (trust.pin !== null && trust.pin !== pinned) await folder.savePin(trust.pin)
   return trust
 }
+
+/** What the profile trusts, and what was recorded: the CA of the first use, and the one that was announced. */
+export const trustSettings = (
+  given: Pick<scep.TrustSettings, 'roots' | 'fingerprint'>,
+  pinned: string | undefined,
+  next: string,
+): scep.TrustSettings => ({
+  ...given,
+  ...(pinned !== undefined && { pinned }),
+  ...(next !== '' && { next: [next] }),
+})
 
 /** The certificates whose expiry is watched from now on. */
 export const authoritiesOf = ({ chain, certificates }: scep.Trust): Authority[] =>

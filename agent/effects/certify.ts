@@ -156,7 +156,14 @@ async function ask(
   const signer = purpose.signer(key, request.enrolment)
   const sent = [transport, caps, trust, request.enrolment, signer, how, signal] as const
   if (resumed) {
-    const polled = await polledFor(() => scep.pollCertificate(...sent), request.pending)
+    const polled = await polledFor(() => scep.pollCertificate(...sent), request.pending).catch(
+      async (error: unknown) => {
+        // Refused by whoever had to approve it: asking again under this transactionID can bring nothing any more.
+        if (request.pending && error instanceof scep.ScepError && isOver(error))
+          await context.credentials.of(purpose.network.id).dropRequest()
+        throw error
+      },
+    )
     if (polled) return polled
   }
   try {

@@ -2,6 +2,7 @@
 import * as scep from '../scep/index.ts'
 import type { Path } from '../path/index.ts'
 import type { Network } from '../types.ts'
+import { trustSettings } from './authorities.ts'
 import type { Context } from './context.ts'
 
 interface Check {
@@ -38,7 +39,7 @@ export async function preflight(network: Network, signal: AbortSignal, context: 
 }
 
 async function look(
-  { profile }: Network,
+  { id, profile }: Network,
   path: Path,
   checks: Check[],
   signal: AbortSignal,
@@ -49,9 +50,12 @@ async function look(
   const { url, caIdentifier, caCertificates: roots, rootFingerprint: fingerprint } = settings
   const wire = path.wire(url.startsWith('https:') ? 'https:' : 'http:')
   using transport = scep.openTransport({ url, caIdentifier }, wire)
-  const [caps, reply] = await Promise.all([
+  const folder = context.credentials.of(id)
+  const [caps, reply, pinned, next] = await Promise.all([
     scep.getCaCaps(transport, signal),
     scep.getCaCertificates(transport, signal),
+    folder.pin(),
+    folder.nextAuthorities(),
   ])
   checks.push({
     check: 'caps',
@@ -61,10 +65,12 @@ async function look(
   checks.push({ check: 'ca', state: 'ok', text: `${String(reply.certificates.length)} certificates` })
   const date = reply.date ?? caps.date
   if (date) checks.push(clockCheck(date.getTime() - context.now()))
-  const trust = scep.establishTrust(reply, { roots, fingerprint }, context.clock.trustedDate())
+  const how = trustSettings({ roots, fingerprint }, pinned, next)
+  const trust = scep.establishTrust(reply, how, context.clock.trustedDate())
   checks.push({ check: 'chain', state: 'ok', text: `trusted by ${trust.basis}` })
   for (const { text } of trust.warnings) checks.push({ check: 'chain', state: 'warn', text })
-  const doubts = scep.algorithmWarnings(caps, settings.encryption, settings.digest ?? settings.signature)
+  const { encryption, digest } = scep.algorithmsFor(caps, settings)
+  const doubts = scep.algorithmWarnings(caps, encryption, digest)
   for (const { text } of doubts) checks.push({ check: 'algorithms', state: 'warn', text })
 }
 

@@ -186,6 +186,27 @@ t.test(
 )
 
 t.test(
+  'B-60: a pending renewal that is refused is over: the next one is a new transaction, not a poll',
+  async t => {
+    await using scene = await settledOn(t, {}, { polling: { every: 5 }, renewalMethod: 'RenewalReq' })
+    const { scep } = scene
+    await scep.tell({ answers: ['pending', 'refused'] })
+    const mark = scene.mark()
+    await renew(scene, 'renew-1')
+    await mark.event(
+      ({ event, data }) => event === 'step-failed' && data?.problem?.code === 'scep-rejected',
+      'it is refused',
+    )
+    await renew(scene, 'renew-2')
+    await mark.inUse()
+    const [, asked, poll, again] = scep.messages
+    t.strictSame([asked?.messageType, poll?.messageType], ['17', '20'])
+    t.not(again?.messageType, '20')
+    t.not(again?.transactionID, asked?.transactionID)
+  },
+)
+
+t.test(
   'a new certificate that RADIUS refuses: back on the old one at once, and both are reported for what they are',
   async t => {
     await using scene = await settledOn(t, {}, {}, { lab: { switch: { quiet: true } } })
