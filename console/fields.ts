@@ -126,7 +126,7 @@ export const fields: readonly FieldOf[] = [
     path: 'scep.encryption',
     question: 'Encryption algorithm',
     row: 'S2-34',
-    choices: ['AES-128', '3DES', 'AES-192', 'AES-256'],
+    choices: ['AES-128', '3DES', 'AES-192', 'AES-256', 'automatic'],
     asked: certificate,
   },
   {
@@ -142,7 +142,7 @@ export const fields: readonly FieldOf[] = [
     path: 'scep.digest',
     question: 'Digest algorithm (empty: as the signature)',
     row: 'S2-38',
-    choices: ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'],
+    choices: ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512', 'automatic'],
     asked: certificate,
   },
   {

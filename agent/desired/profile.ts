@@ -25,13 +25,13 @@ const AlternativeName = text(255).check(
   ),
 )
 
-/** S2-49: SHA-1 or SHA-256, colons or not. */
+/** S2-49, B-12: SHA-256, SHA-1 or, as old NDES pages show it, MD5; told by the length, with any punctuation. */
 const Fingerprint = z
   .string()
   .check(
     z.regex(
-      /^(?:[0-9A-Fa-f]{2}[: ]?){19}[0-9A-Fa-f]{2}$|^(?:[0-9A-Fa-f]{2}[: ]?){31}[0-9A-Fa-f]{2}$/,
-      'not a SHA-1 or SHA-256 fingerprint in hex',
+      /^(?:(?:[0-9A-Fa-f]{2}[: .,_-]?){15}|(?:[0-9A-Fa-f]{2}[: .,_-]?){19}|(?:[0-9A-Fa-f]{2}[: .,_-]?){31})[0-9A-Fa-f]{2}$/,
+      'not a SHA-256, SHA-1 or MD5 fingerprint in hex',
     ),
   )
 
@@ -135,8 +135,9 @@ export const Scep = z.strictObject({
   alternativeNames: z._default(z.array(AlternativeName).check(z.maxLength(16)), []),
   key: z._default(z.enum(['rsa-1024', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384']), 'rsa-2048'),
   signature: z._default(Digest, 'SHA-256'),
-  digest: z.optional(Digest),
-  encryption: z._default(z.enum(['3DES', 'AES-128', 'AES-192', 'AES-256']), 'AES-128'),
+  /** `automatic`, here and below: the best that the server advertises. */
+  digest: z.optional(z.enum([...Digest.options, 'automatic'])),
+  encryption: z._default(z.enum(['3DES', 'AES-128', 'AES-192', 'AES-256', 'automatic']), 'AES-128'),
   keyTransport: z._default(
     z.enum(['PKCS1', 'OAEP-SHA-1', 'OAEP-SHA-256', 'OAEP-SHA-384', 'OAEP-SHA-512']),
     'PKCS1',

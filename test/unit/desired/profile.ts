@@ -43,6 +43,16 @@ t.test('profiles that can be used (S2-03, S2-15, S2-21, S2-42..44, S2-74)', t =>
     ['root and intermediate uploaded (S2-45)', but(corp, 'scep.caCertificates', [pem, pem])],
     ['nothing uploaded (S2-47)', but(corp, 'eap.serverCa', undefined)],
     ['a fingerprint with colons (S2-49)', but(corp, 'scep.rootFingerprint', Array(20).fill('aB').join(':'))],
+    [
+      'an MD5 fingerprint as old NDES shows it (B-12)',
+      but(corp, 'scep.rootFingerprint', '79A20876 E3E90AA3 01722AE2 DFA3FDD1'),
+    ],
+    [
+      'a SHA-256 fingerprint with dashes (B-12)',
+      but(corp, 'scep.rootFingerprint', Array(32).fill('aB').join('-')),
+    ],
+    ['the cipher that the server can (B-30)', but(corp, 'scep.encryption', 'automatic')],
+    ['the digest that the server can (B-31)', but(corp, 'scep.digest', 'automatic')],
     ['renewal 30 days before expiry (S2-55)', but(corp, 'scep.renewal', { daysBeforeExpiry: 30 })],
   ]
   for (const [name, document] of cases) t.same(problems(document), [], name)
