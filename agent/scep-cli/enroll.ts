@@ -1,5 +1,5 @@
 /** `enroll`, `renew` and `poll`: from a key to a certificate in a folder. */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import {
   alternativeName,
@@ -13,10 +13,12 @@ import {
   renewalMethod,
   requestCertificate,
   type Outcome,
+  type TrustSettings,
 } from '../scep/index.ts'
 import {
   keyFor,
   pemOf,
+  privateKeyFrom,
   readCertificate,
   readKey,
   readOpen,
@@ -64,7 +66,7 @@ export async function enroll(options: Options, io: Io): Promise<number> {
   const folder = options.text('out') ?? '.'
   const request: OpenRequest = {
     server,
-    trust,
+    trust: recorded(trust, peer),
     settings,
     enrolment,
     signerKey: enrolment.signerKey ?? pemOf(key),
@@ -111,7 +113,7 @@ export async function renew(options: Options, io: Io): Promise<number> {
   const folder = options.text('out') ?? from
   const request: OpenRequest = {
     server,
-    trust,
+    trust: recorded(trust, peer),
     settings,
     enrolment,
     signerKey: enrolment.signerKey ?? pemOf(signerKey),
@@ -132,12 +134,16 @@ export async function renew(options: Options, io: Io): Promise<number> {
   return await conclude(outcome, folder, peer, options, io)
 }
 
+/** A CA that was trusted on first use is the one that a later poll expects (B-15). */
+const recorded = (settings: TrustSettings, { trust }: Peer): TrustSettings =>
+  trust.pin === null ? settings : { ...settings, pinned: trust.pin }
+
 /** Asks for the outcome of the request in --from, once or every --interval seconds. */
 export async function poll(options: Options, io: Io): Promise<number> {
   if (options.positionals.length > 0) throw new UsageError('poll takes no URL: it is in request.json')
   const folder = options.text('from') ?? '.'
   const request = await readOpen(folder)
-  const key = createPrivateKey(request.signerKey)
+  const key = privateKeyFrom(request.signerKey, `${folder}/request.json`)
   const interval = numberOf(options, 'interval', 60)
   const most = numberOf(options, 'most', 1)
   let first = true

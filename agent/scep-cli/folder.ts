@@ -50,12 +50,17 @@ export const pemOf = (key: KeyObject): string => key.export({ type: 'pkcs8', for
 
 /** After a power cut the reader finds the old content or the new, never half of either. */
 async function write(folder: string, name: string, content: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const draft = join(folder, `.${name}.new`)
-  await using file = await open(draft, 'w', 0o600)
-  await file.writeFile(content)
-  await file.sync()
-  await rename(draft, join(folder, name))
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const draft = join(folder, `.${name}.new`)
+    await using file = await open(draft, 'w', 0o600)
+    await file.writeFile(content)
+    await file.sync()
+    await rename(draft, join(folder, name))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`${join(folder, name)} cannot be written: ${reason}`)
+  }
 }
 
 /** Before the message leaves: key and request. */
@@ -70,10 +75,13 @@ export const saveRequest = (folder: string, request: OpenRequest): Promise<void>
 export async function readOpen(folder: string): Promise<OpenRequest> {
   const text = await readText(join(folder, 'request.json'))
   try {
-    return JSON.parse(text) as OpenRequest
+    const request = JSON.parse(text) as Partial<OpenRequest> | null
+    if (request?.server && request.trust && request.settings && request.enrolment && request.signerKey)
+      return request as OpenRequest
   } catch {
-    throw new UsageError(`${join(folder, 'request.json')} is not JSON`)
+    // Said below: whatever it is, it is no request.
   }
+  throw new UsageError(`${join(folder, 'request.json')} is no request that enroll or renew has written`)
 }
 
 /** Once issued: the certificate beside its key; what was there before is replaced only now. */

@@ -1,6 +1,6 @@
 /** `sonde scep`: the tool of its own. */
 import t from 'tap'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { runScepCommand } from '../../../agent/scep-cli/command.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
@@ -124,6 +124,29 @@ t.test('exit codes: 2 rejected, 3 unreachable, 4 misconfigured', async t => {
   for (const words of usage)
     t.match(await sonde(...words), { code: 4, err: /./ }, words.join(' ') || '(nothing)')
   t.match(await sonde('--help'), { code: 0, out: /Usage: sonde scep/ })
+})
+
+t.test('what cannot be written or is no request is told in a sentence', async t => {
+  await using server = await scepTestServer({ shape: plainShape() })
+  t.match(await sonde('enroll', server.url, '--cn', 'pi', '--key', key, '--out', '/dev/null/x'), {
+    code: 4,
+    err: /\/dev\/null\/x\/key.new.pem cannot be written: ENOTDIR/,
+  })
+  for (const content of ['{}', 'null', '{"server":', '{"signerKey":7}']) {
+    const folder = t.testdir({ 'request.json': content })
+    t.match(await sonde('poll', '--from', folder), { code: 4, err: /request.json is no request/ }, content)
+  }
+})
+
+t.test('B-15: a poll believes only the CA that the request was sent to', async t => {
+  const folder = t.testdir()
+  await using server = await scepTestServer({ shape: plainShape(), answers: [() => ({ pkiStatus: '3' })] })
+  t.match(await sonde('enroll', server.url, '--cn', 'pi', '--key', key, '--out', folder), { code: 5 })
+  const file = `${folder}/request.json`
+  const request = JSON.parse(readFileSync(file, 'utf8')) as { server: { url: string } }
+  await using other = await scepTestServer({ shape: ndesShape() })
+  writeFileSync(file, JSON.stringify({ ...request, server: { ...request.server, url: other.url } }))
+  t.match(await sonde('poll', '--from', folder), { code: 4, err: /another CA than before/ })
 })
 
 t.test('caps and ca say what the server is', async t => {
