@@ -24,6 +24,8 @@ const Mqtt = z.strictObject({
   key: z.optional(text),
   /** Seconds. */
   keepalive: z._default(z.number().check(z.minimum(5), z.maximum(3600)), 60),
+  /** Seconds without the broker after which a new desired state is taken back (last-known-good). */
+  revertAfter: z._default(z.int().check(z.minimum(10), z.maximum(86400)), 600),
 })
 
 export const Settings = z.strictObject({

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { Settings } from './config.ts'
 import { AgentError } from './errors.ts'
 import type { LinkSettings } from './mqtt/link.ts'
-import type { Topics } from './mqtt/topics.ts'
+import type { Topics } from './desired/topics.ts'
 
 export async function brokerLinkSettings({ mqtt }: Settings, topics: Topics): Promise<LinkSettings> {
   const [ca, certificate, key] = await Promise.all([

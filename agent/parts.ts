@@ -7,7 +7,7 @@ import { readIdentity } from './identity.ts'
 import { SpareKeys } from './keys.ts'
 import type { Log } from './log.ts'
 import { Outbox } from './mqtt/outbox.ts'
-import { topicsOf, type Topics } from './mqtt/topics.ts'
+import { topicsOf, type Topics } from './desired/topics.ts'
 import { sweepLeftovers } from './path/index.ts'
 import { RenewalQueueFile } from './renewal-queue.ts'
 import { ServerMemory } from './server-memory.ts'
@@ -45,6 +45,7 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
     Outbox.open({ directory: `${root}/outbox`, onError: fault('the outbox cannot be written') }),
     DesiredState.open({
       ...{ directory: root, topics, interfaces: settings.interfaces },
+      revertAfter: settings.mqtt.revertAfter * 1000,
       ...(settings.name !== undefined && { name: settings.name }),
       ...(settings.bootstrap && { bootstrap: settings.bootstrap }),
       onCacheError: fault('the desired state cannot be cached'),

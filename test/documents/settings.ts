@@ -21,6 +21,8 @@ export const settings: Record<string, string> = {
   'mqtt.certificate': 'Path of the client certificate.',
   'mqtt.key': 'Path of its key.',
   'mqtt.keepalive': 'Seconds of silence after which the link is tested; longer is cheaper on a metered link.',
+  'mqtt.revertAfter':
+    'Seconds without the broker after which a new desired state is taken back (last-known-good).',
   spareKeys: 'Whether one key is made while idle, so that an enrolment need not wait.',
   logLevel: 'How much is logged.',
   bootstrap: "Documents in force until the broker's arrive.",

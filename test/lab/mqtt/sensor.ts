@@ -6,7 +6,7 @@ import type { Finding } from '../../../agent/errors.ts'
 import type { Message } from '../../../agent/mqtt/connection.ts'
 import { Link, type LinkSettings, type LinkStatus } from '../../../agent/mqtt/link.ts'
 import { Outbox } from '../../../agent/mqtt/outbox.ts'
-import { topicsOf, type Topics } from '../../../agent/mqtt/topics.ts'
+import { topicsOf, type Topics } from '../../../agent/desired/topics.ts'
 
 export interface Sensor extends AsyncDisposable {
   topics: Topics

@@ -4,7 +4,7 @@ import { delays } from '../../../agent/mqtt/backoff.ts'
 import { findingOf } from '../../../agent/mqtt/findings.ts'
 import { ConnectionRefused } from '../../../agent/mqtt/connection.ts'
 import { away, offline, online, readPresence } from '../../../agent/mqtt/presence.ts'
-import { networkOfTopic, topicsOf } from '../../../agent/mqtt/topics.ts'
+import { networkOfTopic, topicsOf } from '../../../agent/desired/topics.ts'
 
 t.test('the delays between attempts double up to the most, each within its jitter', t => {
   const take = (random: number) => {
