@@ -1,4 +1,4 @@
-/** `node --import ./test/setup/typescript.mjs test/documents/write.ts`: writes what is made from the schemas. */
+/** `npm run documents`: writes what is made from the schemas. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { generated, top } from './files.ts'

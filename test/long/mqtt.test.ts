@@ -6,7 +6,7 @@ import { plain, sensor as document } from '../unit/desired/documents.ts'
 import { natsCluster } from '../lab/mqtt/cluster.ts'
 import { brokerKills } from '../lab/mqtt/kills.ts'
 import { operator } from '../lab/mqtt/operator.ts'
-import { rabbit } from '../lab/mqtt/rabbit.ts'
+import { rabbit, rabbitIsMissing } from '../lab/mqtt/rabbit.ts'
 import { sensor, until } from '../lab/mqtt/sensor.ts'
 import { sample } from './sample.ts'
 
@@ -67,7 +67,7 @@ t.test(
 
 t.test(
   "the sensor's side on RabbitMQ: documents, reports and events by their own topics",
-  { timeout: 200_000 },
+  { timeout: 200_000, skip: rabbitIsMissing() },
   async t => {
     await using broker = await rabbit()
     await using console = await operator(broker.url, ['sonde/sensors/q/reported', 'sonde/sensors/q/events'])

@@ -46,7 +46,7 @@ t.test('every code of a path or of SCEP is in docs/operations.md', async t => {
     t.same(
       codes.filter(code => !text.includes(`\`${code}\``)),
       [],
-      `in docs/operations.md: node --import ./test/setup/typescript.mjs test/documents/write.ts`,
+      `in docs/operations.md: npm run documents`,
     )
   }
 })

@@ -1,10 +1,17 @@
 /** A real RabbitMQ with its MQTT plugin (3.1.1 alone), with an epmd of its own: nothing is left behind. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { daemon, freePort, type Broker } from './broker.ts'
+
+const command = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+
+/** Why a test on RabbitMQ is skipped; false where it is installed. */
+export const rabbitIsMissing = (): string | false =>
+  !existsSync(command) && `${command} is not installed (Debian package rabbitmq-server)`
 
 export async function rabbit(): Promise<Broker> {
   const directory = await mkdtemp(join(tmpdir(), 'sonde-rabbit-'))
@@ -43,7 +50,6 @@ mqtt.default_pass = guest
     if (epmd.exitCode === null && epmd.signalCode === null) await once(epmd, 'exit')
   }
   try {
-    const command = '/usr/lib/rabbitmq/bin/rabbitmq-server'
     const broker = await daemon(command, [], 'Server startup complete', directory, mqtt, environment)
     return {
       ...broker,

@@ -16,7 +16,7 @@ import { generated, top } from '../../documents/files.ts'
 import { tabled } from '../../documents/reference.ts'
 import { documentNames, fieldsOf, schemaOf } from '../../documents/schemas.ts'
 
-const how = 'write them anew: node --import ./test/setup/typescript.mjs test/documents/write.ts'
+const how = 'write them anew: npm run documents'
 
 t.test(
   'the JSON Schemas, the tables of docs/mqtt.md and docs/asyncapi.yaml are those of the schemas',
