@@ -13,6 +13,7 @@ import type { DesiredView } from './desired/state.ts'
 import { diagnostics } from './diagnostics.ts'
 import { ahead, effectsOf, Port, preflight, TrustFiles, type Context } from './effects/index.ts'
 import { HealthSampler } from './health.ts'
+import { Frequencies } from './frequencies.ts'
 import { openLog, type Log } from './log.ts'
 import { Loop } from './loop.ts'
 import { Memory } from './memory.ts'
@@ -83,7 +84,8 @@ class Agent implements AsyncDisposable {
       this.#change.notify()
     }
     const reachability = new Reachability(this.#link, settings.management === 'tested')
-    const shared = { supplicant, changed, say: this.#say, now: this.#now, reachability }
+    const frequencies = new Frequencies(parts.store.root, log)
+    const shared = { supplicant, changed, say: this.#say, now: this.#now, reachability, frequencies }
     this.#ports = new Map(settings.interfaces.map(each => [each.name, new Port({ ...each, ...shared })]))
     this.#context = this.#contextOf()
     this.#time = new TimeKeeper({

@@ -5,6 +5,7 @@
 import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/index.ts'
 import { join, triage, watch } from '../../supplicant/index.ts'
 import type { Joined, Supplicant, WatchEvent } from '../../supplicant/index.ts'
+import type { Frequencies } from '../frequencies.ts'
 import { hasGateway, looksLocked, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
@@ -21,6 +22,7 @@ export interface PortOptions {
   now: () => number
   /** Who holds connections over the path: told when there is one, and before it ends. */
   reachability: { opened: (path: Path) => void; leaving: (path: Path) => Promise<void> }
+  frequencies: Frequencies
 }
 
 export class Port {
@@ -115,13 +117,15 @@ export class Port {
     const closing = this.#closePath()
     this.#joined = undefined
     const dhcp = this.#standby.take()
+    const frequencies = await this.#options.frequencies.of(block.ssid)
     try {
       // Nothing is sent over the path before any more: it is taken down while the port is authenticated anew.
-      const [joined] = await Promise.all([join(handle, block, { blobs }, signal), closing])
+      const [joined] = await Promise.all([join(handle, block, { blobs, frequencies }, signal), closing])
       this.#strayed = false
       this.#joined = { ...target, at: this.#options.now() }
       this.#dhcp = dhcp
       dhcp.kick()
+      void this.#options.frequencies.learn(handle, block.ssid)
       return joined
     } catch (error) {
       await Promise.all([dhcp[Symbol.asyncDispose](), closing])

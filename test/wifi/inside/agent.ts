@@ -103,7 +103,9 @@ class Story {
     scene.is(problem?.side, 'configuration', 'and whose turn it is')
     const corrected = listen(world, sensor)
     await this.publish('corp')
-    await corrected.named('joined', 'corp')
+    const { data } = await corrected.named('joined', 'corp')
+    const stages = data?.['stages'] as Record<string, number>
+    scene.is(stages['scanning'], undefined, 'the network is found where it was met, without a full scan')
     await corrected.reported(document => networkOf(document, 'corp')?.phase === 'joined', 'joined again')
     scene.ok(true, 'a corrected profile is tried at once')
   }

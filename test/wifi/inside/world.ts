@@ -50,8 +50,8 @@ export class World implements AsyncDisposable {
       const { site } = air
       const scep = await scepServer(site, { challenge, allowRenew: 0, validityDays: 365 })
       const mosquitto = await broker(site, { saveAtOnce: false })
-      await dnsmasq(site, 'enroll')
-      await dnsmasq(site, 'tested')
+      await dnsmasq(site, 'enroll', false)
+      await dnsmasq(site, 'tested', false)
       return new World(air, scep, mosquitto, await operator(mosquitto.socket))
     } catch (error) {
       await air[Symbol.asyncDispose]()
