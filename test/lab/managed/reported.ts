@@ -1,0 +1,67 @@
+/** What the real agent reports of itself is complete, and `sonde status` shows the same without a broker. */
+import { join } from 'node:path'
+import t from 'tap'
+import { run } from '../command.ts'
+import { documents } from '../documents.ts'
+import { raise } from '../lab.ts'
+import { publish, tested } from '../main-job/scene.ts'
+import { checkout } from '../pki.ts'
+
+const time = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/
+
+const whole = {
+  schema: 1,
+  about: {
+    ...{ sensor: 'sensor-1', serial: 'sensor-1', name: String, model: String, hostname: String },
+    ...{ macs: { eth0: /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/ }, version: String, node: /^v\d/, startedAt: time },
+  },
+  clock: { trusted: Boolean, source: String, system: String },
+  health: { load: Number, memoryAvailable: Number, diskAvailable: Number, uptime: Number },
+  interfaces: { eth0: { supplicant: true, joined: 'corp', address: /^[\d.]+$/, gateway: /^[\d.]+$/ } },
+  networks: {
+    corp: {
+      ...{ phase: 'joined', role: 'tested', alias: 'Corporate', interface: 'eth0', assignment: 'first' },
+      certificate: {
+        ...{ fingerprint: /^[0-9a-f]{64}$/i, subject: 'CN=sensor-1', issuer: /O=Lab/, serial: String },
+        ...{ names: Array, key: /rsa/i, notBefore: time, notAfter: time },
+      },
+      renewal: { rule: String, due: time, forecast: String },
+      lastJoin: { at: time, ms: Number, stages: Object },
+      lastTest: { at: time, passed: true, probes: Array },
+    },
+    onboarding: { role: 'enrollment' },
+  },
+  schemas: { network: [1], sensor: [1] },
+  applied: { desired: { version: 1 } },
+  ...{ problems: [], awaiting: [] },
+}
+
+t.test('S2-61: the report is complete and small, and `sonde status` shows it without a broker', async t => {
+  await using lab = await raise(t)
+  const sensor = await lab.sensor()
+  await publish(lab, await documents(lab))
+  const reported = await tested(sensor)
+  t.match(reported, whole)
+  const bytes = JSON.stringify(reported).length
+  t.ok(bytes < 8192, `${String(bytes)} bytes`)
+
+  await lab.broker.stop()
+  const status = (...words: string[]): Promise<string> =>
+    run(process.execPath, [join(checkout(), 'dist', 'sonde.cjs'), 'status', ...words], {
+      env: { RUNTIME_DIRECTORY: join(sensor.state, '..', 'run') },
+    })
+  // The file follows within a second; until then the command says so by its exit code or shows what was before.
+  const deadline = performance.now() + 10_000
+  let shown: unknown
+  while (performance.now() < deadline && !isTested(shown))
+    shown = JSON.parse(await status('--json').catch(() => 'null'))
+  t.match(shown, whole)
+  const text = await status()
+  const { notAfter = '' } = reported.networks['corp']?.certificate as { notAfter?: string }
+  for (const words of ['sensor-1', 'corp', 'joined', 'CN=sensor-1', notAfter])
+    t.ok(text.includes(words), words)
+})
+
+const isTested = (shown: unknown): boolean =>
+  (shown as { networks?: { corp?: { lastTest?: unknown } } } | null | undefined)?.networks?.corp?.lastTest !==
+  undefined
