@@ -80,6 +80,8 @@ interface Item {
   network: Network
   certificate: CertificateFacts
   due: number
+  /** Not before, as the server said. */
+  opens: number
   requested: boolean
   /** Seconds. */
   pollEvery: number
@@ -112,7 +114,7 @@ export function nextRenewal(
   const after = Math.min(Math.max(actual.renewals.lastAttempt ?? -Infinity, proved), now)
   return {
     network: item.network,
-    at: Math.max(now, item.due, after + waitOf(item, actual, settings.interval)),
+    at: Math.max(now, item.due, item.opens, after + waitOf(item, actual, settings.interval)),
     ...(item !== head && { overtakes: head.network.id }),
   }
 }
@@ -152,8 +154,10 @@ function itemOf(
   // A request that may have left is finished before anything else, whoever asked for it.
   const due = earlier(state.open?.preparedAt, dueAt(certificate, scep.renewal))
   if (due === undefined && !requested) return []
-  // A server that says when to come back (B-74: the CA's own window has not opened); until then the others go first.
-  const opens = failed?.finding.retryAfter ? Math.min(failed.last, now) + failed.finding.retryAfter * 1000 : 0
+  // A server that says when to come back is not asked before; where the CA's own window has not opened, the others go first (B-74).
+  const { last = now, finding } = failed ?? {}
+  const opens = finding?.retryAfter ? Math.min(last, now) + finding.retryAfter * 1000 : 0
+  const yields = finding?.code === tooEarly
   const spread = spreadOf(certificate, settings.sensor, network.id, settings.spread)
   // The spread must not push a renewal beyond the point where a second try would be too late.
   const spreadDue = Math.min((due ?? now) + spread, certificate.notAfter - lifetimeOf(certificate) / 10)
@@ -161,12 +165,15 @@ function itemOf(
     {
       network,
       certificate,
-      due: Math.max(due ?? now, spreadDue, opens),
+      due: Math.max(due ?? now, spreadDue, yields ? opens : 0),
+      opens,
       requested,
       pollEvery: scep.polling.every,
     },
   ]
 }
+
+const tooEarly = 'scep-renewal-too-early'
 
 /** The earlier of two moments, where there are two. */
 export const earlier = (one: number | undefined, other: number | undefined): number | undefined =>
