@@ -104,9 +104,18 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
-    const message = cause instanceof SyntaxError ? 'it is not valid JSON' : 'it cannot be read'
-    throw invalid(path, [{ path: '', message }], cause)
+    throw invalid(path, [{ path: '', message: unreadable(cause) }], cause)
   }
+}
+
+/** The parser's own message may quote the file, and with it a password: only the place is taken from it. */
+function unreadable(cause: unknown): string {
+  if (cause instanceof SyntaxError) {
+    const place = /at position \d+/.exec(cause.message)?.[0]
+    return place === undefined ? 'it is not valid JSON' : `it is not valid JSON, ${place}`
+  }
+  const { code = 'unknown error' } = cause as NodeJS.ErrnoException
+  return code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`
 }
 
 function withEnvironment(raw: unknown, environment: NodeJS.ProcessEnv): unknown {
@@ -126,7 +135,11 @@ const invalid = (path: string, problems: Problem[], cause?: unknown): AgentError
     {
       code: 'settings-invalid',
       title: 'The settings cannot be used',
-      detail: problems.map(problem => `${problem.path || path}: ${problem.message}`).join('; '),
+      detail: problems
+        .map(
+          problem => `${problem.path || path}: ${problem.message}${problem.hint ? ` (${problem.hint})` : ''}`,
+        )
+        .join('; '),
       hint: `correct ${path} and start the agent again; config/sonde.example.json shows every setting`,
       side: 'configuration',
       retry: 'never',

@@ -1,9 +1,10 @@
 /** What an operator reads, held against what the agent does: the example settings and docs/operations.md. */
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readSettings } from '../../agent/config.ts'
+import { AgentError } from '../../agent/errors.ts'
 import { parseNetworkProfile, parseSensorDocument } from '../../agent/desired/parse.ts'
 import { findings, findingsIn } from '../documents/findings.ts'
 import { fieldsOf, schemaOf } from '../documents/schemas.ts'
@@ -17,6 +18,39 @@ t.test('the example settings are valid, and so are the documents in them', async
     t.match(parseNetworkProfile(Buffer.from(JSON.stringify(profile)), id), { ok: true }, id)
   t.match(parseSensorDocument(Buffer.from(JSON.stringify(bootstrap?.sensor))), { ok: true })
 })
+
+t.test(
+  'settings that cannot be used name every problem, its path and what may be meant, and no secret',
+  async t => {
+    const good = JSON.parse(await readFile(example, 'utf8')) as Record<string, unknown>
+    const mqtt = { url: 'mqtt://broker', password: 'canary-secret', pasword: 'canary-secret' }
+    const bad = JSON.stringify({ ...good, mqtt, interfaces: 'eth0', logLevl: 'debug' })
+    const cases: [string, string | undefined, RegExp[]][] = [
+      [
+        'several problems at once',
+        bad,
+        [
+          /interfaces: is not a list/,
+          /mqtt\.urls: is missing/,
+          /mqtt\.url: unknown key \(did you mean "?urls/,
+          /mqtt\.pasword: unknown key \(did you mean "?password/,
+          /logLevl: unknown key \(did you mean "?logLevel/,
+        ],
+      ],
+      ['no JSON', '{ "password": canary-secret }', [/: it is not valid JSON/]],
+      ['no file', undefined, [/: there is no such file/]],
+    ]
+    for (const [name, text, problems] of cases) {
+      const file = join(t.testdir(), 'sonde.json')
+      if (text !== undefined) await writeFile(file, text)
+      const error = await readSettings(file, {}).catch((error: unknown) => error as AgentError)
+      if (!(error instanceof AgentError)) return t.fail(`${name}: nothing was refused`)
+      t.equal(error.finding.code, 'settings-invalid', name)
+      for (const problem of problems) t.match(error.finding.detail, problem, name)
+      t.notMatch(JSON.stringify(error.finding) + error.message, /canary/, `${name}: without a secret`)
+    }
+  },
+)
 
 t.test('the example shows every setting', async t => {
   const shown: unknown = JSON.parse(await readFile(example, 'utf8'))
