@@ -7,13 +7,14 @@ import { sample } from './sample.ts'
 t.setTimeout(7_200_000)
 
 const seeds = Array.from({ length: 20 }, (_, index) => index)
-t.test('sensors that test every day live five years each', async t => {
+t.test('sensors that test every week live five years each', async t => {
   for (const _ of sample(seeds)) {
-    const { attempts, expired, proofs } = fiveYears(5, 86_400)
+    const { attempts, expired, proofs } = fiveYears(5, 7 * 86_400)
     t.comment(`${attempts} attempts, ${proofs} proofs, ${expired} certificates expired`)
   }
 })
 
+const renewals = Array.from({ length: 10 }, (_, index) => index)
 t.test('S1-23, S2-50: ten renewals in a row of certificates that live two minutes', async t => {
-  await renewInARow(t, 10, { validity: 120 })
+  await renewInARow(t, sample(renewals).length, { validity: 120 })
 })

@@ -41,15 +41,15 @@ export const groups = seed => [
   },
   {
     name: 'unit',
-    steps: [{ files: testFiles('test/unit').filter(file => file !== coreTest), depth: 0, minutes: 3 }],
+    steps: [{ files: testFiles('test/unit').filter(file => file !== coreTest), depth: 0, minutes: 6 }],
   },
   {
     name: 'core, every line and branch',
-    steps: [{ files: [coreTest], args: coreCoverage, depth: 0, minutes: 3 }],
+    steps: [{ files: [coreTest], args: coreCoverage, depth: 0, minutes: 6 }],
   },
-  { name: 'lab', steps: [{ files: testFiles('test/lab'), args: ['--jobs=1', '--timeout=300'], minutes: 8 }] },
-  ...later('wifi', ['--jobs=1', '--timeout=300'], {}, 8),
-  ...later('long', ['--jobs=1', '--timeout=300'], { SONDE_TENTH: String(seed) }, 4),
+  { name: 'lab', steps: [{ files: testFiles('test/lab'), args: ['--jobs=1', '--timeout=600'], minutes: 25 }] },
+  ...later('wifi', ['--jobs=2', '--timeout=400'], {}, 20),
+  ...later('long', ['--jobs=1', '--timeout=900'], { SONDE_TENTH: String(seed) }, 20),
 ]
 
 /** Parts that a tree may not have yet: without files there is nothing to run, and nothing is said about them. */
