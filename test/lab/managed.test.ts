@@ -2,3 +2,4 @@
 import './managed/removal.ts'
 import './managed/last-known-good.ts'
 import './managed/reported.ts'
+import './managed/operator.ts'

@@ -39,6 +39,8 @@ async function bench(t: Test, more: Partial<CommandSettings> = {}): Promise<Benc
       self.replies.push({ ...(JSON.parse(payload) as Reply), responseTopic }),
     ...more,
   })
+  // Its files are written to the end before the folder goes.
+  t.teardown(() => commands[Symbol.asyncDispose]())
   return { ...self, commands }
 }
 

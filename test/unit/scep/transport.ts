@@ -197,7 +197,7 @@ t.test(
 )
 
 t.test(
-  'B-08: no proxy is taken from the environment, and credentials of the URL are sent and never shown',
+  'B-08, S2-09, S2-63: no proxy is taken from the environment, and credentials of the URL are sent and never shown',
   async t => {
     process.env['http_proxy'] = process.env['HTTP_PROXY'] = 'http://127.0.0.1:9'
     await using server = await scepTestServer()

@@ -1,0 +1,41 @@
+/** The operator's command line and the real agent, over a broker that is neither on this machine nor behind TLS. */
+import { join } from 'node:path'
+import t from 'tap'
+import { documents } from '../documents.ts'
+import { raise } from '../lab.ts'
+import { asReported, publish, tested } from '../main-job/scene.ts'
+import { checkout } from '../pki.ts'
+
+t.test(
+  '`sonde fleet` shows and steers the real agent; what holds a secret is not sent in the clear without --insecure',
+  async t => {
+    await using lab = await raise(t)
+    const sensor = await lab.sensor()
+    await publish(lab, await documents(lab))
+    const { networks } = await tested(sensor)
+    const program = join(checkout(), 'dist', 'sonde.cjs')
+    const fleet = (line: string): Promise<string> =>
+      lab.exec('backend', process.execPath, [
+        ...[program, 'fleet', ...line.split(' ')],
+        ...['--broker', lab.broker.url],
+      ])
+
+    t.match(await fleet('list'), /sensor-1 .*online.*corp.*joined/)
+    t.match(await fleet('show sensor-1'), /CN=sensor-1/)
+    const { notAfter } = networks['corp']?.certificate as { notAfter?: string }
+    t.match(await fleet('certificates'), notAfter, 'the expiry date (S2-61)')
+    t.match(await fleet('command sensor-1 test corp'), 'every test passed')
+
+    const change = 'network edit corp --alias Renamed'
+    await t.rejects(fleet(change), { message: /--insecure/ })
+    t.match(await fleet(`${change} --insecure`), /1 of 1 sensors have it in force/)
+    await sensor.reported(r => asReported(r).networks['corp']?.alias === 'Renamed', 'the agent has it', 5_000)
+
+    t.match(await fleet('unassign sensor-1 corp'), /./)
+    await sensor.reported(r => !asReported(r).interfaces['eth0']?.joined, 'corp is left', 5_000)
+    const since = lab.operator.messages.end
+    t.match(await fleet('assign sensor-1 corp'), /./)
+    await tested(sensor, 'corp', 30_000, since)
+    t.equal((await lab.scep.issued()).length, 2, 'S2-69: enrolled afresh')
+  },
+)
