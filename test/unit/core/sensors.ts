@@ -27,10 +27,11 @@ const anySensor = [
   fc.array(anyJump, { maxLength: 3 }),
 ] as const
 
-/** Runs so many sensors. Seconds between two tests of a network decide how many steps there are. */
+/** Runs so many sensors, the same ones for the same `seed`. Seconds between two tests of a network decide how many steps there are. */
 export function fiveYears(
   runs: number,
   testEvery: number,
+  seed?: number,
 ): { attempts: number; expired: number; proofs: number } {
   const all = { attempts: 0, expired: 0, proofs: 0 }
   fc.assert(
@@ -41,7 +42,7 @@ export function fiveYears(
       all.proofs += years.proofs
       judge(years, servers, jumps)
     }),
-    { numRuns: runs },
+    { numRuns: runs, ...(seed !== undefined && { seed }) },
   )
   return all
 }
