@@ -11,5 +11,11 @@ export async function run(args: string[], signal: AbortSignal): Promise<number> 
     process.stderr.write(`${(error as Error).message}\n\n${usage}`)
     return 2
   }
-  return demonstrate(options, { out: process.stdout, errors: process.stderr }, signal)
+  // A reader that goes away (`| head`) must not end us before the laboratory is taken down.
+  const unread = new AbortController()
+  process.stdout.on('error', (error: Error) => {
+    unread.abort(error)
+  })
+  const either = AbortSignal.any([signal, unread.signal])
+  return demonstrate(options, { out: process.stdout, errors: process.stderr }, either)
 }

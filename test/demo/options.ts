@@ -13,7 +13,7 @@ export interface Options {
 export const usage = `npm run demo -- [--stay] [--json] [--break WHAT]
 
   --stay         keeps everything running and says how to talk to it, until Ctrl-C
-  --json         prints the sensor's events as JSON lines on standard output
+  --json         prints the sensor's events as JSON lines on standard output (npm run -s keeps npm's own lines away)
   --break WHAT   breaks something first; the demonstration then fails and says whose fault it is:
 ${Object.entries(breakages)
   .map(([name, { what }]) => `                   ${name.padEnd(10)}${what}\n`)
