@@ -3,32 +3,49 @@ import type { InstalledBlock } from '../types.ts'
 import { ownBlock } from './block.ts'
 
 /**
- * The blocks of ours that the supplicant has. Read again only after a signal that says that there are others: a block is some
- * 150 properties on the bus, which takes longer than everything else of a look together.
+ * The blocks of ours that the supplicant has. Read again only after a signal that says that somebody added one: a block is
+ * some 150 properties on the bus, which takes longer than everything else of a look together.
  */
 export class InstalledBlocks implements Disposable {
   readonly #handle: SupplicantInterface
   readonly #subscription: Disposable
+  /** By object path; a block of somebody else is known as undefined. */
+  readonly #known = new Map<string, InstalledBlock | undefined>()
+  /** Added, and by whom has not been read. */
+  readonly #unread = new Set<string>()
   #changes = 0
-  #known: InstalledBlock[] | undefined
+  #complete = false
 
   constructor(handle: SupplicantInterface) {
     this.#handle = handle
-    this.#subscription = handle.on(({ kind }) => {
-      if (kind !== 'network-added' && kind !== 'network-removed') return
+    this.#subscription = handle.on(news => {
+      if (news.kind !== 'network-added' && news.kind !== 'network-removed') return
       this.#changes += 1
-      this.#known = undefined
+      this.#known.delete(news.network)
+      if (news.kind === 'network-added') this.#unread.add(news.network)
+      else this.#unread.delete(news.network)
     })
+  }
+
+  /** What was just installed need not be read back. */
+  learn(path: string, idStr: string): void {
+    this.#unread.delete(path)
+    this.#known.set(path, ownBlock(path, idStr))
   }
 
   /** Rejects like `SupplicantInterface.networks`. */
   async read(): Promise<InstalledBlock[]> {
-    if (this.#known) return this.#known
-    const before = this.#changes
-    const networks = await this.#handle.networks()
-    const blocks = networks.flatMap(entry => ownBlock(entry.path, entry.idStr) ?? [])
-    if (before === this.#changes) this.#known = blocks
-    return blocks
+    if (!this.#complete || this.#unread.size > 0) {
+      const before = this.#changes
+      const networks = await this.#handle.networks()
+      const blocks = networks.map(({ path, idStr }) => [path, ownBlock(path, idStr)] as const)
+      if (before !== this.#changes) return blocks.flatMap(([, block]) => block ?? [])
+      this.#known.clear()
+      this.#unread.clear()
+      for (const [path, block] of blocks) this.#known.set(path, block)
+      this.#complete = true
+    }
+    return [...this.#known.values()].filter(block => block !== undefined)
   }
 
   [Symbol.dispose](): void {

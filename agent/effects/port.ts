@@ -83,7 +83,8 @@ export class Port {
   }
 
   async install(block: NetworkBlock, blobs: Blob[]): Promise<void> {
-    await (await this.#need()).install(block, blobs)
+    const path = await (await this.#need()).install(block, blobs)
+    this.#blocks?.learn(path, block.id_str)
   }
 
   /** Logs off at once where the block is in use (S1-16), then takes it and its blobs out. */
