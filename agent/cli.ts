@@ -25,6 +25,7 @@ export async function runCommand(words: string[], run: (file: string) => Promise
   try {
     switch (command) {
       case 'run':
+        if (rest.length > 1 || rest[0]?.startsWith('-')) return misused('run takes one settings file')
         return await run(rest[0] ?? defaultSettings)
       case 'scep':
         return await runScepCommand(rest, io())
@@ -45,8 +46,7 @@ export async function runCommand(words: string[], run: (file: string) => Promise
         process.stdout.write(usage)
         return command === undefined ? 2 : 0
       default:
-        process.stderr.write(`sonde: there is no command ${JSON.stringify(command)}\n\n${usage}`)
-        return 2
+        return misused(`there is no command ${JSON.stringify(command)}`)
     }
   } catch (error) {
     if (!(error instanceof AgentError)) throw error
@@ -54,6 +54,11 @@ export async function runCommand(words: string[], run: (file: string) => Promise
     process.stderr.write(`sonde: ${title}: ${detail}\n  ${hint}\n`)
     return error.finding.code === 'settings-invalid' ? 78 : 1
   }
+}
+
+function misused(why: string): number {
+  process.stderr.write(`sonde: ${why}\n\n${usage}`)
+  return 2
 }
 
 /** Aborts at Ctrl-C. */

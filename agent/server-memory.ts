@@ -1,5 +1,5 @@
 /**
- * `servers.json`: which way of renewing each SCEP server took or refused (B-70). Learned, never needed:
+ * `servers.json`: which way of renewing each SCEP server took or refused (B-70), and what it ever advertised (B-32). Learned, never needed:
  * without the file everything is found out again.
  */
 import { join } from 'node:path'
@@ -10,6 +10,8 @@ export type RenewalMethod = 'RenewalReq' | 'PKCSReq' | 're-enrol'
 interface Learned {
   works?: RenewalMethod
   refused: RenewalMethod[]
+  /** Keywords of its last GetCACaps. */
+  caps?: string[]
 }
 
 const methods: RenewalMethod[] = ['RenewalReq', 'PKCSReq', 're-enrol']
@@ -40,9 +42,18 @@ export class ServerMemory {
     return works ?? possible.find(method => !refused.includes(method)) ?? possible[0] ?? 'PKCSReq'
   }
 
+  /** What it advertised last time (B-32); remembers what it does now. */
+  async advertised(url: string, caps: readonly string[]): Promise<readonly string[]> {
+    const known = this.#servers.get(url) ?? { refused: [] }
+    const before = known.caps ?? []
+    const all = [...new Set([...before, ...caps])]
+    if (all.length > before.length) await this.#learn(url, { ...known, caps: all })
+    return before
+  }
+
   async worked(url: string, works: RenewalMethod): Promise<void> {
     if (this.#servers.get(url)?.works === works) return
-    await this.#learn(url, { works, refused: [] })
+    await this.#learn(url, { ...this.#servers.get(url), works, refused: [] })
   }
 
   /** A refusal may be about the password: what worked before is not forgotten, and the round begins anew after the last. */

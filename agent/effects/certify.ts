@@ -61,9 +61,10 @@ export async function certify(
     await withdraw(opening, folder)
     throw error
   })
+  const watched = watchCaps(capabilities, purpose, context)
   sayWarnings(trust.warnings, purpose, context)
   const exchange = { transport, caps: capabilities, trust, ...opened }
-  const outcome = await ask(exchange, purpose, context, patient(whole))
+  const [outcome] = await Promise.all([ask(exchange, purpose, context, patient(whole)), watched])
   if (outcome.status === 'pending') throw await pending(opened.request, purpose, context)
   const warnings = [...trust.warnings, ...outcome.warnings]
   sayWarnings(outcome.warnings, purpose, context)
@@ -78,6 +79,12 @@ export async function certify(
 
 const noticesOf = (warnings: scep.Warning[]): Notice[] =>
   warnings.map(({ code, text }) => ({ code, severity: 'warning', text }))
+
+/** GetCACaps is not protected: what it advertised before and does not now is said (RFC 8894 section 7.5, B-32). */
+async function watchCaps(caps: scep.Capabilities, purpose: Purpose, context: Context): Promise<void> {
+  const before = await context.servers.advertised(purpose.settings.url, caps.keywords)
+  sayWarnings(scep.capsWeakened(before, caps), purpose, context)
+}
 
 /** Dates are judged by a trusted clock only; without one the enrolment goes on and says so (S1-27). */
 async function timeBefore(purpose: Purpose, signal: AbortSignal, context: Context): Promise<void> {

@@ -52,6 +52,13 @@ export function describe(sensor: FleetSensor, io: Io): void {
     line('Agent', version)
     for (const [port, mac] of Object.entries(macs))
       line(port, `${mac} ${reported.interfaces[port]?.address ?? ''}`)
+    const { clock, health } = reported
+    line('Clock', `${clock.trusted ? 'trusted' : 'not trusted'} (${clock.source})`)
+    if (health) {
+      const temperature = health.temperature === undefined ? '' : `, ${String(health.temperature)} °C`
+      const free = `${String(health.memoryAvailable)} MB of memory and ${String(health.diskAvailable)} MB of disk free`
+      line('Health', `load ${String(health.load)}, ${free}${temperature}`)
+    }
     line('Reported', `${reported.at} (${distance(Date.now(), Date.parse(reported.at))})`)
     io.out('\n')
     const networks = Object.entries(reported.networks).map(([id, { role, phase, certificate, lastTest }]) => {

@@ -28,7 +28,7 @@ const since = start => `(${((performance.now() - start) / 1000).toFixed(1)} s)`
 /** A check that is no tap test: its output is shown only when it failed. */
 const check = async ({ name, command }) => {
   const start = performance.now()
-  const { code, output } = await run(process.execPath, command, { capture: true, minutes: 3 })
+  const { code, output } = await run(process.execPath, command, { capture: true, minutes: 10 })
   if (code === 0) {
     say(`  ✓ ${name} ${since(start)}`)
     sum.passed += 1

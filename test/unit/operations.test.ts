@@ -44,7 +44,7 @@ t.test(
       const file = join(t.testdir(), 'sonde.json')
       if (text !== undefined) await writeFile(file, text)
       const error = await readSettings(file, {}).catch((error: unknown) => error as AgentError)
-      if (!(error instanceof AgentError)) return t.fail(`${name}: nothing was refused`)
+      if (!(error instanceof AgentError)) throw new Error(`${name}: nothing was refused`)
       t.equal(error.finding.code, 'settings-invalid', name)
       for (const problem of problems) t.match(error.finding.detail, problem, name)
       t.notMatch(JSON.stringify(error.finding) + error.message, /canary/, `${name}: without a secret`)

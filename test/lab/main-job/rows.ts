@@ -132,7 +132,7 @@ async function isNamed(t: Test, lab: Lab, serial: string, { row, subject, names 
 }
 
 t.test(
-  'S2-04, S2-28, S2-32, S2-71: two sensors on one network have the same custom names and certificates of their own',
+  'S2-04, S2-28, S2-29, S2-32, S2-71: two sensors on one network have the same custom names and certificates of their own',
   async t => {
     await using lab = await raise(t, { ports: 2 })
     const custom = { subject: { commonName: 'fleet-account' }, alternativeNames: ['dns:fleet.example.org'] }
