@@ -47,7 +47,10 @@ export const groups = seed => [
     name: 'core, every line and branch',
     steps: [{ files: [coreTest], args: coreCoverage, depth: 0, minutes: 6 }],
   },
-  { name: 'lab', steps: [{ files: testFiles('test/lab'), args: ['--jobs=1', '--timeout=600'], minutes: 25 }] },
+  {
+    name: 'lab',
+    steps: [{ files: testFiles('test/lab'), args: ['--jobs=1', '--timeout=600'], minutes: 25 }],
+  },
   ...later('wifi', ['--jobs=2', '--timeout=400'], {}, 20),
   ...later('long', ['--jobs=1', '--timeout=900'], { SONDE_TENTH: String(seed) }, 20),
 ]
