@@ -4,5 +4,6 @@ export type Telling =
   | { kind: 'check'; ok: boolean; sentence: string; details?: Record<string, unknown> }
   | { kind: 'comment'; text: string }
   | { kind: 'over'; ms: number }
+  | { kind: 'figures'; figures: Record<string, number[]> }
   /** After the last scenario. */
   | { kind: 'end'; scenarios: number }

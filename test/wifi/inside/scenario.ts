@@ -67,6 +67,11 @@ export async function scenario(
   return !scene.failed
 }
 
+/** What was measured. */
+export const figures = (measured: Record<string, number[]>): void => {
+  tell({ kind: 'figures', figures: measured })
+}
+
 /** The whole of a program: its scenarios, and the word that there are no more, so that one that never ran is missed. */
 export function program(act: () => Promise<void>): void {
   act().then(

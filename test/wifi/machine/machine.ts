@@ -18,6 +18,8 @@ export interface MachineOptions {
   radios: number
   /** MiB. */
   memory?: number
+  /** SIGINT, SIGTERM and SIGHUP end the machine and this process; false for a program that does so itself. */
+  signals?: boolean
 }
 
 /** Debian's kernel on an emulated processor, this machine's file system under it read-only; it ends with its command. */
@@ -59,12 +61,17 @@ export class Machine implements AsyncDisposable {
     return Number(await this.#read('booted'))
   }
 
+  /** At once, as if the plug were pulled. */
+  powerOff(): void {
+    this.#qemu.kill('SIGKILL')
+  }
+
   async #read(name: string): Promise<string> {
     return readFile(join(this.#job, name), 'utf8').catch(() => '')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#qemu.kill('SIGKILL')
+    this.powerOff()
     await this.#ended
     this.#death[Symbol.dispose]()
     await rm(this.#job, { recursive: true, force: true })
@@ -106,8 +113,8 @@ const line = ({ folder, job, memory = 1024 }: MachineOptions): string[] => [
 
 /** Powers a machine on. Dispose to end it; it also ends with its command, and with this process. */
 export async function powerOn(options: MachineOptions): Promise<Machine> {
-  listenToSignals()
-  const { job } = options
+  const { job, signals = true } = options
+  if (signals) listenToSignals()
   await copyFile(join(checkout(), 'test/wifi/machine/start.sh'), join(job, 'start.sh'))
   await writeFile(join(job, 'settings.sh'), settings(options))
   const [file, args] = confined('qemu-system-x86_64', line(options))

@@ -54,6 +54,7 @@ async function subtest(t: Test, told: Tellings, machine: Machine): Promise<void>
         t.comment(`${telling.ms} ms in the machine`)
         return
       case undefined:
+      case 'figures':
       case 'scenario':
       case 'end':
         t.fail('the virtual machine ended in the middle of this', { words: await machine.words() })

@@ -1,0 +1,44 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pki } from '../lab/pki.ts'
+import { powerOn } from './machine/machine.ts'
+import { prepared } from './machine/prepared.ts'
+import { bundle } from './machine/program.ts'
+import type { Telling } from './telling.ts'
+
+/** Milliseconds from our call, or the peer's start, to the open port; WPA2-Enterprise by EAP-TLS. */
+export interface AirTimes {
+  /** `join()` told on which frequency the network was met. */
+  ours: number[]
+  /** wpa_supplicant with a static file that has the frequency too. */
+  known: number[]
+  /** The same without it, so that every channel is scanned. */
+  full: number[]
+}
+
+/** Measures joins on simulated radios, in turns; or says why this machine cannot. Aborting ends the machine. */
+export async function joinOnTheAir(signal: AbortSignal): Promise<AirTimes | { reason: string }> {
+  const place = await prepared()
+  if ('reason' in place) return place
+  await pki()
+  const job = await mkdtemp(join(tmpdir(), 'sonde-wifi-'))
+  await bundle('inside/bench.ts', join(job, 'program.cjs'))
+  const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs']
+  await using machine = await powerOn({ folder: place.folder, job, command, radios: 4, signals: false })
+  const abort = (): void => {
+    machine.powerOff()
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    for await (const line of machine.lines) {
+      if (!line.startsWith('{')) continue
+      const telling = JSON.parse(line) as Telling
+      if (telling.kind === 'figures') return telling.figures as unknown as AirTimes
+    }
+    signal.throwIfAborted()
+    throw new Error(`the virtual machine ended without figures\n${await machine.words()}`)
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
