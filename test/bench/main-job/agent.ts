@@ -36,6 +36,8 @@ export async function runAgent(readyKey: boolean, { lab, addresses, settled }: B
   const settings = { spareKeys: readyKey, time: { trustSystemClock: true }, logLevel: 'info' }
   const sensor = await prepare(lab, settings, readyKey)
   const { onboarding, corp, sensor: desired } = await documents(lab)
+  // By address, as the scripts have it: udhcpc's script leaves the resolver of the machine alone.
+  corp.scep.url = lab.scep.urlByAddress
   await settled()
   const since = { address: addresses.end, message: lab.operator.messages.end }
   const published = Date.now()
