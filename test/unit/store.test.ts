@@ -6,6 +6,8 @@ import { Settings } from '../../agent/config.ts'
 import { Clock } from '../../agent/clock.ts'
 import { readIdentity } from '../../agent/identity.ts'
 import { AgentError } from '../../agent/errors.ts'
+import { Frequencies } from '../../agent/frequencies.ts'
+import { openLog } from '../../agent/log.ts'
 import { withoutSecrets } from '../../agent/diagnostics.ts'
 import { SpareKeys } from '../../agent/keys.ts'
 import { RenewalQueueFile } from '../../agent/renewal-queue.ts'
@@ -40,10 +42,27 @@ t.test('B-32: what a server ever advertised is known at its next answer, also af
   t.strictSame(await (await ServerMemory.open(folder)).advertised(url, ['DES3']), ['AES', 'SHA-256'])
 })
 
+t.test('where an SSID was met is known after a restart', async t => {
+  const frequencies = new Frequencies(
+    t.testdir({ 'frequencies.json': '{"corp":[2437,5180]}' }),
+    openLog('error'),
+  )
+  t.strictSame(await frequencies.of('corp'), [2437, 5180])
+  t.strictSame(await frequencies.of(Buffer.from('corp')), [2437, 5180])
+  t.strictSame(await frequencies.of('guest'), [])
+  t.strictSame(await frequencies.of(undefined), [], 'a wire has none')
+})
+
 t.test('files that cannot be read cost what was learned, not the agent', async t => {
-  const folder = t.testdir({ 'servers.json': '{', 'renewals.json': '[]x', 'clock.json': 'no' })
+  const folder = t.testdir({
+    'servers.json': '{',
+    'renewals.json': '[]x',
+    'clock.json': 'no',
+    'frequencies.json': '{"corp":7}',
+  })
   t.equal((await ServerMemory.open(folder)).method(url, true), 'RenewalReq')
   t.strictSame((await RenewalQueueFile.open(folder)).state, { requested: [], enrolments: [] })
+  t.strictSame(await new Frequencies(folder, openLog('error')).of('corp'), [])
   t.match((await Clock.open({ folder, trustSystemClock: false })).reading, {
     trusted: false,
     source: 'build',

@@ -1,7 +1,6 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pki } from '../lab/pki.ts'
+import { openJob } from './machine/job.ts'
 import { powerOn } from './machine/machine.ts'
 import { prepared } from './machine/prepared.ts'
 import { bundle } from './machine/program.ts'
@@ -22,10 +21,11 @@ export async function joinOnTheAir(signal: AbortSignal): Promise<AirTimes | { re
   const place = await prepared()
   if ('reason' in place) return place
   await pki()
-  const job = await mkdtemp(join(tmpdir(), 'sonde-wifi-'))
-  await bundle('inside/bench.ts', join(job, 'program.cjs'))
+  await using job = await openJob()
+  await bundle('inside/bench.ts', join(job.folder, 'program.cjs'))
   const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs']
-  await using machine = await powerOn({ folder: place.folder, job, command, radios: 4, signals: false })
+  const { folder } = place
+  await using machine = await powerOn({ folder, job: job.folder, command, radios: 4, signals: false })
   const abort = (): void => {
     machine.powerOff()
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { cleanEnvironment, confined } from '../../lab/command.ts'
@@ -10,7 +10,7 @@ import { checkout } from '../../lab/pki.ts'
 export interface MachineOptions {
   /** What test/setup/wifi.mjs prepared. */
   folder: string
-  /** A folder for this run alone: /run/job inside, removed with the machine. */
+  /** A folder for this run alone: /run/job inside. */
   job: string
   /** Run in the machine, in the checkout, as root. Its standard output is `lines`. */
   command: readonly string[]
@@ -74,7 +74,6 @@ export class Machine implements AsyncDisposable {
     this.powerOff()
     await this.#ended
     this.#death[Symbol.dispose]()
-    await rm(this.#job, { recursive: true, force: true })
   }
 }
 

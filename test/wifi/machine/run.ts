@@ -1,8 +1,7 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Telling } from '../telling.ts'
+import { openJob } from './job.ts'
 import { type Machine, powerOn } from './machine.ts'
 import { prepared } from './prepared.ts'
 import { agent, bundle } from './program.ts'
@@ -18,11 +17,11 @@ export async function runInside(t: Test, source: string, radios: number): Promis
     await t.test('simulated radios', { skip: place.reason }, () => undefined)
     return
   }
-  const job = await mkdtemp(join(tmpdir(), 'sonde-wifi-'))
-  await Promise.all([bundle(source, join(job, 'program.cjs')), agent(job)])
+  await using job = await openJob()
+  await Promise.all([bundle(source, join(job.folder, 'program.cjs')), agent(job.folder)])
   const only = process.env['SONDE_WIFI_ONLY'] ?? ''
   const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs', only]
-  await using machine = await powerOn({ folder: place.folder, job, command, radios })
+  await using machine = await powerOn({ folder: place.folder, job: job.folder, command, radios })
   const told = new Tellings(machine)
   let scenarios = 0
   let end: Telling | undefined
