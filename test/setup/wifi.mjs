@@ -10,7 +10,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { passSignals, run } from './children.mjs'
 import { SetupError, installPackages } from './debian.mjs'
-import { wifiPackages } from './packages.mjs'
+import { packages, wifiPackages } from './packages.mjs'
 import { top } from './prepare.mjs'
 
 /** Raise it when what is made here changes: older folders are then ignored. */
@@ -86,7 +86,7 @@ const extractKernel = async (image, target) => {
   xz.stdin.on('error', () => {}) // its end is judged below
   xz.stdin.end(payload)
   await Promise.all([written, once(xz, 'exit')])
-  if (readFileSync(target).readUInt32BE(0) !== 0x7f454c46)
+  if (readFileSync(target).subarray(0, 4).toString('latin1') !== '\x7fELF')
     throw new SetupError(`no ELF kernel in ${basename(image)}`)
 }
 
@@ -149,7 +149,7 @@ try {
   const reason = unavailable()
   if (reason !== undefined) throw new SetupError(reason)
   const say = line => process.stderr.write(`${line}\n`)
-  await installPackages(wifiPackages, say)
+  await installPackages([...packages, ...wifiPackages], say)
   if (!existsSync(folder)) await make(say)
   process.stdout.write(`${folder}\n`)
   process.exit(0)

@@ -1,8 +1,6 @@
 /** The agent on simulated radios, in a virtual machine. */
 import t from 'tap'
-import { pki } from '../lab/pki.ts'
 import { runInside } from './machine/run.ts'
 
 t.setTimeout(600_000)
-await pki()
 await runInside(t, 'inside/agent.ts', 4)

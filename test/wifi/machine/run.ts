@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { pki } from '../../lab/pki.ts'
+import { makeP384 } from '../pki.ts'
 import type { Telling } from '../telling.ts'
 import { openJob } from './job.ts'
 import { type Machine, powerOn } from './machine.ts'
@@ -18,6 +20,8 @@ export async function runInside(t: Test, source: string, radios: number): Promis
     return
   }
   await using job = await openJob()
+  // Keys are made out here, where they cost less.
+  await Promise.all([pki(), makeP384()])
   await Promise.all([bundle(source, join(job.folder, 'program.cjs')), agent(job.folder)])
   const only = process.env['SONDE_WIFI_ONLY'] ?? ''
   const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs', only]
