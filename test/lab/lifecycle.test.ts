@@ -1,4 +1,5 @@
 /** The years of a certificate: renewal, refusals, removal, wrong clocks. */
 import './lifecycle/renewal.ts'
 import './lifecycle/refusals.ts'
+import './lifecycle/pending.ts'
 import './lifecycle/clock.ts'
