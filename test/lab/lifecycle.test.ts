@@ -2,4 +2,5 @@
 import './lifecycle/renewal.ts'
 import './lifecycle/refusals.ts'
 import './lifecycle/pending.ts'
+import './lifecycle/trust.ts'
 import './lifecycle/clock.ts'
