@@ -240,6 +240,8 @@ export function sentence(step: Step): string {
       return `renew the certificate of ${step.network} over ${step.over}`
     case 'prove':
       return `log in to ${step.network} with the new certificate`
+    case 'inspect':
+      return `look whether the certificate of ${step.network} was revoked`
     case 'warn':
       return `the certificate of ${step.network} is near its end`
     case 'test':

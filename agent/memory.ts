@@ -90,6 +90,10 @@ export class Memory {
     this.#update(network, { notices: notices.length > 0 ? { ...others, [by]: notices } : others })
   }
 
+  inspected(network: string, inspected: NonNullable<NetworkHistory['inspected']>): void {
+    this.#update(network, { inspected })
+  }
+
   /** The RADIUS server's certificate at a login. */
   met(network: string, server: Authority): void {
     this.#update(network, { server })

@@ -188,6 +188,8 @@ export interface NetworkHistory {
   warned?: Record<string, number>
   /** The certificate of the RADIUS server at the last login. */
   server?: Authority
+  /** The last look at the CRL of the certificate in force. */
+  inspected?: { fingerprint: string; at: number }
   /** By who noticed them last: each look replaces what the one before found. */
   notices?: Record<string, Notice[]>
   failedRenewal?: FailedRenewal

@@ -4,7 +4,7 @@
  */
 import type { Actual, CredentialState, Desired, InterfaceState, Network, NetworkHistory } from '../types.ts'
 import { credentialStatus } from './credential.ts'
-import { earlier, failedProofOf, nextRenewal, type QueueSettings } from './renewal.ts'
+import { earlier, failedProofOf, lifetimeOf, nextRenewal, type QueueSettings } from './renewal.ts'
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
 import { Waking } from './waking.ts'
@@ -117,6 +117,7 @@ function tasks(view: View): Task[] {
     ...enabled.flatMap(network => proof(network, view)),
     ...renewal(view),
     ...enabled.flatMap(network => test(network, view)),
+    ...enabled.flatMap(network => inspection(network, view)),
   ]
 }
 
@@ -225,6 +226,25 @@ function test(network: Network, view: View): Task[] {
   if (due > now) return []
   const work: Step = { action: 'test', interface: view.state.name, network: network.id }
   return [{ networks: [network], steps: [...steps, work] }]
+}
+
+/** Once a day, or ten times in a shorter life, while the network is joined anyway: no login for the sake of a CRL. */
+function inspection(network: Network, { actual, state, now, wake }: View): Task[] {
+  const certificate = actual.credentials[network.id]?.current?.certificate
+  if (!certificate || now > certificate.notAfter) return []
+  if (state.joined?.network !== network.id || !state.lease) return []
+  const { fingerprint } = certificate
+  const last = actual.history[network.id]?.inspected
+  const fresh = last?.fingerprint === fingerprint && last.at <= now ? last.at : undefined
+  const due = fresh === undefined ? now : fresh + Math.min(86_400_000, lifetimeOf(certificate) / 10)
+  wake.by(due)
+  if (due > now) return []
+  return [
+    {
+      networks: [network],
+      steps: [{ action: 'inspect', interface: state.name, network: network.id, fingerprint }],
+    },
+  ]
 }
 
 /** With nothing to do, stay on a tested network or go to one; where the broker hangs on it, any network will do. */

@@ -19,6 +19,8 @@ export type Step =
   | { action: 'prove'; interface: string; network: string; generation: string; revision: string }
   /** Run the probes over the joined network. */
   | { action: 'test'; interface: string; network: string }
+  /** Ask the CRL distribution points over the joined network whether our certificate was revoked. */
+  | { action: 'inspect'; interface: string; network: string; fingerprint: string }
   /** Say that a certificate is near its end; belongs to no interface. */
   | { action: 'warn'; interface: ''; network: string; days: number; fingerprint: string }
   /** Delete the credential of a network that is no longer listed (S2-70); belongs to no interface. */

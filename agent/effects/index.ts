@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import { enroll } from './enroll.ts'
 import { asAgentError } from './findings.ts'
 import { forget, install, join, lease, prove, strayed, uninstall } from './join.ts'
+import { inspect } from './inspect.ts'
 import { renew } from './renew.ts'
 import { keyOf } from './key.ts'
 import { test } from './test.ts'
@@ -29,6 +30,7 @@ export const effectsOf = (context: Context): Effects => ({
   enroll: (step, signal) => overPath(step, signal, context, () => enroll(step, signal, context)),
   renew: (step, signal) => overPath(step, signal, context, () => renew(step, signal, context)),
   prove: (step, signal) => prove(step, signal, context),
+  inspect: (step, signal) => inspect(step, signal, context),
   warn: step => warn(step, context),
   test: (step, signal) => test(step, signal, context),
   forget: step => forget(step, context),

@@ -127,6 +127,7 @@ export const oids = {
   basicConstraints: '2.5.29.19',
   extendedKeyUsage: '2.5.29.37',
   subjectKeyIdentifier: '2.5.29.14',
+  crlDistributionPoints: '2.5.29.31',
   clientAuth: '1.3.6.1.5.5.7.3.2',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   anyExtendedKeyUsage: '2.5.29.37.0',

@@ -24,6 +24,7 @@ export {
   type RenewalRequest,
 } from './enrolment.ts'
 export { requestCertificate, pollCertificate, type Outcome } from './request.ts'
+export { distributionPoints, readCrl, revokedAt, type Crl } from './crl.ts'
 export { getCertificate, getCrl, type Asker } from './query.ts'
 export type { RequestSettings, Peer } from './exchange.ts'
 export {

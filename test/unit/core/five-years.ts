@@ -159,6 +159,7 @@ export class Years {
     const problem = this.#problem(step, network, index, server)
     if (!problem) {
       if (step.action === 'prove') this.#memory.proved(network.id)
+      if (step.action === 'inspect') this.#memory.inspected(network.id, { fingerprint: step.fingerprint, at })
       if (step.action === 'test')
         this.#memory.tested(
           network.id,

@@ -18,7 +18,10 @@ const onCorp = {
   blocks: [{ path: '/1', network: 'corp', revision }],
   ...{ joined: { network: 'corp', revision, at: now }, lease },
 }
-const tested = { lastTest: { at: now, passed: true, probes: [], revision } }
+const tested = {
+  lastTest: { at: now, passed: true, probes: [], revision },
+  inspected: { fingerprint: 'f1', at: now },
+}
 const proof = (at: number, judged: boolean): NetworkHistory => ({
   failedProof: {
     ...{ generation: candidate.generation, at, judged },

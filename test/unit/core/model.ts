@@ -50,6 +50,13 @@ export function apply(step: Step, desired: Desired, actual: Actual, now: number)
       const joined = apply({ ...step, action: 'join', why: '' }, desired, actual, now)
       return { ...joined, credentials: { ...actual.credentials, [step.network]: next } }
     }
+    case 'inspect': {
+      const inspected = { fingerprint: step.fingerprint, at: now }
+      return {
+        ...actual,
+        history: { ...actual.history, [step.network]: { ...actual.history[step.network], inspected } },
+      }
+    }
     case 'warn': {
       const warned = { [step.fingerprint]: step.days }
       return {

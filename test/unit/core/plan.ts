@@ -32,7 +32,10 @@ const blocks = [
 ]
 const joinedTo = (network: string, rev: string) => ({ joined: { network, revision: rev, at: now }, lease })
 const tested = (at: number, rev = corpRevision) => ({
-  corp: { lastTest: { at, passed: true, probes: [], revision: rev } },
+  corp: {
+    lastTest: { at, passed: true, probes: [], revision: rev },
+    inspected: { fingerprint: 'f1', at: Math.min(at, now) },
+  },
 })
 
 const setbackFor = (network: Network, actual: Actual, changes: Partial<Setback> = {}): Setback => ({

@@ -1,0 +1,87 @@
+/** Whether our certificate was revoked, by the CRL distribution points it names, where the network lets us ask (B-62). */
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { get, type IncomingMessage } from 'node:http'
+import type { StepOf } from '../core/step.ts'
+import { minute } from '../core/validity.ts'
+import type { Path } from '../path/index.ts'
+import * as scep from '../scep/index.ts'
+import type { Notice } from '../types.ts'
+import type { Context } from './context.ts'
+
+const by = 'revocation'
+const mostBytes = 8 * 1024 * 1024
+
+/**
+ * Notices `certificate-revoked`, or that it cannot be found out; never fails the network. A certificate without distribution points,
+ * or whose CRL cannot be had here, is none the worse for it.
+ */
+export async function inspect(step: StepOf<'inspect'>, signal: AbortSignal, context: Context): Promise<void> {
+  const { network } = step
+  const { current } = await context.credentials.of(network).read()
+  const path = context.ports.get(step.interface)?.path
+  if (current?.certificate.fingerprint !== step.fingerprint || !path)
+    throw new DOMException('the network was left', 'AbortError')
+  const files = context.credentials.of(network).files(current.generation)
+  const certificate = new X509Certificate(await readFile(files.certificate))
+  const urls = scep.distributionPoints(certificate)
+  const [issuer] = scep.certificatesFromPem([await readFile(files.chain, 'utf8')])
+  const notices =
+    urls.length > 0 && issuer ? await look(urls, certificate, issuer, path, signal, context) : []
+  const known = JSON.stringify(context.memory.of(network).notices?.[by] ?? [])
+  context.memory.noticed(network, by, notices)
+  context.memory.inspected(network, { fingerprint: step.fingerprint, at: context.now() })
+  if (JSON.stringify(notices) === known) return
+  for (const { code, severity, text } of notices)
+    context.say({ event: code, severity, network, interface: step.interface, text: `${network}: ${text}` })
+}
+
+async function look(
+  urls: readonly string[],
+  certificate: X509Certificate,
+  issuer: X509Certificate,
+  path: Path,
+  signal: AbortSignal,
+  { clock }: Context,
+): Promise<Notice[]> {
+  let failure = ''
+  for (const url of urls)
+    try {
+      const crl = scep.readCrl(await fetched(url, path, signal), issuer)
+      const revoked = scep.revokedAt(crl, certificate)
+      if (revoked) return [revokedNotice(revoked)]
+      const now = clock.trustedDate()
+      if (!now || !crl.nextUpdate || now <= crl.nextUpdate) return []
+      failure = `its CRL is of ${minute(crl.thisUpdate.getTime())} and out of date`
+    } catch (error) {
+      signal.throwIfAborted()
+      failure = `${url}: ${error instanceof Error ? error.message : String(error)}`
+    }
+  const text = `whether the certificate was revoked cannot be found out over this network: ${failure}`
+  return [{ code: 'revocation-unknown', severity: 'info', text }]
+}
+
+const revokedNotice = (at: Date): Notice => ({
+  code: 'certificate-revoked',
+  severity: 'error',
+  text: `the certificate was revoked by its CA on ${minute(at.getTime())}: request a new one (request-certificate)`,
+})
+
+async function fetched(url: string, path: Path, signal: AbortSignal): Promise<Buffer> {
+  const whole = AbortSignal.any([signal, path.lost, AbortSignal.timeout(10_000)])
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, { ...path.wire('http:'), signal: whole }, resolve).once('error', reject)
+  })
+  if (response.statusCode !== 200) {
+    response.destroy()
+    throw new Error(`HTTP status ${String(response.statusCode)}`)
+  }
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of response as AsyncIterable<Buffer>) {
+    length += part.length
+    if (length > mostBytes) throw new Error(`more than ${String(mostBytes)} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
