@@ -5,6 +5,7 @@
 import { mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { checkpoint } from './checkpoint.ts'
+import { AgentError } from './errors.ts'
 
 /** Makes the folder's entries (renames, new files) durable. */
 export async function syncFolder(path: string): Promise<void> {
@@ -18,14 +19,54 @@ export const privateFolder = async (path: string): Promise<void> => {
   await mkdir(path, { recursive: true, mode: 0o700 })
 }
 
-/** Writes and syncs a new private file; the caller makes it visible by renaming the folder it is in. */
+/**
+ * Writes and syncs a new private file; the caller makes it visible by renaming the folder it is in.
+ * Throws AgentError `disk-full` or `disk-read-only`; what was there before is as it was.
+ */
 export async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
   checkpoint(`write ${basename(path)}`)
-  await using file = await open(path, 'w', 0o600)
-  await file.writeFile(content)
-  checkpoint(`fsync ${basename(path)}`)
-  await file.sync()
+  try {
+    await using file = await open(path, 'w', 0o600)
+    await file.writeFile(content)
+    checkpoint(`fsync ${basename(path)}`)
+    await file.sync()
+  } catch (error) {
+    await rm(path, { force: true }).catch(() => undefined)
+    throw diskError(path, error)
+  }
 }
+
+function diskError(path: string, cause: unknown): unknown {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'ENOSPC' || code === 'EDQUOT') return full(path, cause)
+  return code === 'EROFS' ? readOnly(path, cause) : cause
+}
+
+const full = (path: string, cause: unknown): AgentError =>
+  new AgentError(
+    {
+      code: 'disk-full',
+      title: 'The disk of the sensor is full',
+      detail: `${path} cannot be written`,
+      hint: 'make room on the disk of the sensor; nothing was lost, and it goes on by itself',
+      side: 'sensor',
+      retry: 'backoff',
+    },
+    { cause },
+  )
+
+const readOnly = (path: string, cause: unknown): AgentError =>
+  new AgentError(
+    {
+      code: 'disk-read-only',
+      title: 'The disk of the sensor cannot be written',
+      detail: `${path} cannot be written`,
+      hint: 'the card may be worn out: replace it; nothing that was on it is lost',
+      side: 'sensor',
+      retry: 'backoff',
+    },
+    { cause },
+  )
 
 /** Replaces the file: temp, fsync, rename, fsync of the folder. */
 export async function writeDurable(path: string, content: string | Uint8Array): Promise<void> {
