@@ -1,4 +1,5 @@
 /** What the timeline hears of a SCEP transaction. */
+import { checkpoint } from '../checkpoint.ts'
 import type * as scep from '../scep/index.ts'
 import type { Network } from '../types.ts'
 import type { Context } from './context.ts'
@@ -15,6 +16,7 @@ const where = (about: About): { network: string; interface: string } => ({
 
 export function sayExchange(exchange: scep.Step, about: About, context: Context): void {
   const { name, url, milliseconds, outcome } = exchange
+  checkpoint(`${outcome} ${name}`)
   context.say({
     event: 'scep-exchange',
     severity: outcome === 'answered' ? 'info' : 'warning',

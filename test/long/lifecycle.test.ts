@@ -2,6 +2,7 @@
 import t from 'tap'
 import { fiveYears } from '../unit/core/sensors.ts'
 import { renewInARow } from '../lab/lifecycle/in-a-row.ts'
+import { cutRenewals, renewalPoints } from '../lab/lifecycle/power-cut.ts'
 import { sample } from './sample.ts'
 
 t.setTimeout(7_200_000)
@@ -17,4 +18,11 @@ t.test('sensors that test every week live five years each', async t => {
 const renewals = Array.from({ length: 10 }, (_, index) => index)
 t.test('S1-23, S2-50: ten renewals in a row of certificates that live two minutes', async t => {
   await renewInARow(t, sample(renewals).length, { validity: 120 })
+})
+
+t.jobs = 3
+await t.test('the points of a renewal', async t => {
+  const points = await renewalPoints(t)
+  t.ok(points.length > 30, `${String(points.length)} points`)
+  cutRenewals(sample(points), 3)
 })
