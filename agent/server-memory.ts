@@ -39,7 +39,8 @@ export class ServerMemory {
   method(url: string, advertised: boolean): RenewalMethod {
     const { works, refused } = this.#servers.get(url) ?? { refused: [] }
     const possible = methods.filter(method => method !== 'RenewalReq' || advertised)
-    return works ?? possible.find(method => !refused.includes(method)) ?? possible[0] ?? 'PKCSReq'
+    if (works && possible.includes(works)) return works
+    return possible.find(method => !refused.includes(method)) ?? possible[0] ?? 'PKCSReq'
   }
 
   /** What it advertised last time (B-32); remembers what it does now. */

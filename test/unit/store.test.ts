@@ -1,180 +1,230 @@
-/** What the agent keeps on disk beside its documents: servers it knows, the renewal queue, the clock, the store itself. */
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+/** What the sensor keeps on disk: generations, removals, what a power cut left, queue and servers, and the format of it all. */
+import { createPrivateKey } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
-import { Settings } from '../../agent/config.ts'
-import { Clock } from '../../agent/clock.ts'
-import { readIdentity } from '../../agent/identity.ts'
-import { AgentError } from '../../agent/errors.ts'
-import { Frequencies } from '../../agent/frequencies.ts'
-import { openLog } from '../../agent/log.ts'
-import { withoutSecrets } from '../../agent/diagnostics.ts'
+import t, { type Test } from 'tap'
+import { CredentialFolder } from '../../agent/credential-folder.ts'
+import { Credentials } from '../../agent/credentials.ts'
+import { writeDurable } from '../../agent/durable.ts'
 import { SpareKeys } from '../../agent/keys.ts'
 import { RenewalQueueFile } from '../../agent/renewal-queue.ts'
 import { ServerMemory } from '../../agent/server-memory.ts'
-import { watchdogPeriod } from '../../agent/sd-notify.ts'
 import { openStore } from '../../agent/store.ts'
-import { buildTime } from '../../agent/version.ts'
+import { fixtureKey, issuedBy, rootCa } from '../scep-server/authority.ts'
 
-const url = 'http://scep.example.org/scep'
+async function folderFor(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sonde-store-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
-t.test('B-70: what a server took is used again, what it refused is tried last', async t => {
-  const folder = t.testdir()
-  const memory = await ServerMemory.open(folder)
-  t.equal(memory.method(url, true), 'RenewalReq')
-  t.equal(memory.method(url, false), 'PKCSReq', 'RenewalReq only where it is advertised')
-  await memory.refused(url, 'RenewalReq')
-  t.equal(memory.method(url, true), 'PKCSReq')
-  await memory.worked(url, 'PKCSReq')
-  await memory.refused(url, 'PKCSReq')
-  t.equal(
-    (await ServerMemory.open(folder)).method(url, true),
-    'PKCSReq',
-    'a refusal may be about the password',
-  )
+const root = rootCa('Store Root', fixtureKey('rsa-2048-a'))
+const key = fixtureKey('rsa-2048-b')
+const now = Date.now()
+const issue = (name: string) => ({
+  certificate: issuedBy(root, name, key).certificate.toString(),
+  chain: [root.certificate.toString()],
+  anchors: [root.certificate.toString()],
 })
 
-t.test('B-32: what a server ever advertised is known at its next answer, also after a restart', async t => {
-  const folder = t.testdir()
-  const memory = await ServerMemory.open(folder)
-  t.strictSame(await memory.advertised(url, ['AES', 'SHA-256']), [])
-  await memory.worked(url, 'PKCSReq')
-  t.strictSame(await (await ServerMemory.open(folder)).advertised(url, ['DES3']), ['AES', 'SHA-256'])
-})
-
-t.test('where an SSID was met is known after a restart', async t => {
-  const frequencies = new Frequencies(
-    t.testdir({ 'frequencies.json': '{"corp":[2437,5180]}' }),
-    openLog('error'),
-  )
-  t.strictSame(await frequencies.of('corp'), [2437, 5180])
-  t.strictSame(await frequencies.of(Buffer.from('corp')), [2437, 5180])
-  t.strictSame(await frequencies.of('guest'), [])
-  t.strictSame(await frequencies.of(undefined), [], 'a wire has none')
-})
-
-t.test('files that cannot be read cost what was learned, not the agent', async t => {
-  const folder = t.testdir({
-    'servers.json': '{',
-    'renewals.json': '[]x',
-    'clock.json': 'no',
-    'frequencies.json': '{"corp":7}',
+/** One certificate obtained the way the effects do it. */
+async function obtained(
+  folder: CredentialFolder,
+  name: string,
+  role: 'current' | 'candidate' = 'current',
+): Promise<string> {
+  await folder.begin('a1')
+  await folder.key('ec-p256', now, undefined, () => undefined)
+  await folder.saveRequest({
+    transactionId: name,
+    preparedAt: now,
+    pending: false,
+    basis: 'b',
+    enrolment: {},
   })
-  t.equal((await ServerMemory.open(folder)).method(url, true), 'RenewalReq')
-  t.strictSame((await RenewalQueueFile.open(folder)).state, { requested: [], enrolments: [] })
-  t.strictSame(await new Frequencies(folder, openLog('error')).of('corp'), [])
-  t.match((await Clock.open({ folder, trustSystemClock: false })).reading, {
-    trusted: false,
-    source: 'build',
+  return folder.complete(issue(name), role)
+}
+
+t.test('a new store is private, and has a format number', async t => {
+  const store = await openStore(join(await folderFor(t), 'state'))
+  t.equal(await readFile(join(store.root, 'store.json'), 'utf8'), '{"format":1}\n')
+  t.strictSame(await Promise.all([store.root, store.credentials, store.trust].map(mode)), [
+    '700',
+    '700',
+    '700',
+  ])
+  t.equal(await mode(join(store.root, 'store.json')), '600')
+  t.ok(await openStore(store.root), 'and is opened again')
+})
+
+for (const [text, why] of [
+  ['{"format":2}', 'its format is 2'],
+  ['half a', 'it is not JSON'],
+] as const)
+  t.test(`a store that cannot be understood (${why}) is refused and left as it is`, async t => {
+    const folder = await folderFor(t)
+    await writeFile(join(folder, 'store.json'), text)
+    const before = await readdir(folder)
+    const error: unknown = await openStore(folder).catch((error: unknown) => error)
+    t.match(error, { finding: { code: 'store-format', detail: new RegExp(why), retry: 'never' } })
+    t.strictSame(await readdir(folder), before, 'nothing was written')
+    t.equal(await readFile(join(folder, 'store.json'), 'utf8'), text)
   })
-})
 
-t.test('S1-23: the pace of the queue and who asked outlive a restart', async t => {
-  const folder = t.testdir()
-  const queue = await RenewalQueueFile.open(folder)
-  await queue.request('corp')
-  await queue.requestEnrolment('branch')
-  await queue.began('corp', 42)
-  const again = (await RenewalQueueFile.open(folder)).state
-  t.strictSame(again, { lastAttempt: 42, requested: [], enrolments: ['branch'] })
-})
-
-t.test('S1-27: an untrusted clock is a lower bound that never runs backwards and is saved', async t => {
-  const folder = t.testdir()
-  const clock = await Clock.open({ folder, trustSystemClock: false })
-  t.ok(clock.now() >= buildTime)
-  const later = buildTime + 90 * 86_400_000
-  clock.atLeast(later, 'certificate')
-  clock.atLeast(buildTime, 'certificate')
-  t.ok(clock.now() >= later)
-  t.equal(clock.trustedDate(), undefined)
-  await clock.save()
-  t.ok((await Clock.open({ folder, trustSystemClock: false })).now() >= later)
-})
-
-t.test('a date that only an unprotected server claimed is not remembered', async t => {
-  const folder = t.testdir()
-  const clock = await Clock.open({ folder, trustSystemClock: false })
-  clock.atLeast(buildTime + 86_400_000, 'scep-date')
-  await clock.save()
-  t.ok((await Clock.open({ folder, trustSystemClock: false })).now() < buildTime + 86_400_000)
-})
-
-t.test('a trusted clock is the system clock with its offset, and everybody is told once', async t => {
-  const clock = await Clock.open({ folder: t.testdir(), trustSystemClock: false })
-  let told = 0
-  using _ = clock.onTrusted(() => {
-    told += 1
+t.test('a certificate becomes a generation that nobody else can read', async t => {
+  const path = join(await folderFor(t), 'corp')
+  const folder = new CredentialFolder(path)
+  const generation = await obtained(folder, 'one')
+  const state = await folder.read()
+  t.match(state, {
+    assignment: 'a1',
+    current: { generation, certificate: { subject: 'CN=one' } },
+    open: undefined,
   })
-  clock.trust('sntp', 60_000)
-  clock.trust('sntp', 60_000)
-  t.equal(told, 1)
-  t.ok(Math.abs(clock.now() - Date.now() - 60_000) < 1000)
+  t.ok(createPrivateKey(await readFile(folder.files(generation).key)))
+  t.equal(await mode(folder.files(generation).key), '600')
+  t.equal(await mode(join(path, generation)), '700')
+  t.notOk((await readdir(join(path, generation))).includes('request.json'), 'the challenge password is gone')
 })
 
-t.test('a spare key is taken by rename, never twice, and not when it is older than 30 days', async t => {
-  const folder = t.testdir()
-  const spare = new SpareKeys(folder)
-  const now = Date.now()
-  t.equal(await spare.take('ec-p256', join(folder, 'none.pem'), now), false)
-  t.equal(await spare.refill('ec-p256', now), true)
-  t.equal(await spare.refill('ec-p256', now), false, 'one is enough')
-  t.equal((await stat(join(folder, 'ec-p256', 'key.pem'))).mode & 0o777, 0o600)
-  t.equal(await spare.take('ec-p256', join(folder, 'old.pem'), now + 31 * 86_400_000), false)
-  t.equal(await spare.take('ec-p256', join(folder, 'taken.pem'), now), true)
-  t.equal(await spare.take('ec-p256', join(folder, 'again.pem'), now), false)
-  t.match(await readFile(join(folder, 'taken.pem'), 'utf8'), 'PRIVATE KEY')
+t.test('a candidate is in force only when it is promoted, and few old generations are kept', async t => {
+  const path = join(await folderFor(t), 'corp')
+  const folder = new CredentialFolder(path)
+  const first = await obtained(folder, 'first')
+  for (const name of ['b', 'c', 'd', 'e', 'f']) {
+    const candidate = await obtained(folder, name, 'candidate')
+    t.match(await folder.read(), { candidate: { generation: candidate } })
+    await folder.promote(candidate)
+    t.match(await folder.read(), { current: { generation: candidate }, candidate: undefined })
+  }
+  const generations = (await readdir(path)).filter(name => /^\d{4}-/.test(name))
+  t.equal(generations.length, 4, 'the one in force and three for diagnosis')
+  t.notOk(generations.includes(first))
 })
 
-const refused = async (root: string): Promise<unknown> =>
-  openStore(root).then(
-    () => 'opened',
-    (error: unknown) => (error instanceof AgentError ? error.finding : error),
-  )
-
-t.test('a store of a newer format is refused and left as it is', async t => {
-  const root = t.testdir()
-  await openStore(root)
-  await openStore(root)
-  const newer = '{"format":99}'
-  await writeFile(join(root, 'store.json'), newer)
-  t.match(await refused(root), { code: 'store-format', detail: /99/ })
-  t.equal(await readFile(join(root, 'store.json'), 'utf8'), newer)
-  await mkdir(join(root, 'other'))
-  await writeFile(join(root, 'other', 'store.json'), 'half')
-  t.match(await refused(join(root, 'other')), { code: 'store-format', detail: /not JSON/ })
-})
-
-t.test('the support bundle holds no secret, wherever it stands', async t => {
-  const settings = { mqtt: { password: 'p1', username: 'u', key: '/path' }, list: [{ passphrase: 'p2' }] }
-  t.strictSame(withoutSecrets(settings), {
-    mqtt: { password: '(secret)', username: 'u', key: '(secret)' },
-    list: [{ passphrase: '(secret)' }],
-  })
-})
-
-const settingsWith = (more: object) => ({
-  ...Settings.parse({
-    interfaces: [{ name: 'lo', kind: 'wired' }],
-    management: 'tested',
-    mqtt: { urls: ['mqtt://127.0.0.1'] },
-    ...more,
-  }),
-  stateDirectory: '/nowhere',
-  runtimeDirectory: '/nowhere',
+t.test('a certificate asked for afresh replaces the candidate too', async t => {
+  const folder = new CredentialFolder(join(await folderFor(t), 'corp'))
+  await obtained(folder, 'old')
+  await obtained(folder, 'candidate', 'candidate')
+  const fresh = await obtained(folder, 'fresh')
+  t.match(await folder.read(), { current: { generation: fresh }, candidate: undefined })
 })
 
 t.test(
-  'the sensor is named by its settings, else by its serial; addresses are those of its interfaces',
+  'S1-15, S2-69, S2-70: removal is a fact until it is taken back; another assignment starts afresh',
   async t => {
-    const named = await readIdentity(settingsWith({ sensor: 'lobby-1', serial: '10000000 abc/1' }))
-    t.match(named, { sensor: 'lobby-1', serial: '10000000 abc/1', macs: { lo: '00:00:00:00:00:00' } })
-    t.ok(named.model)
-    t.equal((await readIdentity(settingsWith({ serial: '10000000 abc/1' }))).sensor, '10000000-abc-1')
+    const path = join(await folderFor(t), 'corp')
+    const folder = new CredentialFolder(path)
+    await obtained(folder, 'one')
+    await folder.remove(5)
+    t.strictSame(await folder.read(), { assignment: 'a1', removed: { at: 5 } })
+    t.strictSame(await readdir(path), ['state.json'])
+    await new CredentialFolder(path).recover()
+    t.match(await folder.read(), { removed: { at: 5 } }, 'also after a restart')
+    await folder.restore()
+    t.strictSame(await folder.read(), { assignment: 'a1' })
+    await obtained(folder, 'two')
+    await folder.begin('a2')
+    t.strictSame(await folder.read(), { assignment: 'a2' }, 'nothing of the other assignment is left')
+    await folder.forget()
+    t.strictSame(await folder.read(), { assignment: '' })
   },
 )
 
-t.test('the watchdog is fed twice in its time, and not at all without one', async t => {
-  t.equal(watchdogPeriod({ WATCHDOG_USEC: '90000000' }), 45_000)
-  t.equal(watchdogPeriod({}), undefined)
+const cuts: [string, (path: string, generation: string) => Promise<unknown>, object][] = [
+  [
+    'between link and rename',
+    (path, generation) => rename(join(path, generation), join(path, 'open')),
+    { current: { certificate: { subject: 'CN=one' } } },
+  ],
+  [
+    'between the promotion and the removal of the candidate link',
+    (path, generation) => symlink(generation, join(path, 'candidate')),
+    { current: { certificate: { subject: 'CN=one' } }, candidate: undefined },
+  ],
+  [
+    'in the removal of a certificate',
+    path => writeFile(join(path, 'state.json'), '{"assignment":"a1","removed":{"at":7}}'),
+    { current: undefined, removed: { at: 7 } },
+  ],
+  [
+    'in the middle of a write',
+    path => writeFile(join(path, 'state.json.new'), '{"assig'),
+    { assignment: 'a1', current: { certificate: { subject: 'CN=one' } } },
+  ],
+]
+for (const [name, leave, expected] of cuts)
+  t.test(`a power cut ${name} is made good at the next start`, async t => {
+    const root = await folderFor(t)
+    const credentials = new Credentials(root, undefined)
+    await credentials.recover()
+    const generation = await obtained(credentials.of('corp'), 'one')
+    await leave(join(root, 'dot1x', 'corp'), generation)
+    const after = new Credentials(root, undefined)
+    await after.recover()
+    t.match((await after.readAll())['corp'], expected)
+  })
+
+t.test('a spare key is used once, and not when it is old', async t => {
+  const folder = await folderFor(t)
+  const spare = new SpareKeys(join(folder, 'spare'))
+  t.ok(await spare.refill('ec-p256', now))
+  t.notOk(await spare.refill('ec-p256', now), 'one is enough')
+  await mkdir(join(folder, 'open'))
+  t.notOk(await spare.take('ec-p256', join(folder, 'open', 'key.pem'), now + 31 * 86_400_000))
+  t.ok(await spare.take('ec-p256', join(folder, 'open', 'key.pem'), now))
+  t.notOk(await spare.take('ec-p256', join(folder, 'open', 'key.pem'), now))
+})
+
+t.test(
+  'S1-23: the pace and what was asked for outlive a restart; a file that cannot be read costs only them',
+  async t => {
+    const folder = await folderFor(t)
+    const queue = await RenewalQueueFile.open(folder)
+    await queue.request('corp')
+    await queue.request('corp')
+    await queue.requestEnrolment('branch')
+    await queue.began('other', 5)
+    const again = await RenewalQueueFile.open(folder)
+    t.strictSame(again.state, { requested: ['corp'], enrolments: ['branch'], lastAttempt: 5 })
+    await again.began('corp', 6)
+    await again.enrolled('branch')
+    t.strictSame(again.state, { requested: [], enrolments: [], lastAttempt: 6 })
+    await writeFile(join(folder, 'renewals.json'), 'half')
+    t.strictSame((await RenewalQueueFile.open(folder)).state, { requested: [], enrolments: [] })
+  },
+)
+
+t.test(
+  'B-70: what worked at a server is remembered, and what it refused is not tried first again',
+  async t => {
+    const folder = await folderFor(t)
+    const servers = await ServerMemory.open(folder)
+    t.equal(servers.method('u', true), 'RenewalReq')
+    t.equal(servers.method('u', false), 'PKCSReq', 'where it has no Renewal')
+    await servers.refused('u', 'RenewalReq')
+    t.equal(servers.method('u', true), 'PKCSReq')
+    await servers.refused('u', 'PKCSReq')
+    t.equal(servers.method('u', true), 're-enrol')
+    await servers.refused('u', 're-enrol')
+    t.equal(servers.method('u', true), 'RenewalReq', 'the round begins anew')
+    await servers.worked('u', 'PKCSReq')
+    await servers.refused('u', 'PKCSReq')
+    t.equal(
+      (await ServerMemory.open(folder)).method('u', true),
+      'PKCSReq',
+      'a refusal may be about the password',
+    )
+  },
+)
+
+t.test('a write that fails leaves the file and its folder as they were', async t => {
+  const folder = await folderFor(t)
+  const path = join(folder, 'state.json')
+  await writeDurable(path, 'old')
+  await mkdir(`${path}.new`)
+  await t.rejects(writeDurable(path, 'new'))
+  t.equal(await readFile(path, 'utf8'), 'old')
 })
