@@ -17,7 +17,7 @@ export async function run(args: string[], signal: AbortSignal): Promise<number> 
     return 2
   }
   // A broker as it is in the field: saving after every message takes longer than the messages.
-  await using lab = await raise(undefined, { broker: { saveAtOnce: false } })
+  await using lab = await raise(undefined, { broker: { saveAtOnce: false }, signals: false })
   const addresses = await AddressWatch.start(lab)
   const times: Record<Contender, Time[]> = {
     best: [],

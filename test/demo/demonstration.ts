@@ -57,7 +57,7 @@ class Demonstration {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(deadline)])
     try {
       this.#tell(begin(this.#story, 'lab', 'laboratory raised', Date.now()))
-      await using lab = await raise(undefined, { folder: this.#folder })
+      await using lab = await raise(undefined, { folder: this.#folder, signals: false })
       const daemons = 'hostapd, FreeRADIUS, wpa_supplicant, mosquitto, scepserver, dnsmasq'
       this.#tell(end(this.#story, 'lab', Date.now(), { detail: daemons }))
       signal.throwIfAborted()
@@ -182,6 +182,7 @@ async function ended(sensor: Sensor): Promise<never> {
 
 /** The promise's outcome, or the signal's reason if that comes first. */
 async function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => undefined) // it may fail after the signal, when nobody waits for it any more
   signal.throwIfAborted()
   let abort: () => void = () => undefined
   const aborted = new Promise<never>((_, reject) => {

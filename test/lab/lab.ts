@@ -95,7 +95,10 @@ async function start(site: Site, options: LabOptions): Promise<Parts> {
     dnsmasq(site, 'enroll', options.ntp),
     dnsmasq(site, 'tested', options.ntp),
   ] as const
-  await Promise.allSettled(work) // nothing is still starting when a failure takes the rest down again
+  // Nothing is still starting when a failure takes the rest down again; the operator is no daemon of the site.
+  const ends = await Promise.allSettled(work)
+  if (ends.some(({ status }) => status === 'rejected') && ends[2].status === 'fulfilled')
+    await ends[2].value.operator[Symbol.asyncDispose]()
   const [authenticator, served, messages, side, enroll, tested] = await Promise.all(work)
   return { pki: files, switch: authenticator, ...served, ...messages, ...side, segments: { enroll, tested } }
 }

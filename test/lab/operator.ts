@@ -78,7 +78,18 @@ export class Operator implements AsyncDisposable {
 }
 
 export async function operator(socket: string): Promise<Operator> {
+  let timer: NodeJS.Timeout | undefined
   const joined = new Operator(socket)
-  await joined.connect()
-  return joined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the operator is not connected after 10 s')), 10_000)
+  })
+  try {
+    await Promise.race([joined.connect(), late])
+    return joined
+  } catch (error) {
+    await joined[Symbol.asyncDispose]() // or it would try to connect for ever
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
 }
