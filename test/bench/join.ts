@@ -6,14 +6,15 @@ import { SupplicantLab } from '../lab/supplicant/lab.ts'
 import { credentials, tlsBlock } from '../lab/supplicant/credentials.ts'
 import { Pki } from '../lab/supplicant/pki.ts'
 import { type AirTimes, joinOnTheAir } from '../wifi/bench.ts'
+import { NetworkManager } from './join/network-manager.ts'
 
 const ROUNDS = 7
 
 /**
  * `npm run bench -- join`: from our join call to the open port, beside wpa_supplicant with the same network in a static
- * file (from its start), with and without `wpa_cli logon`. Same wire, same authenticator, in turns, the peers first
- * and last; before each turn the authenticator is started anew, so that nobody is remembered. Then the same on
- * simulated radios in a virtual machine.
+ * file (from its start), with and without `wpa_cli logon`, and beside NetworkManager (`nmcli connection up`). Same wire,
+ * same authenticator, in turns, the peers first and last; before each turn the authenticator is started anew, so that
+ * nobody is remembered. Then the same on simulated radios in a virtual machine.
  */
 export async function run(_args: string[], signal: AbortSignal): Promise<number> {
   const wire = await onTheWire(signal)
@@ -23,19 +24,28 @@ export async function run(_args: string[], signal: AbortSignal): Promise<number>
   return 0
 }
 
-type WireTimes = Record<'file' | 'logon' | 'ours' | 'rejoin', number[]>
+interface WireTimes extends Record<'file' | 'logon' | 'ours' | 'rejoin', number[]> {
+  networkManager: number[] | { reason: string }
+}
 
 async function onTheWire(signal: AbortSignal): Promise<WireTimes> {
   await using pki = await Pki.create()
   const all = await credentials(pki, 'rsa')
   await using lab = await SupplicantLab.raise()
   const serve = () => lab.authenticator({ eap: { ca: all.root, ...all.server } })
-  const times = { file: [] as number[], logon: [] as number[], ours: [] as number[], rejoin: [] as number[] }
+  const resident = await NetworkManager.start(lab, tlsBlock(all))
+  const managed: number[] = []
+  const networkManager = 'reason' in resident ? resident : managed
+  const times: WireTimes = { file: [], logon: [], ours: [], rejoin: [], networkManager }
   const peers = async () => {
     await serve()
     times.file.push(await fromFile(lab, tlsBlock(all), false))
     await serve()
     times.logon.push(await fromFile(lab, tlsBlock(all), true))
+    if ('reason' in resident) return
+    await serve()
+    managed.push(await resident.up())
+    await resident.down()
   }
   for (let round = 0; round < ROUNDS && !signal.aborted; round += 1) {
     await peers()
@@ -86,23 +96,36 @@ async function fromFile(lab: SupplicantLab, block: NetworkBlock, logon: boolean)
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN
 
+const rounded = (values: readonly number[]): number => Number(median(values).toFixed(1))
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
 const ratio = (values: number[], peer: number[]) => Number((median(values) / median(peer)).toFixed(4))
 
 function row(name: string, values: number[]): void {
   const [low, high] = [Math.min(...values), Math.max(...values)].map(value => value.toFixed(1))
-  process.stdout.write(`${name.padEnd(52)} ${median(values).toFixed(1).padStart(8)} ms  (${low}–${high})\n`)
+  say(`${name.padEnd(52)} ${median(values).toFixed(1).padStart(8)} ms  (${low}–${high})`)
 }
 
-function report({ file, logon, ours, rejoin }: WireTimes, air: AirTimes | { reason: string }): void {
+function report(wire: WireTimes, air: AirTimes | { reason: string }): void {
+  const { file, logon, ours, rejoin, networkManager } = wire
   row('wpa_supplicant with a static file', file)
   row('the same with wpa_cli logon at associated', logon)
+  const besideManager =
+    'reason' in networkManager
+      ? { networkManager: networkManager.reason }
+      : { ratioNetworkManager: ratio(ours, networkManager), networkManagerMs: rounded(networkManager) }
+  if ('reason' in networkManager) say(`NetworkManager: not measured: ${networkManager.reason}`)
+  else row('NetworkManager, nmcli connection up', networkManager)
   row('join() of a network that is not installed yet', ours)
   row('join() of one that is', rejoin)
   const onAir =
     'reason' in air
       ? { air: air.reason }
       : { ratioAirKnown: ratio(air.ours, air.known), ratioAirFull: ratio(air.ours, air.full) }
-  if ('reason' in air) process.stdout.write(`on the air: not measured: ${air.reason}\n`)
+  if ('reason' in air) say(`on the air: not measured: ${air.reason}`)
   else {
     row('on the air: a static file with the frequency', air.known)
     row('on the air: a static file without it', air.full)
@@ -113,9 +136,10 @@ function report({ file, logon, ours, rejoin }: WireTimes, air: AirTimes | { reas
     ratio: ratio(ours, file),
     ratioInstalled: ratio(rejoin, file),
     ratioLogon: ratio(ours, logon),
+    ...besideManager,
     ...onAir,
-    ms: Number(median(ours).toFixed(1)),
-    peerMs: Number(median(file).toFixed(1)),
+    ms: rounded(ours),
+    peerMs: rounded(file),
   }
-  process.stdout.write(`${JSON.stringify(result)}\n`)
+  say(JSON.stringify(result))
 }

@@ -32,3 +32,15 @@ export const wifiPackages = [
   { name: 'iw' },
   { name: 'wireless-regdb' },
 ]
+
+/** The peer of `npm run bench -- join`, which installs it itself; where it is there already nothing is touched. */
+export const networkManagerPackages = [
+  {
+    name: 'network-manager',
+    units: [
+      'NetworkManager.service',
+      'NetworkManager-dispatcher.service',
+      'NetworkManager-wait-online.service',
+    ],
+  },
+]
