@@ -1,0 +1,11 @@
+/**
+ * `node --import ./test/setup/typescript.mjs test/setup/batch.mjs FILE…` runs test files one after the other in one process, as
+ * one run of tap: to start a process for each costs more than most of them. They must leave the process as they found it.
+ */
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const files = process.argv.splice(2).map(file => resolve(file))
+// tap names the folders of its fixtures after what node was started with.
+process.argv[1] = files[0]
+for (const file of files) await import(pathToFileURL(file).href)

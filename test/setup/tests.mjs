@@ -1,0 +1,52 @@
+/** Runs test files, shows what they say as `progress` does, and adds up their assertions. */
+import { run } from './children.mjs'
+import { progress } from './progress.mjs'
+
+const seconds = start => `(${((performance.now() - start) / 1000).toFixed(1)} s)`
+
+const runner = ({ files, args = [], batch }) =>
+  batch === undefined
+    ? ['node_modules/.bin/tap', '--reporter=tap', ...args, ...files]
+    : ['--import', './test/setup/typescript.mjs', 'test/setup/batch.mjs', ...files]
+
+/** `sum` is { passed, failed, skipped } in assertions, `say` writes a line; both are shared by all steps. */
+export const tests = ({ say, sum }) => {
+  const fail = text => {
+    say(`  ✗ ${text}`)
+    sum.failed += 1
+  }
+
+  /** A step of steps.mjs with `files`: by tap, each in a process of its own, or as one `batch`, of which only failures are shown. */
+  const step = async ({ files, args, batch, env, depth, minutes }) => {
+    if (files.length === 0) return fail('there are no test files')
+    const start = performance.now()
+    const reader = progress({ say, depth: batch === undefined ? depth : -1 })
+    const command = runner({ files, args, batch })
+    const { code, stragglers } = await run(process.execPath, command, { onLine: reader.feed, env, minutes })
+    const counts = reader.counts()
+    if (counts) for (const key of Object.keys(sum)) sum[key] += counts[key]
+    if (code === 0 && counts && !stragglers) {
+      if (batch !== undefined) say(`  ✓ ${batch} ${seconds(start)}`)
+      return
+    }
+    for (const line of reader.rest()) say(`    ${line}`)
+    if (!counts) fail(`tap ended without its totals, ${code === null ? 'killed' : `exit code ${code}`}`)
+    else if (code !== 0 && counts.failed === 0) fail(`tap ended with exit code ${code}`)
+    if (stragglers) fail('processes were left behind, and have been ended')
+  }
+
+  /** A check that is no tap test counts as one assertion: its output is shown only when it failed. */
+  const check = async ({ name, command }) => {
+    const start = performance.now()
+    const { code, output } = await run(process.execPath, command, { capture: true, minutes: 10 })
+    if (code === 0) {
+      say(`  ✓ ${name} ${seconds(start)}`)
+      sum.passed += 1
+    } else {
+      fail(`${name} ${seconds(start)}`)
+      for (const line of output) say(`    ${line}`)
+    }
+  }
+
+  return each => ('files' in each ? step(each) : check(each))
+}
