@@ -11,7 +11,8 @@ import { aborted, deadline, isOver } from './deadline.ts'
 import { findingOf, identityInUse } from './findings.ts'
 import type { Outbox } from './outbox.ts'
 import { away, offline } from './presence.ts'
-import { Session, type Inbox, type Outgoing, type Reply } from './session.ts'
+import { Session, type Inbox, type Outgoing, type Reply, type SessionEvents } from './session.ts'
+import type { SubscriptionPace } from './subscriptions.ts'
 import { directly, openSocket, type Reach, type TlsSettings } from './socket.ts'
 import type { Presence } from '../desired/messages.ts'
 import type { Topics } from '../desired/topics.ts'
@@ -34,6 +35,8 @@ export interface LinkSettings extends TlsSettings {
   connectTimeout?: number
   /** Milliseconds between attempts. */
   backoff?: { first: number; most: number }
+  /** When documents are asked for again. */
+  pace?: SubscriptionPace
 }
 
 export interface LinkEvents extends Inbox {
@@ -256,11 +259,12 @@ export class Link implements AsyncDisposable {
     let receive: Receive = async message => (await session).receive(message)
     const connection = await connect(socket, login, message => receive(message), within.signal)
     this.#protocols.set(url, protocol)
-    const current = new Session(connection, this.#outgoing, this.#events, {
+    const events: SessionEvents = {
       reported: (report, { connectedAt }) => this.#events.reported?.(report, connectedAt),
       cloned: () => this.#cloned(),
       refused: (what, error) => this.#become({ ...this.#status, problem: findingOf(url, error, what) }),
-    })
+    }
+    const current = new Session(connection, this.#outgoing, this.#events, events, this.#settings.pace)
     this.#session = { connection, session: current }
     current.start()
     receive = message => current.receive(message)

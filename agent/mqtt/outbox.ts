@@ -8,6 +8,7 @@
  * - After a crash at any point everything durable and not acknowledged is sent again, in order.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Change } from '../change.ts'
 import { privateFolder } from '../durable.ts'
 import { OutboxLog, type LogRecord } from './outbox-log.ts'
@@ -137,6 +138,15 @@ export class Outbox implements AsyncDisposable {
   /** Resolves when everything appended so far is on disk. */
   async settled(): Promise<void> {
     await this.#log.settled()
+  }
+
+  /** Whether everything appended so far is on disk, after `ms` at the latest. */
+  async saved(ms = 5000): Promise<boolean> {
+    const last = this.#next - 1
+    const late = new AbortController()
+    await Promise.race([this.settled(), pause(ms, undefined, { signal: late.signal }).catch(() => undefined)])
+    late.abort()
+    return [...this.#pending.values()].every(({ number, durable }) => number > last || durable)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,10 +2,11 @@
  * What goes over one connection: subscriptions, presence, the report, events and replies.
  * Ends with its connection; what was not acknowledged is sent again by the next one.
  */
-import { Change } from '../change.ts'
+import { type Change } from '../change.ts'
 import type { Connection, Message } from './connection.ts'
 import type { Outbox, OutboxEvent } from './outbox.ts'
 import { online, readPresence } from './presence.ts'
+import { Subscriptions, type SubscriptionPace } from './subscriptions.ts'
 import { networkOfTopic, type Topics } from '../desired/topics.ts'
 
 /** What arrives. A returned promise delays the PUBACK until it settles; none of these may throw. */
@@ -47,8 +48,6 @@ export interface SessionEvents {
 
 /** Milliseconds between two reports. */
 const reportEvery = 1000
-/** Milliseconds until a subscription that the broker refused is asked for again. */
-const askAgain = 30_000
 /** Events sent and not yet acknowledged. */
 const window = 64
 
@@ -57,27 +56,38 @@ export class Session {
   readonly #outgoing: Outgoing
   readonly #inbox: Inbox
   readonly #events: SessionEvents
-  readonly #subscribed = new Set<string>()
   readonly #over = new AbortController()
+  readonly #subscriptions: Subscriptions
   #unanswered = 0
   #published: object | undefined
   #corrected = 0
   #hurry = false
 
-  constructor(connection: Connection, outgoing: Outgoing, inbox: Inbox, events: SessionEvents) {
+  constructor(
+    connection: Connection,
+    outgoing: Outgoing,
+    inbox: Inbox,
+    events: SessionEvents,
+    pace?: SubscriptionPace,
+  ) {
     this.#connection = connection
     this.#outgoing = outgoing
     this.#inbox = inbox
     this.#events = events
+    this.#subscriptions = new Subscriptions(
+      topics => connection.subscribe(topics),
+      error => events.refused('subscribe', error),
+      this.#over.signal,
+      pace,
+    )
     void connection.over.then(() => this.#over.abort())
   }
 
   /** Sends everything there is to say on a new connection; in one go, nothing waits for an answer. */
   start(): void {
     const { topics, networks } = this.#outgoing
-    for (const id of networks) this.#subscribed.add(id)
-    const filters = [topics.desired, topics.commands, topics.presence, ...[...networks].map(topics.network)]
-    this.#want(filters)
+    const documents = [topics.desired, ...[...networks].map(topics.network)]
+    this.#subscriptions.add(documents, [topics.commands, topics.presence])
     this.#announce()
     void this.#reports()
     void this.#timeline()
@@ -87,23 +97,25 @@ export class Session {
   /** Brings the subscriptions to `networks` in line with what is wanted. */
   subscribe(): void {
     const { topics, networks } = this.#outgoing
-    const more = [...networks].filter(id => !this.#subscribed.has(id))
-    const fewer = [...this.#subscribed].filter(id => !networks.has(id))
-    for (const id of more) this.#subscribed.add(id)
-    for (const id of fewer) this.#subscribed.delete(id)
     if (!this.#connection.isOpen()) return
-    this.#want(more.map(topics.network))
-    if (fewer.length > 0) this.#ask('unsubscribe', this.#connection.unsubscribe(fewer.map(topics.network)))
+    const wanted = [...networks].map(topics.network)
+    const isNetwork = (topic: string): boolean => networkOfTopic(topics.prefix, topic) !== undefined
+    const fewer = this.#subscriptions.topics.filter(topic => isNetwork(topic) && !wanted.includes(topic))
+    for (const topic of fewer) this.#subscriptions.delete(topic)
+    const more = wanted.filter(topic => !this.#subscriptions.has(topic))
+    if (more.length > 0) this.#subscriptions.add(more)
+    if (fewer.length > 0) this.#ask('unsubscribe', this.#connection.unsubscribe(fewer))
   }
 
   receive(message: Message): void | Promise<void> {
     const { topics } = this.#outgoing
     const { topic, payload } = message
     const id = networkOfTopic(topics.prefix, topic)
+    this.#subscriptions.heard(topic)
     if (topic === topics.commands) return this.#inbox.command(message)
     if (topic === topics.desired) this.#inbox.sensorDocument(payload)
     else if (topic === topics.presence) this.#presence(payload)
-    else if (id !== undefined && this.#subscribed.has(id)) this.#inbox.networkProfile(id, payload)
+    else if (id !== undefined && this.#subscriptions.has(topic)) this.#inbox.networkProfile(id, payload)
     // A subscription that the broker kept from an earlier connection.
     else this.#ask('unsubscribe', this.#connection.unsubscribe([topic]))
   }
@@ -121,22 +133,6 @@ export class Session {
       if (done || either.aborted) return
       await changed.beyond(seen, undefined, either)
     }
-  }
-
-  /** What the broker refuses is asked for again: the rights may come after the document. */
-  #want(filters: readonly string[]): void {
-    this.#connection.subscribe(filters).catch((error: unknown) => {
-      if (!this.#connection.isOpen()) return
-      this.#events.refused('subscribe', error)
-      const { prefix } = this.#outgoing.topics
-      const wanted = (filter: string): boolean => {
-        const id = networkOfTopic(prefix, filter)
-        return id === undefined || this.#subscribed.has(id)
-      }
-      void new Change().beyond(0, askAgain, this.#over.signal).then(() => {
-        if (this.#connection.isOpen()) this.#want(filters.filter(wanted))
-      })
-    })
   }
 
   #announce(): void {

@@ -1,4 +1,5 @@
 import './mqtt/commands.ts'
 import './mqtt/outbox.ts'
 import './mqtt/small.ts'
+import './mqtt/subscriptions.ts'
 import './mqtt/documents.ts'

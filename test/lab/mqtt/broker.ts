@@ -47,7 +47,7 @@ export async function mosquitto(lines: readonly string[] = ['allow_anonymous tru
   ]
   const own = lines.map(line => line.replaceAll('%d', directory))
   await writeFile(configuration, [...fixed, ...own, ''].join('\n'))
-  return daemon('mosquitto', ['-v', '-c', configuration], ' running', directory, port)
+  return daemon('mosquitto', ['-v', '-c', configuration], / running/, directory, port)
 }
 
 /** A real nats-server with JetStream, which speaks MQTT 3.1.1 alone. */
@@ -63,14 +63,14 @@ jetstream { store_dir: "${directory}/js" }
 mqtt { host: 127.0.0.1, port: ${port} }
 `,
   )
-  return daemon('nats-server', ['-c', configuration], 'Server is ready', directory, port)
+  return daemon('nats-server', ['-c', configuration], /Server is ready/, directory, port)
 }
 
 /** A broker that says `ready` when it listens; its folder goes with it. */
 export async function daemon(
   command: string,
   args: string[],
-  ready: string,
+  ready: RegExp,
   directory: string,
   port: number,
   environment: NodeJS.ProcessEnv = process.env,
@@ -110,7 +110,7 @@ export async function daemon(
   }
 }
 
-function says(child: ChildProcess, text: string): Promise<void> {
+function says(child: ChildProcess, text: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = ''
     const timer = setTimeout(() => reject(new Error(`the broker is not running after 60 s:\n${log}`)), 60_000)
@@ -118,7 +118,7 @@ function says(child: ChildProcess, text: string): Promise<void> {
     child.once('error', reject)
     const hear = (data: Buffer) => {
       if (log.length < 65536) log += data.toString()
-      if (log.includes(text)) {
+      if (text.test(log)) {
         clearTimeout(timer)
         resolve()
       }

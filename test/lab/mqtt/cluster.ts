@@ -27,7 +27,8 @@ cluster { name: lab, listen: "127.0.0.1:${route}", routes: [${routes}] }
 mqtt { host: 127.0.0.1, port: ${mqtt}, stream_replicas: 3 }
 `,
       )
-      return daemon('nats-server', ['-c', file], 'JetStream cluster', directory, mqtt)
+      // Said by every node; before that no session can be made, because no stream can be placed.
+      return daemon('nats-server', ['-c', file], /new (JetStream cluster )?metadata leader/, directory, mqtt)
     }),
   )
   return {

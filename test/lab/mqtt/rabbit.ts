@@ -50,7 +50,7 @@ mqtt.default_pass = guest
     if (epmd.exitCode === null && epmd.signalCode === null) await once(epmd, 'exit')
   }
   try {
-    const broker = await daemon(command, [], 'Server startup complete', directory, mqtt, environment)
+    const broker = await daemon(command, [], /Server startup complete/, directory, mqtt, environment)
     return {
       ...broker,
       [Symbol.asyncDispose]: async () => {

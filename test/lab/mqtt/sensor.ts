@@ -1,5 +1,6 @@
 /** The sensor's side of the link, with real documents and a real outbox, and no network behind it. */
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { DesiredState, type DesiredSettings } from '../../../agent/desired/state.ts'
 import type { Reported } from '../../../agent/desired/reported.ts'
 import type { Finding } from '../../../agent/errors.ts'
@@ -127,11 +128,19 @@ export const arrived = async (self: Sensor): Promise<void> => {
   await self.link.connected(AbortSignal.timeout(5000))
 }
 
-/** Polls nothing but the event loop: each turn of it, for at most 5 s. */
-export async function until(satisfied: () => boolean, ms = 5000): Promise<void> {
+/** Polls nothing but the event loop, for at most 5 s. What it fails with says how things were: give it what to look at. */
+export async function until(satisfied: () => boolean, ms = 5000, look?: () => unknown): Promise<void> {
   const end = performance.now() + ms
   while (!satisfied()) {
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${satisfied.toString()}`)
+    if (performance.now() > end) {
+      const seen = look === undefined ? '' : `\n${inspect(look(), { depth: 6, breakLength: 110 })}`
+      throw new Error(`not within ${ms} ms: ${satisfied.toString()}${seen}`)
+    }
     await new Promise(resolve => setTimeout(resolve, 5))
   }
 }
+
+/** Where a sensor stands, for the text of a failure. */
+export const standing = ({ state, changes, link, outbox }: Sensor): unknown => ({
+  ...{ view: state.view, changes, link: link.status, unsent: outbox.size },
+})
