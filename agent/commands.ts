@@ -60,12 +60,15 @@ async function requestCertificate(id: string, world: CommandWorld, signal: Abort
 async function removeCertificate(id: string, { context, change }: CommandWorld): Promise<Outcome> {
   const state = await context.credentials.of(id).read()
   if (!state.current) return refused(`${id} has no certificate`)
-  await context.credentials.of(id).remove(context.now())
+  const at = context.now()
+  await context.credentials.of(id).remove(at)
   context.memory.clear(id)
-  const text = `the certificate of ${id} was removed; it is not requested again until asked`
-  context.say({ event: 'certificate-removed', severity: 'warning', network: id, text })
+  context.news.tell(id, { kind: 'removed', at }, {})
   change.notify()
-  return { outcome: 'done', text }
+  return {
+    outcome: 'done',
+    text: `the certificate of ${id} was removed; it is not requested again until asked`,
+  }
 }
 
 async function renew(id: string, world: CommandWorld, signal: AbortSignal): Promise<Outcome> {

@@ -1,8 +1,7 @@
 /**
  * The credential of one network on disk: `credentials/dot1x/<network>/`
  *   state.json      the assignment it is made for, and whether a person removed it
- *   ca-pin          the CA trusted on first use
- *   next-ca.pem     the CA that takes over, vouched for by the present one
+ *   ca-pin, next-ca.pem, told.json   what is kept beside it: credential-notes.ts
  *   open/           an enrolment under way: key.pem, then request.json (CSR, transactionID, signer) before the request leaves,
  *                   then certificate.pem, chain.pem, anchors.pem and at last about.json when the reply is there
  *   <generation>/   the same folder once complete, renamed; never changed again
@@ -11,10 +10,18 @@
  * Whatever a power cut leaves half done is finished or dropped by `recover`.
  */
 import type { KeyObject } from 'node:crypto'
-import { readdir, readlink, rm } from 'node:fs/promises'
+import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CredentialNotes } from './credential-notes.ts'
 import { certificateFacts } from './certificate.ts'
-import { linkDurable, privateFolder, readIfThere, removeDurable, renameDurable } from './durable.ts'
+import {
+  linkDurable,
+  privateFolder,
+  readIfThere,
+  removeAll,
+  removeDurable,
+  renameDurable,
+} from './durable.ts'
 import {
   type About,
   type CredentialFiles,
@@ -25,7 +32,7 @@ import {
   type Role,
   plain,
 } from './credential-record.ts'
-import { isMissing, syncFolder, writeDurable, writeSynced } from './durable.ts'
+import { isMissing, writeDurable, writeSynced } from './durable.ts'
 import { openKey, type KeyKind, type SpareKeys } from './keys.ts'
 import type { CredentialState } from './types.ts'
 
@@ -34,10 +41,13 @@ interface StateFile {
   removed?: { at: number }
 }
 
+const isGeneration = (name: string): boolean => /^\d{4}-[0-9a-f]{8}$/.test(name)
+
 /** Generations out of use that are kept for diagnosis. */
 const keptGenerations = 3
 
 export class CredentialFolder {
+  readonly notes: CredentialNotes
   readonly #root: string
   /** The key is made ahead while the network is joined: both begin, one after the other. */
   #beginning: Promise<void> = Promise.resolve()
@@ -47,6 +57,7 @@ export class CredentialFolder {
 
   constructor(root: string) {
     this.#root = root
+    this.notes = new CredentialNotes(root)
   }
 
   async read(): Promise<CredentialState> {
@@ -85,14 +96,9 @@ export class CredentialFolder {
    * The key of the open enrolment, from disk, from the spare keys, or generated now. On disk when this resolves.
    * Calls while a key is being made share it.
    */
-  key(
-    kind: KeyKind,
-    now: number,
-    spare: SpareKeys | undefined,
-    told: (news: KeyNews) => void,
-  ): Promise<KeyObject> {
+  key(kind: KeyKind, spare: SpareKeys | undefined, told: (news: KeyNews) => void): Promise<KeyObject> {
     const prepared = (): Promise<void> => this.#beginning
-    this.#key ??= openKey(this.#path('open'), { kind, now, spare, told }, prepared).finally(() => {
+    this.#key ??= openKey(this.#path('open'), { kind, spare, told }, prepared).finally(() => {
       this.#key = undefined
     })
     return this.#key
@@ -154,6 +160,11 @@ export class CredentialFolder {
     await this.#writeState({ assignment: (await this.#state())?.assignment ?? '' })
   }
 
+  /** Certificates, keys and requests go; the folder stays, so that what happened is not forgotten before it is said. */
+  async empty(): Promise<void> {
+    await this.#clear()
+  }
+
   /** Nothing of the network is left. */
   async forget(): Promise<void> {
     this.#read.clear()
@@ -167,24 +178,6 @@ export class CredentialFolder {
     if (about !== undefined) await this.#close(JSON.parse(about) as About)
     const [current, candidate] = await Promise.all([this.#linked('current'), this.#linked('candidate')])
     if (candidate !== undefined && candidate === current) await this.dropCandidate()
-  }
-
-  /** The CA's fingerprint as trusted on first use; outlives the certificates, so that a change is an alarm. */
-  async pin(): Promise<string | undefined> {
-    return readIfThere(this.#path('ca-pin'))
-  }
-
-  async savePin(pin: string): Promise<void> {
-    await privateFolder(this.#root)
-    await writeDurable(this.#path('ca-pin'), pin)
-  }
-
-  /** PEM; '' for none. */
-  async nextAuthorities(): Promise<string> {
-    return (await readIfThere(this.#path('next-ca.pem'))) ?? ''
-  }
-  async saveNextAuthorities(pem: string): Promise<void> {
-    await writeDurable(this.#path('next-ca.pem'), pem)
   }
 
   files(generation: string): CredentialFiles {
@@ -203,8 +196,7 @@ export class CredentialFolder {
    */
   async #close({ role, fingerprint }: About): Promise<string> {
     const generation = await this.#nextGeneration(fingerprint)
-    await rm(this.#path('open', 'request.json'), { force: true })
-    await syncFolder(this.#path('open'))
+    await removeDurable(this.#path('open', 'request.json'))
     await linkDurable(generation, this.#path(role))
     await renameDurable(this.#path('open'), this.#path(generation))
     // A certificate that was asked for afresh replaces whatever waited for its proof.
@@ -218,8 +210,12 @@ export class CredentialFolder {
   }
 
   async #generations(): Promise<string[]> {
+    return (await this.#names()).filter(isGeneration).sort()
+  }
+
+  async #names(): Promise<string[]> {
     try {
-      return (await readdir(this.#root)).filter(name => /^\d{4}-[0-9a-f]{8}$/.test(name)).sort()
+      return await readdir(this.#root)
     } catch (error) {
       if (isMissing(error)) return []
       throw error
@@ -236,8 +232,8 @@ export class CredentialFolder {
       readIfThere(this.#path(generation, 'about.json')),
     ])
     if (pem === undefined) return undefined
-    const { authorities = [] } = JSON.parse(about ?? '{}') as Partial<About>
-    const read = { generation, certificate: certificateFacts(pem), authorities }
+    const { authorities = [], role: issuedAs = role } = JSON.parse(about ?? '{}') as Partial<About>
+    const read = { generation, certificate: certificateFacts(pem), authorities, role: issuedAs }
     this.#read.set(generation, read)
     return read
   }
@@ -261,9 +257,10 @@ export class CredentialFolder {
   /** The links go first: a reader never finds half a generation. */
   async #clear(): Promise<void> {
     this.#read.clear()
-    for (const role of ['current', 'candidate']) await rm(this.#path(role), { force: true })
-    await rm(this.#path('open'), { recursive: true, force: true })
-    for (const generation of await this.#generations()) await removeDurable(this.#path(generation))
+    const there = await this.#names()
+    const links = there.filter(name => /^(current|candidate)(\.new)?$/.test(name))
+    const folders = there.filter(name => name === 'open' || isGeneration(name))
+    if (links.length + folders.length > 0) await removeAll(this.#root, [...links, ...folders])
   }
 
   async #state(): Promise<StateFile | undefined> {

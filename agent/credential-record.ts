@@ -37,11 +37,14 @@ export type About = CertificateFacts & { role: Role; authorities?: Authority[] }
 /** One generation as read back. */
 export interface Generation {
   generation: string
+  /** As which it was issued. */
+  role: Role
   certificate: CertificateFacts
   authorities: Authority[]
 }
 
-export const plain = ({ generation, certificate }: Generation): NonNullable<CredentialState['current']> => ({
+export const plain = ({
   generation,
   certificate,
-})
+  role,
+}: Generation): NonNullable<CredentialState['current']> => ({ generation, certificate, role })

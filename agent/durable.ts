@@ -3,7 +3,7 @@
  * After a power cut the reader finds the old content or the new, never half of either.
  */
 import { mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { checkpoint } from './checkpoint.ts'
 import { AgentError } from './errors.ts'
 
@@ -14,9 +14,14 @@ export async function syncFolder(path: string): Promise<void> {
   await folder.sync()
 }
 
-/** A private folder, with its parents. */
-export const privateFolder = async (path: string): Promise<void> => {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+/** A private folder, with its parents; a new one outlives a power cut. */
+export async function privateFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = path; ; made = dirname(made)) {
+    await syncFolder(dirname(made))
+    if (made === first) return
+  }
 }
 
 /**
@@ -84,15 +89,23 @@ export async function renameDurable(from: string, to: string): Promise<void> {
 /** Points the link at another target, in one step for any reader. */
 export async function linkDurable(target: string, path: string): Promise<void> {
   const draft = `${path}.new`
+  checkpoint(`link ${basename(path)}`)
   await rm(draft, { force: true })
   await symlink(target, draft)
   await renameDurable(draft, path)
 }
 
 export async function removeDurable(path: string): Promise<void> {
-  checkpoint(`remove ${basename(path)}`)
-  await rm(path, { recursive: true, force: true })
-  await syncFolder(dirname(path))
+  await removeAll(dirname(path), [basename(path)])
+}
+
+/** One after the other; what is not there is no error. The folder itself has to be there. */
+export async function removeAll(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    checkpoint(`remove ${name}`)
+    await rm(join(folder, name), { recursive: true, force: true })
+  }
+  await syncFolder(folder)
 }
 
 /** The file's text, or undefined where there is none. Other errors are thrown. */

@@ -3,11 +3,12 @@
  * so that an enrolment need not wait for the slowest thing it does.
  */
 import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
-import { rename, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { KeyNews } from './credential-record.ts'
-import { isMissing, privateFolder, readIfThere, syncFolder, writeDurable } from './durable.ts'
+import { checkpoint } from './checkpoint.ts'
+import { isMissing, privateFolder, readIfThere, renameDurable, syncFolder, writeDurable } from './durable.ts'
 import type { Scep } from './desired/profile.ts'
 
 export type KeyKind = Scep['key']
@@ -27,44 +28,52 @@ export async function generateKey(kind: KeyKind): Promise<KeyObject> {
 export const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string
 export const readKey = (pem: string): KeyObject => createPrivateKey(pem)
 
-const month = 30 * 24 * 3_600_000
+const minute = 60_000
+const month = 30 * 24 * 60 * minute
 
 /** `$STATE/spare-keys/<kind>/key.pem`. A key is taken by rename, so it can never be used twice. */
 export class SpareKeys {
   readonly #folder: string
-  constructor(folder: string) {
+  readonly #now: () => number
+
+  /** `now`: the system clock, right or wrong, because files are dated by it too. */
+  constructor(folder: string, now = Date.now) {
     this.#folder = folder
+    this.#now = now
   }
 
-  /** Whether there is one that is younger than 30 days at `now`. */
-  async has(kind: KeyKind, now: number): Promise<boolean> {
+  /** Whether there is one that is younger than 30 days. One of the future was made before the clock was set. */
+  async has(kind: KeyKind): Promise<boolean> {
     try {
-      return now - (await stat(this.#path(kind))).mtimeMs <= month
+      const age = this.#now() - (await stat(this.#path(kind))).mtimeMs
+      return age > -minute && age <= month
     } catch (error) {
       if (isMissing(error)) return false
       throw error
     }
   }
 
-  /** Moves the spare key to `path`; false when there is none that is younger than 30 days at `now`. */
-  async take(kind: KeyKind, path: string, now: number): Promise<boolean> {
+  /** Moves the spare key to `path`; false when there is none that is younger than 30 days. */
+  async take(kind: KeyKind, path: string): Promise<boolean> {
     const spare = this.#path(kind)
-    if (!(await this.has(kind, now))) return false
+    if (!(await this.has(kind))) return false
+    checkpoint(`take spare ${kind}`)
     try {
-      await rename(spare, path)
+      await renameDurable(spare, path)
     } catch (error) {
       if (isMissing(error)) return false
       throw error
     }
-    await Promise.all([syncFolder(dirname(path)), syncFolder(dirname(spare))])
+    await syncFolder(dirname(spare))
     return true
   }
 
   /** Makes a spare key unless a young one is there. Called while the agent is idle. */
-  async refill(kind: KeyKind, now: number): Promise<boolean> {
+  async refill(kind: KeyKind): Promise<boolean> {
     const spare = this.#path(kind)
     await privateFolder(dirname(spare))
-    if (await this.has(kind, now)) return false
+    if (await this.has(kind)) return false
+    checkpoint(`make spare ${kind}`)
     await writeDurable(spare, keyPem(await generateKey(kind)))
     return true
   }
@@ -76,7 +85,6 @@ export class SpareKeys {
 
 export interface KeyWish {
   kind: KeyKind
-  now: number
   spare: SpareKeys | undefined
   told: (news: KeyNews) => void
 }
@@ -87,12 +95,12 @@ export interface KeyWish {
  */
 export async function openKey(
   folder: string,
-  { kind, now, spare, told }: KeyWish,
+  { kind, spare, told }: KeyWish,
   prepared: () => Promise<void>,
 ): Promise<KeyObject> {
   const path = join(folder, 'key.pem')
   const began = performance.now()
-  const ready = await Promise.all([readIfThere(path), spare?.has(kind, now)])
+  const ready = await Promise.all([readIfThere(path), spare?.has(kind)])
   const generating = ready.some(Boolean) ? undefined : generateKey(kind)
   generating?.catch(() => undefined)
   if (generating) told({ state: 'started' })
@@ -100,7 +108,7 @@ export async function openKey(
   const there = await readIfThere(path)
   if (there !== undefined) return readKey(there)
   await privateFolder(folder)
-  const taken = await spare?.take(kind, path, now)
+  const taken = await spare?.take(kind, path)
   const key = taken ? readKey((await readIfThere(path)) ?? '') : await (generating ?? generateKey(kind))
   if (!taken) await writeDurable(path, keyPem(key))
   const ms = Math.round(performance.now() - began)

@@ -8,8 +8,6 @@ import { execute } from './commands.ts'
 import { readSettings, type Settings } from './config.ts'
 import type { QueueSettings } from './core/renewal.ts'
 import { report } from './core/report.ts'
-import { schemas } from './desired/parse.ts'
-import type { DesiredView } from './desired/state.ts'
 import { diagnostics } from './diagnostics.ts'
 import { ahead, effectsOf, Port, preflight, TrustFiles, type Context } from './effects/index.ts'
 import { HealthSampler } from './health.ts'
@@ -21,7 +19,8 @@ import { brokerLinkSettings } from './mqtt-settings.ts'
 import { Commands } from './mqtt/commands.ts'
 import { Link, type LinkEvents, type LinkSettings } from './mqtt/link.ts'
 import { openParts, type Parts } from './parts.ts'
-import { Reachability } from './reachability.ts'
+import { backAt, Reachability } from './reachability.ts'
+import { documentsOf, type ReportedDocuments } from './reported-documents.ts'
 import { Revert } from './revert.ts'
 import { feedWatchdog, tellSystemd } from './sd-notify.ts'
 import { SpareKeyKeeper } from './spare-keys.ts'
@@ -74,7 +73,7 @@ class Agent implements AsyncDisposable {
     this.#parts = parts
     this.#log = log
     this.#startedAt = parts.clock.now()
-    this.#link = new Link(link, parts.outbox, this.#linkEvents())
+    this.#link = new Link({ ...link, now: this.#now }, parts.outbox, this.#linkEvents())
     this.#health = new HealthSampler(settings.stateDirectory)
     this.#status = new StatusFile(settings.runtimeDirectory)
     this.#revert = new Revert(parts.state, () => {
@@ -83,7 +82,8 @@ class Agent implements AsyncDisposable {
     const changed = (): void => {
       this.#change.notify()
     }
-    const reachability = new Reachability(this.#link, settings.management === 'tested')
+    const back = (joining: string): number => backAt(joining, this.#desired(), this.#now())
+    const reachability = new Reachability(this.#link, settings.management === 'tested', back)
     const frequencies = new Frequencies(parts.store.root, log)
     const shared = { supplicant, changed, say: this.#say, now: this.#now, reachability, frequencies }
     this.#ports = new Map(settings.interfaces.map(each => [each.name, new Port({ ...each, ...shared })]))
@@ -168,11 +168,12 @@ class Agent implements AsyncDisposable {
   }
 
   #contextOf(): Context {
-    const { credentials, identity, clock, renewals, servers, store } = this.#parts
+    const { credentials, news, identity, clock, renewals, servers, store, outbox } = this.#parts
     return {
-      ...{ credentials, identity, clock, renewals, servers, memory: this.#memory, log: this.#log },
+      ...{ credentials, news, identity, clock, renewals, servers, memory: this.#memory, log: this.#log },
       ...{ ports: this.#ports, desired: this.#desired, say: this.#say, now: this.#now },
       trust: new TrustFiles(store.trust),
+      saved: () => outbox.saved(),
       whenTimeIsKnown: signal => this.#time.known(signal),
     }
   }
@@ -183,7 +184,7 @@ class Agent implements AsyncDisposable {
   }
 
   #loopOf(): Loop {
-    const { spare } = this.#parts
+    const { spare, news } = this.#parts
     const keeper = spare && new SpareKeyKeeper(spare, this.#log)
     return new Loop({
       interfaces: [...this.#ports.keys()],
@@ -200,7 +201,12 @@ class Agent implements AsyncDisposable {
           this.#log.warn({ err: error }, 'a key cannot be made ahead')
         })
       },
-      idle: () => keeper?.refill(this.#desired(), this.#now()),
+      idle: () => {
+        keeper?.refill(this.#desired())
+        news.record().catch((error: unknown) => {
+          this.#log.error({ err: error }, 'what was said of a credential cannot be remembered')
+        })
+      },
       seen: (desired, actual) => {
         this.#report(desired, actual)
       },
@@ -258,20 +264,6 @@ class Agent implements AsyncDisposable {
     this.#status.show(this.#reported)
   }
 }
-
-interface ReportedDocuments {
-  schemas: typeof schemas
-  applied: DesiredView['applied']
-  problems: DesiredView['problems']
-  awaiting: DesiredView['awaited']
-  rejected?: DesiredView['rejected']
-}
-
-/** What the report says of the documents themselves. */
-const documentsOf = ({ applied, problems, awaited, rejected }: DesiredView): ReportedDocuments => ({
-  ...{ schemas, applied, problems, awaiting: awaited },
-  ...(rejected && { rejected }),
-})
 
 /** Exit codes: 0 stopped, 75 (EX_TEMPFAIL) start me again. */
 async function run(file: string): Promise<number> {

@@ -1,6 +1,7 @@
 /** Everything the agent has on disk and knows of itself, opened once at start; disposed in the order that loses nothing. */
 import { Clock } from './clock.ts'
 import type { Settings } from './config.ts'
+import { CredentialNews } from './credential-news.ts'
 import { Credentials } from './credentials.ts'
 import { DesiredState } from './desired/state.ts'
 import { readIdentity } from './identity.ts'
@@ -20,6 +21,7 @@ export interface Parts extends AsyncDisposable {
   store: Store
   clock: Clock
   credentials: Credentials
+  news: CredentialNews
   spare: SpareKeys | undefined
   outbox: Outbox
   state: DesiredState
@@ -56,9 +58,15 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
   ])
   for (const { current } of Object.values(await credentials.readAll()))
     if (current) clock.atLeast(current.certificate.notBefore, 'certificate')
+  const news = new CredentialNews({
+    ...{ credentials, renewals, saved: () => outbox.saved() },
+    say: event => void outbox.append({ at: clock.now(), ...event }),
+  })
+  await news.catchUp()
   return {
-    ...{ identity, topics, store, clock, credentials, spare, outbox, state, renewals, servers },
+    ...{ identity, topics, store, clock, credentials, news, spare, outbox, state, renewals, servers },
     [Symbol.asyncDispose]: async () => {
+      await news.record().catch(fault('what was said of a credential cannot be remembered'))
       await outbox[Symbol.asyncDispose]()
       await state[Symbol.asyncDispose]()
       await clock.save()

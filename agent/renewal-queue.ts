@@ -31,17 +31,16 @@ export class RenewalQueueFile {
     await this.#become({ ...this.#state, enrolments: [...new Set([...this.#state.enrolments, network])] })
   }
 
-  /** A renewal attempt begins. */
-  async began(network: string, at: number): Promise<void> {
-    const requested = this.#state.requested.filter(other => other !== network)
-    await this.#become({ ...this.#state, lastAttempt: at, requested })
+  /** A renewal attempt begins. Who asked for it is remembered until it has ended: a power cut must not lose the wish. */
+  async began(at: number): Promise<void> {
+    await this.#become({ ...this.#state, lastAttempt: at })
   }
 
-  /** The enrolment that a person asked for has ended, well or not: it is not repeated by itself. */
-  async enrolled(network: string): Promise<void> {
-    if (!this.#state.enrolments.includes(network)) return
-    const enrolments = this.#state.enrolments.filter(other => other !== network)
-    await this.#become({ ...this.#state, enrolments })
+  /** What a person asked for has ended, well or not: it is not repeated by itself. */
+  async ended(what: 'renew' | 'enroll', network: string): Promise<void> {
+    const list = what === 'renew' ? 'requested' : 'enrolments'
+    const others = this.#state[list].filter(other => other !== network)
+    if (others.length < this.#state[list].length) await this.#become({ ...this.#state, [list]: others })
   }
 
   async #become(state: RenewalQueue): Promise<void> {

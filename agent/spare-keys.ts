@@ -14,11 +14,11 @@ export class SpareKeyKeeper {
   }
 
   /** Makes one spare key of each kind that the assigned networks ask for, one after the other; returns at once. */
-  refill(desired: Desired, now: number): void {
+  refill(desired: Desired): void {
     if (this.#busy) return
     this.#busy = true
     const kinds = new Set(desired.tested.flatMap(({ profile }) => profile.scep?.key ?? []))
-    this.#all([...kinds], now)
+    this.#all([...kinds])
       .catch((error: unknown) => {
         this.#log.warn({ err: error }, 'a spare key cannot be made')
       })
@@ -27,7 +27,7 @@ export class SpareKeyKeeper {
       })
   }
 
-  async #all(kinds: Parameters<SpareKeys['refill']>[0][], now: number): Promise<void> {
-    for (const kind of kinds) await this.#spare.refill(kind, now)
+  async #all(kinds: Parameters<SpareKeys['refill']>[0][]): Promise<void> {
+    for (const kind of kinds) await this.#spare.refill(kind)
   }
 }

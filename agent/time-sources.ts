@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { access } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { checkpoint } from './checkpoint.ts'
 import type { Clock } from './clock.ts'
 import type { Path } from './path/index.ts'
 
@@ -42,6 +43,7 @@ export async function sntpOffset(path: Path, server: string, signal: AbortSignal
       question[0] = 0x23 // version 4, client
       socket.once('error', reject)
       socket.bind(0, path.address, () => {
+        checkpoint(`ask ${server} for the time`)
         const at = Date.now()
         question.writeBigUInt64BE(BigInt(at), 40)
         socket.send(question, 123, server, error => {

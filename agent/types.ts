@@ -83,10 +83,10 @@ export interface Notice {
 export interface CredentialState {
   /** The assignment it was made for. */
   assignment: string
-  /** Generation in force. */
-  current?: { generation: string; certificate: CertificateFacts }
+  /** Generation in force; `role`: as which it was issued. */
+  current?: { generation: string; certificate: CertificateFacts; role?: 'current' | 'candidate' }
   /** Issued as its replacement, not yet proved by a login; the one in force stays in force until then. */
-  candidate?: { generation: string; certificate: CertificateFacts }
+  candidate?: { generation: string; certificate: CertificateFacts; role?: 'current' | 'candidate' }
   /** CAs and RAs behind the one in force. */
   authorities?: Authority[]
   /** A request that is prepared and may have left: same key, CSR and transactionID until it ends. */

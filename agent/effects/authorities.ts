@@ -18,13 +18,13 @@ export async function establish(
   signal: AbortSignal,
 ): Promise<scep.Trust> {
   const folder = context.credentials.of(network.id)
-  const [pinned, next] = await Promise.all([folder.pin(), folder.nextAuthorities()])
+  const [pinned, next] = await Promise.all([folder.notes.pin(), folder.notes.nextAuthorities()])
   const reply = await scep.getCaCertificates(transport, signal)
   if (reply.date) context.clock.atLeast(reply.date.getTime(), 'scep-date')
   const { caCertificates: roots, rootFingerprint: fingerprint } = settings
   const how = trustSettings({ roots, fingerprint }, pinned, next)
   const trust = scep.establishTrust(reply, how, context.clock.trustedDate())
-  if (trust.pin !== null && trust.pin !== pinned) await folder.savePin(trust.pin)
+  if (trust.pin !== null && trust.pin !== pinned) await folder.notes.savePin(trust.pin)
   return trust
 }
 
@@ -69,11 +69,13 @@ export async function lookAhead(
   try {
     const next = await scep.getNextCaCertificates(transport, trust, signal)
     const pem = next.map(each => each.toString()).join('')
-    if (pem === (await folder.nextAuthorities())) return
-    await folder.saveNextAuthorities(pem)
+    if (pem === (await folder.notes.nextAuthorities())) return
     const names = next.map(each => each.subject.replaceAll('\n', ', ')).join('; ')
     const text = `the CA of ${id} will be replaced by ${names}: both are trusted from now on`
     context.say({ event: 'next-ca', severity: 'info', network: id, interface: about.interface, text })
+    // Said before it is kept, or a power cut between the two would keep it from being said.
+    await context.saved()
+    await folder.notes.saveNextAuthorities(pem)
   } catch (error) {
     signal.throwIfAborted()
     const mapped = asAgentError(error)

@@ -46,6 +46,9 @@ export async function certify(
   const whole = AbortSignal.any([signal, path.lost])
   const folder = context.credentials.of(network.id)
   using transport = scep.openTransport({ url: settings.url, caIdentifier: settings.caIdentifier }, wire, {
+    onSend: name => {
+      checkpoint(`send ${name}`)
+    },
     onStep: exchange => {
       sayExchange(exchange, purpose, context)
     },

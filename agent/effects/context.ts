@@ -1,5 +1,6 @@
 /** What the effects work with: made once by main.ts. */
 import type { Clock } from '../clock.ts'
+import type { CredentialNews } from '../credential-news.ts'
 import type { Credentials } from '../credentials.ts'
 import type { Log } from '../log.ts'
 import type { Memory } from '../memory.ts'
@@ -12,6 +13,8 @@ import type { TrustFiles } from './trust-files.ts'
 export interface Context {
   ports: ReadonlyMap<string, Port>
   credentials: Credentials
+  /** Says what happens to a credential: at least once, whenever the power is cut. */
+  news: CredentialNews
   trust: TrustFiles
   clock: Clock
   renewals: RenewalQueueFile
@@ -23,5 +26,7 @@ export interface Context {
   log: Log
   desired: () => Desired
   say: (event: Omit<TimelineEvent, 'at'>) => void
+  /** Resolves when every event said so far is on disk; false when the disk does not take them. */
+  saved: () => Promise<boolean>
   now: () => number
 }

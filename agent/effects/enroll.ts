@@ -35,11 +35,7 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
       }),
     signer: (privateKey: Parameters<typeof scep.prepareEnrolment>[0]['key']) => privateKey,
   }
-  try {
-    await certify(purpose, path, signal, context)
-  } finally {
-    if (!signal.aborted) await context.renewals.enrolled(network.id)
-  }
+  await certify(purpose, path, signal, context)
 }
 
 /** S2-24..33: subject, names and password, with the sensor's own values in place of variables. */

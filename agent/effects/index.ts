@@ -2,6 +2,7 @@
 import type { Effects, Step, StepOf } from '../core/step.ts'
 import { credentialStatus } from '../core/credential.ts'
 import { findNetwork } from '../core/want.ts'
+import { isAbortError } from '../errors.ts'
 import { ScepError } from '../scep/index.ts'
 import type { Context } from './context.ts'
 import { enroll } from './enroll.ts'
@@ -36,7 +37,10 @@ export const effectsOf = (context: Context): Effects => ({
   forget: step => forget(step, context),
 })
 
-/** A transaction that failed for an address of another segment is begun again with a new address, at once. */
+/**
+ * A transaction that failed for an address of another segment is begun again with a new address, at once. Who asked for one
+ * that was interrupted is not forgotten.
+ */
 async function overPath(
   step: StepOf<'enroll'> | StepOf<'renew'>,
   signal: AbortSignal,
@@ -48,8 +52,10 @@ async function overPath(
   } catch (error) {
     const unreachable = error instanceof ScepError && error.kind === 'unreachable'
     if (unreachable && (await context.ports.get(step.interface)?.gaveUpStray(signal))) throw strayed()
+    if (!signal.aborted && !isAbortError(error)) await context.renewals.ended(step.action, step.network)
     rethrow(error)
   }
+  await context.renewals.ended(step.action, step.network)
 }
 
 const rethrow = (error: unknown): never => {

@@ -44,9 +44,8 @@ export async function prove(step: StepOf<'prove'>, signal: AbortSignal, context:
   const { ms, stages } = await authenticate(step, signal, context)
   await context.credentials.of(step.network).promote(step.generation)
   context.memory.proved(step.network)
-  const text = `the new certificate of ${step.network} is in use`
-  const data = { ms, stages, generation: step.generation }
-  context.say({ event: 'certificate-in-use', severity: 'info', ...where(step), text, data })
+  const { network, generation, interface: name } = step
+  context.news.tell(network, { kind: 'in-use', generation }, { interface: name, data: { ms, stages } })
 }
 
 interface Authenticated {
@@ -129,11 +128,18 @@ export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context:
 
 export async function forget(step: StepOf<'forget'>, context: Context): Promise<void> {
   const { current } = await context.credentials.of(step.network).read()
-  await context.credentials.of(step.network).forget()
+  const folder = context.credentials.of(step.network)
+  await folder.empty()
   context.memory.forget(step.network)
   const text = `the credential of ${step.network} was deleted`
   const data = current && { fingerprint: current.certificate.fingerprint }
   context.say({ event: 'forgotten', severity: 'info', network: step.network, text, ...(data && { data }) })
+  // The folder is what the step is done again for after a power cut, so it goes when that is said for certain.
+  await context.saved()
+  const { held } = context.desired()
+  const listedAgain =
+    findNetwork(context.desired(), step.network) ?? held.find(({ id }) => id === step.network)
+  if (!listedAgain) await folder.forget()
 }
 
 /** Whoever planned the step saw both; a change since then means that the step is pointless. */

@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 
 /** The key of the network's open enrolment. Says when one is begun and when it is there: nothing else takes as long. */
 export const keyOf = (network: string, kind: KeyKind, context: Context): Promise<KeyObject> =>
-  context.credentials.of(network).key(kind, context.now(), context.credentials.spare, news => {
+  context.credentials.of(network).key(kind, context.credentials.spare, news => {
     if (news.state === 'started') {
       const text = `a private key is being made: ${kind}`
       context.say({ event: 'key-started', severity: 'debug', network, text, data: { kind } })

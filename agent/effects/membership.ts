@@ -139,7 +139,7 @@ async function ownCertificate(
     readFile(files.certificate, 'utf8'),
     readFile(files.chain, 'utf8'),
     readFile(files.anchors, 'utf8'),
-    context.credentials.of(network.id).nextAuthorities(),
+    context.credentials.of(network.id).notes.nextAuthorities(),
   ])
   return {
     keyPath: files.key,

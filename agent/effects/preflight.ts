@@ -54,8 +54,8 @@ async function look(
   const [caps, reply, pinned, next] = await Promise.all([
     scep.getCaCaps(transport, signal),
     scep.getCaCertificates(transport, signal),
-    folder.pin(),
-    folder.nextAuthorities(),
+    folder.notes.pin(),
+    folder.notes.nextAuthorities(),
   ])
   checks.push({
     check: 'caps',

@@ -25,7 +25,7 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
   if (!network?.profile.scep || !path || !current)
     throw new DOMException('the network was left', 'AbortError')
   const settings = network.profile.scep
-  await context.renewals.began(network.id, context.now())
+  await context.renewals.began(context.now())
   const old = await inForce(network, current.generation, context)
   let method: RenewalMethod = 'RenewalReq'
   const purpose: Purpose = {

@@ -31,19 +31,14 @@ export function sayWarnings(warnings: scep.Warning[], about: About, context: Con
     context.say({ event: 'scep-warning', severity: 'warning', ...where(about), text, data: { code } })
 }
 
-/** S1-70: "Request completed"; a candidate is "in use" only after its login proof. */
 export async function sayIssued(
   outcome: Extract<scep.Outcome, { status: 'issued' }>,
   about: About & { role: 'current' | 'candidate' },
   context: Context,
 ): Promise<void> {
-  const state = await context.credentials.of(about.network.id).read()
-  const certificate = state[about.role]?.certificate
-  context.say({
-    event: 'certificate-issued',
-    severity: 'info',
-    ...where(about),
-    text: `Request completed: ${certificate?.subject ?? ''}`,
-    data: { certificate, role: about.role, reply: outcome.replyAlgorithms },
-  })
+  const { network, role } = about
+  const made = (await context.credentials.of(network.id).read())[role]
+  const more = { interface: about.interface, data: { reply: outcome.replyAlgorithms } }
+  // A person may have removed it meanwhile.
+  if (made) context.news.tell(network.id, { kind: 'issued', ...made, role }, more)
 }

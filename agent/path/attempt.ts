@@ -1,3 +1,4 @@
+import { checkpoint } from '../checkpoint.ts'
 import { hasCarrier, interfaceIndex, receivedFrames } from './counters.ts'
 import type { DhcpAttempt, DhcpOptions, LeaseWatcher } from './dhcp.ts'
 import { PathError } from './errors.ts'
@@ -83,6 +84,7 @@ export class Attempt implements DhcpAttempt {
   kick(): void {
     if (this.#phase !== 'held') return
     this.#phase = 'discovering'
+    checkpoint('dhcp')
     this.#receivedBefore = receivedFrames(this.interface)
     const { leaseDeadlineMs = 15_000, carrierDeadlineMs = 5_000 } = this.#options
     this.#after(leaseDeadlineMs, () => this.#giveUp(leaseDeadlineMs))

@@ -3,6 +3,7 @@ import { Agent as HttpAgent, type AgentOptions, type ClientRequestArgs } from 'n
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https'
 import { connect, isIP, Socket, type LookupFunction } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { checkpoint } from '../checkpoint.ts'
 
 /** What a socket needs to leave on one interface and no other. */
 export interface Binding {
@@ -33,6 +34,7 @@ function create(
 ): undefined {
   binding.verify(host ?? '').then(
     () => {
+      checkpoint(`connect ${host ?? ''}`)
       const stream = keep(binding, make())
       if (stream) oncreate?.(null, stream)
     },
@@ -84,6 +86,7 @@ export async function connectOver(
   signal.throwIfAborted()
   if (isIP(host) !== 0) await binding.verify(host)
   signal.throwIfAborted()
+  checkpoint(`connect ${host}`)
   const { localAddress, lookup } = binding
   const socket = connect({ host, port, localAddress, lookup, family: 4 })
   keep(binding, socket)

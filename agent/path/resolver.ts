@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
+import { checkpoint } from '../checkpoint.ts'
 import { PathError } from './errors.ts'
 
 export interface ResolverOptions {
@@ -20,6 +21,7 @@ export async function resolve(name: string, options: ResolverOptions): Promise<s
   const servers = options.servers()
   if (servers.length === 0) throw new PathError('dns-none', `${name} cannot be resolved`)
   await Promise.all(servers.map(server => options.verify(server)))
+  checkpoint(`resolve ${name}`)
   // One resolver a lookup: cancelling it at the deadline touches no other.
   const resolver = new Resolver({ timeout: 1_000, tries: 2 })
   resolver.setServers(servers)

@@ -53,6 +53,8 @@ export interface Step {
 
 export interface TransportOptions {
   limits?: Partial<Limits> | undefined
+  /** Called before every exchange, with its `name`. */
+  onSend?: ((name: string) => void) | undefined
   onStep?: ((step: Step) => void) | undefined
 }
 
@@ -81,6 +83,7 @@ export function openTransport(
   const identifier = server.caIdentifier === '' ? undefined : server.caIdentifier
 
   const exchange = async (name: string, target: Target, signal: AbortSignal): Promise<Reply> => {
+    options.onSend?.(name)
     const started = performance.now()
     const step = (rest: Pick<Step, 'outcome' | 'received' | 'error'>): void =>
       options.onStep?.({

@@ -23,6 +23,11 @@ t.test('S1-23, S2-50: ten renewals in a row of certificates that live two minute
 t.jobs = 3
 await t.test('the points of a renewal', async t => {
   const points = await renewalPoints(t)
-  t.ok(points.length > 30, `${String(points.length)} points`)
+  t.ok(points.length > 60, `${String(points.length)} points`)
   cutRenewals(sample(points), 3)
+})
+await t.test('the points of a renewal with a spare key', async t => {
+  const points = await renewalPoints(t, true)
+  const keys = points.filter(({ name }, index) => /spare|key|rsa|open/.test(name) || index % 3 === 0)
+  cutRenewals(sample(keys), 3, true)
 })

@@ -73,9 +73,9 @@ t.test('what only an unprotected server claimed is not saved; what is proved is'
 t.test('trusted, it follows the system clock, or a time server by the monotonic clock', async t => {
   const clock = await open(t, undefined, true)
   t.match(clock.reading, { trusted: true, source: 'settings', system: 'right' })
-  await withSystemClock(t, year, () =>
-    near(t, clock.now(), Date.now(), 'the system clock, also when it is set'),
-  )
+  await withSystemClock(t, year, () => {
+    near(t, clock.now(), Date.now(), 'the system clock, also when it is set')
+  })
   let told = 0
   const behind = await open(t)
   using _ = behind.onTrusted(() => {

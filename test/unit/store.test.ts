@@ -9,6 +9,8 @@ import { Credentials } from '../../agent/credentials.ts'
 import { writeDurable } from '../../agent/durable.ts'
 import { SpareKeys } from '../../agent/keys.ts'
 import { RenewalQueueFile } from '../../agent/renewal-queue.ts'
+import './store/hook.ts'
+import './store/news.ts'
 import { ServerMemory } from '../../agent/server-memory.ts'
 import { openStore } from '../../agent/store.ts'
 import { fixtureKey, issuedBy, rootCa } from '../scep-server/authority.ts'
@@ -36,7 +38,7 @@ async function obtained(
   role: 'current' | 'candidate' = 'current',
 ): Promise<string> {
   await folder.begin('a1')
-  await folder.key('ec-p256', now, undefined, () => undefined)
+  await folder.key('ec-p256', undefined, () => undefined)
   await folder.saveRequest({
     transactionId: name,
     preparedAt: now,
@@ -169,13 +171,16 @@ for (const [name, leave, expected] of cuts)
 
 t.test('a spare key is used once, and not when it is old', async t => {
   const folder = await folderFor(t)
-  const spare = new SpareKeys(join(folder, 'spare'))
-  t.ok(await spare.refill('ec-p256', now))
-  t.notOk(await spare.refill('ec-p256', now), 'one is enough')
+  const path = join(folder, 'spare')
+  const spare = new SpareKeys(path)
+  t.ok(await spare.refill('ec-p256'))
+  t.notOk(await spare.refill('ec-p256'), 'one is enough')
   await mkdir(join(folder, 'open'))
-  t.notOk(await spare.take('ec-p256', join(folder, 'open', 'key.pem'), now + 31 * 86_400_000))
-  t.ok(await spare.take('ec-p256', join(folder, 'open', 'key.pem'), now))
-  t.notOk(await spare.take('ec-p256', join(folder, 'open', 'key.pem'), now))
+  const [later, earlier] = [31, -1].map(days => new SpareKeys(path, () => Date.now() + days * 86_400_000))
+  t.notOk(await later?.take('ec-p256', join(folder, 'open', 'key.pem')))
+  t.notOk(await earlier?.has('ec-p256'), 'nor when the clock was set back since')
+  t.ok(await spare.take('ec-p256', join(folder, 'open', 'key.pem')))
+  t.notOk(await spare.take('ec-p256', join(folder, 'open', 'key.pem')))
 })
 
 t.test(
@@ -186,11 +191,17 @@ t.test(
     await queue.request('corp')
     await queue.request('corp')
     await queue.requestEnrolment('branch')
-    await queue.began('other', 5)
+    await queue.began(5)
     const again = await RenewalQueueFile.open(folder)
     t.strictSame(again.state, { requested: ['corp'], enrolments: ['branch'], lastAttempt: 5 })
-    await again.began('corp', 6)
-    await again.enrolled('branch')
+    await again.began(6)
+    t.match(
+      again.state,
+      { requested: ['corp'] },
+      'an attempt that a power cut ends has not fulfilled the wish',
+    )
+    await again.ended('renew', 'corp')
+    await again.ended('enroll', 'branch')
     t.strictSame(again.state, { requested: [], enrolments: [], lastAttempt: 6 })
     await writeFile(join(folder, 'renewals.json'), 'half')
     t.strictSame((await RenewalQueueFile.open(folder)).state, { requested: [], enrolments: [] })

@@ -7,15 +7,12 @@ import { documentsWith, eventsOf, listing, publish, tested } from '../main-job/s
 import { isWhole } from '../main-job/credential.ts'
 import { raise, type Lab } from '../lab.ts'
 import type { Sensor } from '../sensor.ts'
+import { giveSpareKey, pointsPassed, spareIsUnused, type Point } from './points.ts'
 
-/** The nth checkpoint of this name since the agent was started. */
-export interface Point {
-  name: string
-  nth: number
-}
-
-/** Files of the same names are written meanwhile for spare keys, and at any time for the timeline. */
-const settings = { spareKeys: false, time: { trustSystemClock: true }, renewals: { interval: 10 } }
+/** Without spare keys, of which files of the same names are written meanwhile, unless the sweep is about them. */
+const settingsWith = (spareKeys: boolean): Record<string, unknown> => ({
+  ...{ spareKeys, time: { trustSystemClock: true }, renewals: { interval: 10 } },
+})
 
 const manual = { when: 'manual' }
 /** Due a moment after it is issued. */
@@ -26,13 +23,14 @@ async function rule(lab: Lab, renewal: object): Promise<void> {
 }
 
 /** A sensor with a certificate that is not due, stopped; then the certificate is due. */
-async function enrolled(lab: Lab, id: string): Promise<Sensor> {
+async function enrolled(lab: Lab, id: string, spareKeys: boolean): Promise<Sensor> {
   await rule(lab, manual)
   await lab.operator.desired(id, listing(['corp']))
-  const sensor = await lab.sensor({ id, settings })
+  const sensor = await lab.sensor({ id, settings: settingsWith(spareKeys) })
   await tested(sensor, 'corp', 60_000)
   await sensor.stop()
   await rule(lab, atOnce)
+  if (spareKeys) await giveSpareKey(sensor.state)
   return sensor
 }
 
@@ -43,28 +41,18 @@ const renewed = async (lab: Lab, sensor: Sensor): Promise<void> => {
 }
 
 /** Every point the agent passes from its start to the test after its renewal. */
-export async function renewalPoints(t: Test): Promise<Point[]> {
+export async function renewalPoints(t: Test, spareKeys = false): Promise<Point[]> {
   await using lab = await raise(t)
-  const sensor = await enrolled(lab, 'sensor-1')
+  const sensor = await enrolled(lab, 'sensor-1', spareKeys)
   const [since, heard] = [sensor.process.output.end, lab.operator.messages.end]
   await sensor.start({ SONDE_CHECKPOINTS: '1' })
   await renewed(lab, sensor)
   await sensor.event(({ event }) => event === 'test-passed', 'it is tested', 30_000, heard)
-  const names = sensor.process.output.since(since).flatMap(line => /^checkpoint (.*)$/.exec(line)?.[1] ?? [])
-  const counts = new Map<string, number>()
-  // The timeline and the cache of documents are written at any time, and have tests of their own.
-  const ours = names.filter(name => !/outbox|events\.jsonl|desired\.json/.test(name))
-  // A generation carries the fingerprint of what will be issued.
-  const alike = ours.map(name => name.replace(/(\d{4}-)[0-9a-f]{8}$/, '$1'))
-  return alike.map(name => {
-    const nth = (counts.get(name) ?? 0) + 1
-    counts.set(name, nth)
-    return { name, nth }
-  })
+  return pointsPassed(sensor, since)
 }
 
-async function cut(t: Test, lab: Lab, id: string, { name, nth }: Point): Promise<void> {
-  const sensor = await enrolled(lab, id)
+async function cut(t: Test, lab: Lab, id: string, { name, nth }: Point, spareKeys: boolean): Promise<void> {
+  const sensor = await enrolled(lab, id, spareKeys)
   const [old] = await own(lab, id)
   await sensor.start({ SONDE_KILL_AT: name, SONDE_KILL_NTH: String(nth) })
   const { ended } = sensor.process
@@ -85,6 +73,7 @@ async function cut(t: Test, lab: Lab, id: string, { name, nth }: Point): Promise
   t.equal(keys.size, 2, 'for two keys: none was lost that something was issued for')
   const inForce = await isWhole(t, sensor, issued)
   t.not(inForce?.publicKey, old?.publicKey, 'the new one is in force')
+  if (spareKeys) await spareIsUnused(t, sensor, issued)
   await sensor.stop()
 }
 
@@ -92,15 +81,16 @@ const own = async (lab: Lab, id: string) =>
   (await lab.scep.issued()).filter(({ subject }) => subject === `CN=${id}`)
 
 /** Cuts the power at each point; labs side by side, the sensors of one lab take turns at its port. */
-export function cutRenewals(points: readonly Point[], lanes: number): void {
+export function cutRenewals(points: readonly Point[], lanes: number, spareKeys = false): void {
+  const how = spareKeys ? ' with a spare key' : ''
   for (let lane = 0; lane < lanes; lane += 1)
-    t.test(`a renewal is cut, and goes on (${String(lane + 1)} of ${String(lanes)})`, async t => {
+    t.test(`a renewal${how} is cut, and goes on (${String(lane + 1)} of ${String(lanes)})`, async t => {
       await using lab = await raise(t)
       t.jobs = 1
       for (const [index, point] of points.entries())
         if (index % lanes === lane)
           await t.test(`at ${point.name}, number ${String(point.nth)}`, t =>
-            cut(t, lab, `cut-${String(index)}`, point),
+            cut(t, lab, `cut-${String(index)}`, point, spareKeys),
           )
     })
 }

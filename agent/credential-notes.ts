@@ -1,0 +1,50 @@
+/** The small files beside the generations of one credential; they outlive the certificates. */
+import { join } from 'node:path'
+import { isMissing, privateFolder, readIfThere, writeDurable } from './durable.ts'
+
+export class CredentialNotes {
+  readonly #root: string
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** `ca-pin`: the CA's fingerprint as trusted on first use, so that a change is an alarm. */
+  async pin(): Promise<string | undefined> {
+    return readIfThere(join(this.#root, 'ca-pin'))
+  }
+
+  async savePin(pin: string): Promise<void> {
+    await privateFolder(this.#root)
+    await writeDurable(join(this.#root, 'ca-pin'), pin)
+  }
+
+  /** `next-ca.pem`: the CA that takes over, vouched for by the present one. PEM; '' for none. */
+  async nextAuthorities(): Promise<string> {
+    return (await readIfThere(join(this.#root, 'next-ca.pem'))) ?? ''
+  }
+
+  async saveNextAuthorities(pem: string): Promise<void> {
+    await writeDurable(join(this.#root, 'next-ca.pem'), pem)
+  }
+
+  /** `told.json`: names of what was said of the credential for certain (credential-news.ts). Damaged, it costs a repetition. */
+  async told(): Promise<string[]> {
+    try {
+      const names: unknown = JSON.parse((await readIfThere(join(this.#root, 'told.json'))) ?? '[]')
+      return Array.isArray(names) ? names.filter(name => typeof name === 'string') : []
+    } catch {
+      return []
+    }
+  }
+
+  /** Only the last few matter: what the links point to now. Of a network that is forgotten meanwhile nothing is kept. */
+  async addTold(names: readonly string[]): Promise<void> {
+    const all = [...(await this.told()), ...names].slice(-8)
+    try {
+      await writeDurable(join(this.#root, 'told.json'), JSON.stringify(all))
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+  }
+}
