@@ -7,6 +7,7 @@ import { join, triage, watch } from '../../supplicant/index.ts'
 import type { Joined, Supplicant, WatchEvent } from '../../supplicant/index.ts'
 import type { Frequencies } from '../frequencies.ts'
 import { hasGateway, looksLocked, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
+import type { Reachability } from '../reachability.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
 import { absent, InstalledBlocks } from './installed.ts'
@@ -21,7 +22,7 @@ export interface PortOptions {
   say: (event: Omit<TimelineEvent, 'at'>) => void
   now: () => number
   /** Who holds connections over the path: told when there is one, and before it ends. */
-  reachability: { opened: (path: Path) => void; leaving: (path: Path) => Promise<void> }
+  reachability: Pick<Reachability, 'opened' | 'leaving'>
   frequencies: Frequencies
 }
 
@@ -114,7 +115,7 @@ export class Port {
     signal: AbortSignal,
   ): Promise<Joined> {
     const handle = await this.#need()
-    if (this.#path) await this.#options.reachability.leaving(this.#path)
+    if (this.#path) await this.#options.reachability.leaving(this.#path, target.network)
     const closing = this.#closePath()
     this.#joined = undefined
     const dhcp = this.#standby.take()

@@ -35,6 +35,8 @@ export interface LinkSettings extends TlsSettings {
   connectTimeout?: number
   /** Milliseconds between attempts. */
   backoff?: { first: number; most: number }
+  /** The sensor's clock, for presence; ms since the epoch. */
+  now?: () => number
   /** When documents are asked for again. */
   pace?: SubscriptionPace
 }
@@ -90,6 +92,7 @@ export class Link implements AsyncDisposable {
       outbox,
       changed: new Change(),
       known: false,
+      now: () => new Date(settings.now?.() ?? Date.now()),
     }
   }
 
@@ -120,7 +123,7 @@ export class Link implements AsyncDisposable {
    * at once when there is no connection.
    */
   async leave(until?: Date): Promise<void> {
-    await this.#close(away(this.#outgoing.instance, new Date(), until))
+    await this.#close(away(this.#outgoing.instance, this.#outgoing.now(), until))
   }
 
   /** For the end of the process: as `leave`, and says `offline`. */

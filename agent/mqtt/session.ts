@@ -35,6 +35,8 @@ export interface Outgoing {
   changed: Change
   /** Our own presence came back from the broker, in this process. */
   known: boolean
+  /** By the sensor's clock. */
+  now: () => Date
 }
 
 export interface SessionEvents {
@@ -136,8 +138,8 @@ export class Session {
   }
 
   #announce(): void {
-    const { topics, instance } = this.#outgoing
-    const payload = JSON.stringify(online(instance, new Date()))
+    const { topics, instance, now } = this.#outgoing
+    const payload = JSON.stringify(online(instance, now()))
     this.#ask('publish presence', this.#publish(topics.presence, payload, { retain: true }))
   }
 

@@ -20,14 +20,36 @@ function nothingLost(t: Test, sensor: Sensor): void {
   }
 }
 
-/** The states of presence in order, without repetitions. */
-function presence(lab: Lab, id = 'sensor-1'): string[] {
-  const states = lab.operator.messages
+interface Presence {
+  state: string
+  at?: string
+  until?: string
+}
+
+/** Presence in order, without repetitions of a state. */
+function presences(lab: Lab, id = 'sensor-1'): Presence[] {
+  const said = lab.operator.messages
     .since(0)
     .flatMap(({ topic, document }) =>
-      topic === `sonde/sensors/${id}/presence` ? [(document as { state: string }).state] : [],
+      topic === `sonde/sensors/${id}/presence` ? [document as Presence] : [],
     )
-  return states.filter((state, place) => state !== states[place - 1])
+  return said.filter(({ state }, place) => state !== said[place - 1]?.state)
+}
+
+const presence = (lab: Lab): string[] => presences(lab).map(({ state }) => state)
+
+/** Every planned absence says until when, and the sensor was back by then. */
+function keptItsWord(t: Test, lab: Lab): void {
+  const said = presences(lab)
+  const absences = said.flatMap(({ state, at = '', until = '' }, place) => {
+    const back = said[place + 1]?.at
+    return state === 'away' && back !== undefined ? [{ at, until, back }] : []
+  })
+  t.ok(absences.length > 0, `${absences.length} planned absences`)
+  for (const { at, until, back } of absences) {
+    t.ok(Date.parse(until) > Date.parse(at), `away at ${at} until ${until}`)
+    t.ok(Date.parse(back) <= Date.parse(until), `back at ${back}`)
+  }
 }
 
 t.test(
@@ -45,6 +67,7 @@ t.test(
     t.ok(enroll.broker > 0, 'the broker was reached over the enrollment network')
     t.ok(over.broker > 0, 'and over the tested one')
     t.strictSame(presence(lab), ['online', 'away', 'online'])
+    keptItsWord(t, lab)
     nothingLost(t, sensor)
     await sensor.stop()
     t.strictSame(presence(lab), ['online', 'away', 'online', 'offline'])
@@ -87,6 +110,7 @@ t.test('one interface: two networks take turns, and the link with them', async t
     since,
   )
   t.equal((await lab.scep.issued()).length, 1, 'with one certificate')
+  keptItsWord(t, lab)
   nothingLost(t, sensor)
 })
 
