@@ -1,6 +1,6 @@
 /** Renewals that fail: the right words, the certificate in force untouched, and the right next time (S2-56..60, S2-66). */
 import t from 'tap'
-import { asReported, tested, type Reported } from '../main-job/scene.ts'
+import { asReported, eventsOf, tested, type Reported } from '../main-job/scene.ts'
 import { isFailed, settledOn, type Scene } from './scene.ts'
 import type { Misdeed } from './scep.ts'
 
@@ -78,7 +78,7 @@ t.test(
 t.test(
   'S2-60: expired while the password was wrong, it stops and says so; with the ladder it recovers alone',
   async t => {
-    await using scene = await settledOn(t, { validity: 24 })
+    await using scene = await settledOn(t, { validity: 24, backdate: 1000 }, { renewal: { percent: 99 } })
     const { scep, lab } = scene
     await scep.tell({ challenge: 'another-password' })
     const mark = scene.mark()
@@ -88,6 +88,14 @@ t.test(
       said.text,
       /nothing is renewed any more, last password accepted on .*remove the network .* and add it again/,
     )
+    const warnings = eventsOf(scene.sensor).filter(({ event }) => event === 'certificate-expires')
+    t.strictSame(
+      warnings.map(({ data }) => data?.['threshold']),
+      [28, 7, 3, 1],
+      'after warnings at 28, 7, 3 and 1 days of a year, scaled to its life',
+    )
+    t.match(warnings[0]?.text, /renewal due on .*, last password accepted on /)
+    t.match(warnings[3]?.text, /; the last attempt on .* failed: Transaction either not permitted/)
     const sent = scep.messages.length
     t.ok(sent >= 2 && sent <= 3, `${String(sent - 1)} attempts before the end, ten seconds apart`)
     const since = lab.operator.messages.end

@@ -47,16 +47,24 @@ export const isFailed =
   ({ event, data }: SensorEvent): boolean =>
     event === 'step-failed' && data?.action === action
 
+export interface SceneOptions {
+  lab?: Partial<LabOptions>
+  sensor?: Partial<SensorOptions>
+  /** Other documents, made when the SCEP server stands. */
+  documents?: (documents: Documents, lab: Lab, scep: OwnScepServer | undefined) => Promise<Documents>
+}
+
 /** A lab whose sensor has a certificate for corp, and has tested corp. Renewal follows `scep.renewal`. */
 export async function settled(
   t: Test,
   scep: (lab: Lab) => Promise<object>,
-  options: { lab?: Partial<LabOptions>; sensor?: Partial<SensorOptions> } = {},
+  options: SceneOptions = {},
 ): Promise<Scene> {
   const lab = await raise(t, options.lab)
   try {
     const sensor = await lab.sensor({ settings: quick, ...options.sensor })
-    const documents = await documentsWith(lab, {}, await scep(lab))
+    const plain = await documentsWith(lab, {}, await scep(lab))
+    const documents = (await options.documents?.(plain, lab, undefined)) ?? plain
     await publish(lab, documents)
     await tested(sensor, 'corp', 60_000)
     return new LabScene(lab, sensor, documents)
@@ -71,16 +79,17 @@ export async function settledOn(
   t: Test,
   first: Instruction,
   scep: object = {},
-  options: Parameters<typeof settled>[2] = {},
+  options: SceneOptions = {},
 ): Promise<Scene & { scep: OwnScepServer }> {
   let server: OwnScepServer | undefined
+  const other = options.documents
   const raised = await settled(
     t,
     async lab => {
       server = await ownScepServer(lab, { challenge, ...first })
       return { url: server.url, ...scep }
     },
-    options,
+    { ...options, ...(other && { documents: (documents, lab) => other(documents, lab, server) }) },
   )
   if (!server) throw new Error('unreachable: the server is raised before the sensor')
   return Object.assign(raised, { scep: server })

@@ -17,8 +17,8 @@ export interface Instruction {
   caps?: string
   /** What is answered to the next pkiMessages, one each. */
   answers?: Misdeed[]
-  /** Days until the CA expires; only at the start. */
-  caDays?: number
+  /** An issuing CA and an RA below the root, and days that are left of each and of the RADIUS server's certificate; only at the start. */
+  ending?: { root: number; ca: number; ra: number; server: number }
   /** The next CA takes over. */
   switchOver?: true
   /** Named as CRL distribution point in what is issued from now on. */
@@ -30,8 +30,8 @@ export interface Instruction {
 export interface ScepArguments {
   host: string
   port: number
-  /** Where the certificates of the CAs are to be written, PEM. */
-  files: { present: string; next: string }
+  /** Where the certificates are to be written, PEM: of the CAs, and of the RADIUS server as each CA issues it. */
+  files: Record<'present' | 'next' | 'server' | 'nextServer', string>
   first: Instruction
 }
 
@@ -52,11 +52,14 @@ export class OwnScepServer {
   /** PEM files of the CA in force and of the one after it. */
   readonly ca: string
   readonly nextCa: string
+  /** PEM files of a RADIUS server's certificate and key, issued by each. */
+  readonly radius: { present: string; next: string }
 
   constructor(daemon: Daemon, files: ScepArguments['files']) {
     this.daemon = daemon
     this.ca = files.present
     this.nextCa = files.next
+    this.radius = { present: files.server, next: files.nextServer }
   }
 
   /** In force when this resolves. */
@@ -85,7 +88,10 @@ export class OwnScepServer {
 /** Raises it, and has RADIUS accept what it issues. Its certificates live a day unless told. */
 export async function ownScepServer(lab: Lab, first: Instruction = {}): Promise<OwnScepServer> {
   const file = (name: string): string => join(lab.site.folder, name)
-  const files = { present: file('own-ca.pem'), next: file('own-next-ca.pem') }
+  const files = {
+    ...{ present: file('own-ca.pem'), next: file('own-next-ca.pem') },
+    ...{ server: file('own-radius.pem'), nextServer: file('own-next-radius.pem') },
+  }
   const told: ScepArguments = { host: addresses.scep, port, files, first }
   const daemon = await lab.site.daemon({
     name: 'own-scep',
