@@ -78,15 +78,16 @@ export class Broker implements AsyncDisposable {
     const fresh = filters.filter(filter => !this.#subscribed.has(filter))
     if (fresh.length === 0) return
     for (const filter of fresh) this.#subscribed.add(filter)
+    const asked = performance.now()
     await this.#client.subscribeAsync(
       fresh.map(filter => `${this.prefix}/${filter}`),
       { qos: 1 },
     )
-    await this.#quiet()
+    await this.#quiet(performance.now() - asked)
   }
 
-  /** Nothing has come for a moment; longer where the broker has not even begun. */
-  #quiet(): Promise<void> {
+  /** Nothing has come for a moment, which is longer the longer the broker takes to answer (ms); and longer while it has not even begun. */
+  #quiet(answer: number): Promise<void> {
     return new Promise(resolve => {
       const settle = (): void => {
         clearTimeout(timer)
@@ -94,11 +95,11 @@ export class Broker implements AsyncDisposable {
         listening[Symbol.dispose]()
         resolve()
       }
-      let timer = setTimeout(settle, 250)
+      let timer = setTimeout(settle, 250 + 2 * answer)
       const latest = setTimeout(settle, 30_000)
       const listening = this.listen(() => {
         clearTimeout(timer)
-        timer = setTimeout(settle, 120)
+        timer = setTimeout(settle, 120 + 2 * answer)
       })
     })
   }

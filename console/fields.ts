@@ -27,16 +27,18 @@ export interface FieldOf {
   read?: (text: string) => unknown
 }
 
-const at = (document: Document, path: string): unknown =>
+/** What a document holds at a path; undefined where nothing is. */
+export const valueAt = (document: Document, path: string): unknown =>
   path.split('.').reduce<unknown>((value, key) => (value as Document | undefined)?.[key], document)
 
 const wireless = (document: Document): boolean => document['interface'] === 'wireless'
-const personal = (document: Document): boolean => /psk|sae/.test(String(at(document, 'wireless.security')))
-const certificate = (document: Document): boolean => at(document, 'eap.method') === 'TLS'
+const personal = (document: Document): boolean =>
+  /psk|sae/.test(String(valueAt(document, 'wireless.security')))
+const certificate = (document: Document): boolean => valueAt(document, 'eap.method') === 'TLS'
 const password = (document: Document): boolean =>
-  ['PEAP', 'TTLS'].includes(String(at(document, 'eap.method')))
+  ['PEAP', 'TTLS'].includes(String(valueAt(document, 'eap.method')))
 const mayUse8021x = (document: Document): boolean =>
-  !wireless(document) || String(at(document, 'wireless.security')).includes('enterprise')
+  !wireless(document) || String(valueAt(document, 'wireless.security')).includes('enterprise')
 
 /** S2-55, S2-53. */
 function renewal(text: string): unknown {

@@ -32,7 +32,6 @@ export function processIo(signal: AbortSignal): Io {
 const askTerminal =
   (signal: AbortSignal): NonNullable<Io['ask']> =>
   async (question, hidden) => {
-    process.stderr.write(question)
     const silent = new Writable({
       write: (_, __, done) => {
         done()
@@ -43,6 +42,8 @@ const askTerminal =
       output: hidden ? silent : process.stderr,
       terminal: hidden,
     })
+    // Only now: what is typed the moment a question appears must not be shown where it is hidden.
+    process.stderr.write(question)
     try {
       return await lines.question('', { signal })
     } finally {

@@ -33,6 +33,40 @@ export function aclFile(fleet: Fleet, prefix: string, operators: readonly string
   return `${lines.join('\n')}\n`
 }
 
+/** Which networks a sensor may read, and which it might before. */
+export interface Grant {
+  sensor: string
+  now: readonly string[]
+  then: readonly string[]
+}
+
+/**
+ * Gives the roles that documents need, where the broker has the dynamic-security plugin: to be called before they are
+ * published, so that a sensor never subscribes to what it may not read yet.
+ */
+export async function grant(broker: Broker, grants: readonly Grant[]): Promise<void> {
+  const rights = new DynamicSecurity(broker)
+  if (grants.length === 0 || !(await rights.available())) return
+  for (const { sensor, now, then } of grants) {
+    const lost = then.filter(network => !now.includes(network))
+    await rights.allow(sensor, now, lost)
+  }
+}
+
+/** What changes for the sensors while `change` takes documents into the fleet as it will be. */
+export function grantsFor(fleet: Fleet, change: () => void): Grant[] {
+  const needed = (): [string, string[]][] =>
+    fleet.inOrder().map(({ id, desired }) => {
+      const listed = desired?.networks.map(({ network }) => network) ?? []
+      return [id, networksOf(fleet, listed)]
+    })
+  const before = new Map(needed())
+  change()
+  return needed()
+    .map(([sensor, now]) => ({ sensor, now, then: before.get(sensor) ?? [] }))
+    .filter(({ now, then }) => now.join(' ') !== then.join(' '))
+}
+
 const controlTopic = '$CONTROL/dynamic-security/v1'
 
 interface Answer {

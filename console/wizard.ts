@@ -1,6 +1,9 @@
-/** Add Network by questions: the fields in the order of the form, asked again while the answer cannot be used. */
+/**
+ * Add Network by questions: the fields in the order of the form, asked again while the answer cannot be used. What is there
+ * already stands in brackets: an empty answer keeps it, `-` takes it out.
+ */
 import { parseNetworkProfile } from '../agent/desired/parse.ts'
-import { fields, put, valueOf } from './fields.ts'
+import { fields, put, valueAt, valueOf } from './fields.ts'
 import { Failure, usage } from './failure.ts'
 import type { Io } from './io.ts'
 
@@ -24,9 +27,13 @@ async function one(
   field: (typeof fields)[number],
 ): Promise<Document> {
   const choices = field.choices ? ` (${field.choices.join(', ')})` : ''
+  const known = shown(document, field)
   for (;;) {
     io.signal.throwIfAborted()
-    const text = (await io.ask?.(`${field.question ?? ''}${choices}: `, field.secret ?? false))?.trim() ?? ''
+    const question = `${field.question ?? ''}${choices}${known === undefined ? '' : ` [${known}]`}: `
+    const answer = (await io.ask?.(question, field.secret ?? false))?.trim() ?? ''
+    if (answer === '' && known !== undefined) return document
+    const text = answer === none ? '' : answer
     try {
       const texts = field.many === true ? text.split(/[\s,]+/) : [text]
       const next = put(document, field, await valueOf(field, texts))
@@ -38,6 +45,18 @@ async function one(
       io.err(`  ${error.message}\n`)
     }
   }
+}
+
+/** The answer that takes out what is there. */
+const none = '-'
+
+/** What is there already, as a person may see it. */
+function shown(document: Document, field: (typeof fields)[number]): string | undefined {
+  const value = valueAt(document, field.path)
+  if (value === undefined || value === null) return undefined
+  if (field.secret === true) return 'set'
+  if (Array.isArray(value)) return field.file === true ? `${String(value.length)} set` : value.join(' ')
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** Only what is wrong with this very field: the rest is still to come. */

@@ -1,10 +1,12 @@
 /** assign, unassign: what a sensor tests. */
 import { randomBytes } from 'node:crypto'
+import { parseSensorDocument } from '../../agent/desired/parse.ts'
 import { mostTestedNetworks } from '../../agent/desired/sensor.ts'
+import { isId } from '../../agent/desired/topics.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
-import { DynamicSecurity, networksOf } from '../rights.ts'
+import { grant, networksOf } from '../rights.ts'
 import { follow, objections } from '../rollout.ts'
 
 interface Document {
@@ -31,20 +33,12 @@ async function change(
   const fleet = await Fleet.read(broker)
   const changes = sensors.map(id => ({ id, before: fleet.sensors.get(id) ?? { id } }))
   const documents = changes.map(({ before }) => documentFor(fleet, before, networks, members, context))
-  const rights = new DynamicSecurity(broker)
-  // The role first, then the document: a sensor never subscribes to what it may not read yet.
-  const dynamic = values['no-rights'] !== true && (await rights.available())
-  if (dynamic) {
-    for (const [index, { id, before }] of changes.entries()) {
-      const now = networksOf(fleet, documents[index]?.networks.map(({ network }) => network) ?? [])
-      const then = networksOf(fleet, before.desired?.networks.map(({ network }) => network) ?? [])
-      await rights.allow(
-        id,
-        now,
-        then.filter(network => !now.includes(network)),
-      )
-    }
-  }
+  const grants = changes.map(({ id, before }, index) => ({
+    sensor: id,
+    now: networksOf(fleet, idsOf(documents[index])),
+    then: networksOf(fleet, idsOf(before.desired)),
+  }))
+  if (values['no-rights'] !== true) await grant(broker, grants)
   await Promise.all(changes.map(({ id }, index) => broker.publish(`sensors/${id}/desired`, documents[index])))
   const wanted = new Map(changes.map(({ id }, index) => [id, documents[index]]))
   const result = await follow(
@@ -70,6 +64,9 @@ async function change(
   return context.wait === 0 || result.refused.length + result.missing.length === 0 ? 0 : 1
 }
 
+const idsOf = (document: Pick<Document, 'networks'> | undefined): string[] =>
+  document?.networks.map(({ network }) => network) ?? []
+
 /** This document, or a newer one. */
 function has({ reported }: FleetSensor, wanted: Document | undefined): boolean {
   const applied = reported?.applied.desired
@@ -87,9 +84,20 @@ function waiting(sensor: FleetSensor | undefined): string {
 function whom({ words, values }: Context): { sensors: string[]; networks: string[] } {
   const many = text(values, 'sensors')
   const [first, ...rest] = words
-  if (many !== undefined) return { sensors: many.split(/[\s,]+/).filter(id => id !== ''), networks: words }
-  if (first === undefined) throw usage('assign SENSOR NETWORK…')
-  return { sensors: [first], networks: rest }
+  const sensors = many?.split(/[\s,]+/).filter(id => id !== '') ?? [first ?? '']
+  const networks = many === undefined ? rest : words
+  for (const id of [...sensors, ...networks])
+    if (!isId(id)) throw usage(id === '' ? 'assign SENSOR NETWORK…' : `${id}: an id is of A-Z a-z 0-9 _ -`)
+  return { sensors: [...new Set(sensors)], networks }
+}
+
+/** What no sensor would take, or what this one cannot read, is not published. */
+export function mustBeReadable({ id, reported }: FleetSensor, document: unknown): void {
+  const result = parseSensorDocument(Buffer.from(JSON.stringify(document)))
+  const lines = result.ok ? [] : result.problems.map(({ path, message }) => `  ${path}: ${message}`)
+  if (lines.length > 0) throw new Failure(`the document of ${id} cannot be used:\n${lines.join('\n')}`)
+  if (reported?.schemas.sensor.includes(1) === false)
+    throw new Failure(`${id} does not read schema 1 of sensor documents; nothing is published`)
 }
 
 /** The next document of one sensor. What it holds beside the networks stays. */
@@ -115,7 +123,7 @@ function documentFor(
   for (const id of added) mustExist(fleet, id, values['force'] === true)
   const name = text(values, 'name')
   const testEvery = text(values, 'test-every')
-  return {
+  const document: Document = {
     ...desired,
     schema: 1,
     ...nextVersion(sensor, values['new-epoch'] === true),
@@ -129,6 +137,8 @@ function documentFor(
         },
     ),
   }
+  mustBeReadable(sensor, document)
+  return document
 }
 
 /** max(reported, retained) + 1, or 1 of a new epoch. Pure. */

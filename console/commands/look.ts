@@ -1,5 +1,6 @@
 /** Looking: list, show, problems, certificates, triage, watch. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { isId } from '../../agent/desired/topics.ts'
 import type { Context, Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import type { Io } from '../io.ts'
@@ -147,6 +148,7 @@ export const triage: Run = async context => {
 export const watch: Run = async context => {
   const { io, broker, words, json } = context
   const only = words[0] ?? '+'
+  if (words[0] !== undefined && !isId(only)) throw usage(`${only} is no id of a sensor`)
   broker.listen((topic, payload, retain) => {
     const [, sensor = '', part] = topic.slice(broker.prefix.length + 1).split('/')
     if (retain || (part !== 'events' && part !== 'presence')) return

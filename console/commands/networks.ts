@@ -1,15 +1,14 @@
 /** network add, edit, remove, list, show. */
-import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { parseNetworkProfile, sha256 } from '../../agent/desired/parse.ts'
-import { idPattern } from '../../agent/desired/profile.ts'
+import { idPattern, type NetworkProfile } from '../../agent/desired/profile.ts'
 import { withoutSecrets } from '../broker.ts'
 import { text, type Context, type Run } from '../context.ts'
+import { edited, parsed } from '../editor.ts'
 import { Failure, usage } from '../failure.ts'
 import { withFlags, fields } from '../fields.ts'
 import { Fleet } from '../fleet.ts'
+import { grant, grantsFor } from '../rights.ts'
 import { follow, objections } from '../rollout.ts'
 import { table } from '../table.ts'
 import { ask } from '../wizard.ts'
@@ -47,16 +46,13 @@ async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
     throw new Failure(`there is no network ${id}`, { hint: `sonde fleet network add ${id}` })
   const document = await written(context, id, (before?.document ?? { schema: 1 }) as Document)
   const bytes = Buffer.from(JSON.stringify(document))
-  const result = parseNetworkProfile(bytes, id)
-  if (!result.ok) {
-    const lines = result.problems.map(
-      ({ path, message, hint }) => `  ${path}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
-    )
-    throw new Failure(`the profile of ${id} cannot be used:\n${lines.join('\n')}`)
-  }
-  needsEnrollmentNetwork(fleet, id, result.document.value.scep?.enrollmentNetwork, context)
+  const profile = usable(id, bytes)
+  needsEnrollmentNetwork(fleet, id, profile.scep?.enrollmentNetwork, context)
   const sensors = fleet.assignedTo(id).map(sensor => sensor.id)
   readable(fleet, sensors)
+  // Another enrollment network is another topic to read.
+  const grants = grantsFor(fleet, () => fleet.take(`networks/${id}`, bytes))
+  if (context.values['no-rights'] !== true) await grant(broker, grants)
   await broker.publish(`networks/${id}`, document)
   const hash = sha256(bytes)
   const topic = `${broker.prefix}/networks/${id}`
@@ -76,6 +72,17 @@ async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
   return context.wait === 0 || rollout.refused.length + rollout.missing.length === 0 ? 0 : 1
 }
 
+/** The profile in these bytes, judged as a sensor judges it. */
+function usable(id: string, bytes: Buffer): NetworkProfile {
+  const result = parseNetworkProfile(bytes, id)
+  if (result.ok) return result.document.value
+  const lines = result.problems.map(
+    ({ path, message, hint }) =>
+      `  ${path === '' ? 'the document' : path}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
+  )
+  throw new Failure(`the profile of ${id} cannot be used:\n${lines.join('\n')}`)
+}
+
 /** S2-06. */
 function needsEnrollmentNetwork(
   fleet: Fleet,
@@ -90,7 +97,7 @@ function needsEnrollmentNetwork(
 }
 
 /** No sensor gets a document it cannot read. */
-function readable(fleet: Fleet, sensors: readonly string[]): void {
+export function readable(fleet: Fleet, sensors: readonly string[]): void {
   const behind = sensors.filter(id => fleet.sensors.get(id)?.reported?.schemas.network.includes(1) === false)
   if (behind.length > 0)
     throw new Failure(`these sensors do not read schema 1 of network profiles: ${behind.join(' ')}`)
@@ -99,12 +106,14 @@ function readable(fleet: Fleet, sensors: readonly string[]): void {
 async function written(context: Context, id: string, start: Document): Promise<Document> {
   const { values, io } = context
   const file = text(values, 'file')
-  if (file !== undefined) return json(file, await readFile(file, 'utf8').catch(cannotRead(file)))
+  if (file !== undefined) return parsed(file, await readFile(file, 'utf8').catch(cannotRead(file)))
   const flagged = fields.some(
     ({ flag }) => values[flag] !== undefined || values[`${flag}-file`] !== undefined,
   )
+  if (flagged && values['edit'] === true) throw usage('--edit or the fields as flags, not both')
   if (flagged) return withFlags(start, values)
-  if (values['edit'] === true) return edited(start, io.environment['EDITOR'] ?? 'vi')
+  if (values['edit'] === true)
+    return edited(start, io, document => usable(id, Buffer.from(JSON.stringify(document))))
   return ask(io, id, start)
 }
 
@@ -113,31 +122,6 @@ const cannotRead =
   (cause: unknown): never => {
     throw new Failure(`${file} cannot be read`, { cause })
   }
-
-function json(file: string, content: string): Document {
-  try {
-    return JSON.parse(content) as Document
-  } catch (cause) {
-    throw new Failure(`${file} is not JSON`, { cause })
-  }
-}
-
-/** In a private folder, because the document may hold the challenge password. */
-async function edited(document: Document, editor: string): Promise<Document> {
-  const folder = await mkdtemp(join(tmpdir(), 'sonde-'))
-  try {
-    const file = join(folder, 'network.json')
-    await writeFile(file, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 })
-    const child = spawn(editor, [file], { stdio: 'inherit', shell: editor.includes(' ') })
-    const code = await new Promise<number | null>((resolve, reject) =>
-      child.once('error', reject).once('exit', resolve),
-    )
-    if (code !== 0) throw new Failure(`${editor} ended with ${String(code)}; nothing is published`)
-    return json(file, await readFile(file, 'utf8'))
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
 
 async function remove(context: Context): Promise<number> {
   const id = idOf(context)

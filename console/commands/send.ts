@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { commandNames, Command, type Reply } from '../../agent/desired/messages.ts'
 import { nearest } from '../../agent/desired/problems.ts'
+import { isId } from '../../agent/desired/topics.ts'
 import { text, type Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { paint, printable } from '../table.ts'
@@ -11,6 +12,7 @@ export const send: Run = async context => {
   const [sensor, name, network] = words
   if (sensor === undefined || name === undefined)
     throw usage(`command SENSOR ${commandNames.join('|')} [NETWORK]`)
+  if (!isId(sensor)) throw usage(`${sensor} is no id of a sensor`)
   const id = text(values, 'id') ?? randomBytes(8).toString('hex')
   const expires = new Date(Date.now() + wait + 60_000).toISOString()
   const command = { id, command: name, ...(network !== undefined && { network }), expires }

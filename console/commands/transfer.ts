@@ -2,10 +2,14 @@
 import { readFile } from 'node:fs/promises'
 import { parseNetworkProfile, parseSensorDocument } from '../../agent/desired/parse.ts'
 import { withoutSecrets } from '../broker.ts'
+import { isId } from '../../agent/desired/topics.ts'
 import type { Run } from '../context.ts'
+import { parsed } from '../editor.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet } from '../fleet.ts'
-import { nextVersion } from './assignments.ts'
+import { grant, grantsFor } from '../rights.ts'
+import { mustBeReadable, nextVersion } from './assignments.ts'
+import { readable } from './networks.ts'
 
 interface Exported {
   format: 1
@@ -30,7 +34,7 @@ export const exportFleet: Run = async ({ broker, io, values }) => {
 }
 
 /** Everything is validated before anything is published. A profile without secrets keeps those that are there. */
-export const importFleet: Run = async ({ broker, io, words }) => {
+export const importFleet: Run = async ({ broker, io, words, values }) => {
   const [file] = words
   if (file === undefined) throw usage('import FILE')
   const content = await contentOf(file)
@@ -57,6 +61,17 @@ export const importFleet: Run = async ({ broker, io, words }) => {
   )
   if (wrong.length > 0)
     throw new Failure(`nothing is published, because ${file} has problems:\n${wrong.slice(0, 50).join('\n')}`)
+  for (const [id, document] of sensors) mustBeReadable(fleet.sensors.get(id) ?? { id }, document)
+  for (const [id] of networks)
+    readable(
+      fleet,
+      fleet.assignedTo(id).map(sensor => sensor.id),
+    )
+  const grants = grantsFor(fleet, () => {
+    for (const [id, document] of networks) fleet.take(`networks/${id}`, bytes(document))
+    for (const [id, document] of sensors) fleet.take(`sensors/${id}/desired`, bytes(document))
+  })
+  if (values['no-rights'] !== true) await grant(broker, grants)
   for (const [id, document] of networks) await broker.publish(`networks/${id}`, document)
   for (const [id, document] of sensors) await broker.publish(`sensors/${id}/desired`, document)
   io.out(`${String(networks.length)} networks and ${String(sensors.length)} sensor documents are published\n`)
@@ -66,14 +81,20 @@ export const importFleet: Run = async ({ broker, io, words }) => {
 const bytes = (document: unknown): Buffer => Buffer.from(JSON.stringify(document))
 
 async function contentOf(file: string): Promise<Exported> {
-  try {
-    const content = JSON.parse(await readFile(file, 'utf8')) as Exported
-    if ((content.format as number) === 1) return content
-  } catch (cause) {
+  const cannotRead = (cause: unknown): never => {
     throw new Failure(`${file} cannot be read`, { cause })
   }
-  throw new Failure(`${file} is no export of this version`)
+  const content = parsed(file, await readFile(file, 'utf8').catch(cannotRead))
+  const { format, networks, sensors } = content
+  if (format !== 1 || !isRecord(networks) || !isRecord(sensors))
+    throw new Failure(`${file} is no export of this version`)
+  const odd = [...Object.keys(networks), ...Object.keys(sensors)].find(id => !isId(id))
+  if (odd !== undefined) throw new Failure(`${file}: ${odd} is no id: A-Z a-z 0-9 _ -`)
+  return { format, networks, sensors }
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Keys that only the retained document has, where the other was exported without secrets. */
 function withSecretsOf(document: unknown, retained: unknown): unknown {

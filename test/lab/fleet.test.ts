@@ -1,2 +1,5 @@
+/** The operator's command line, and the rights it gives. */
+import './mqtt/jobs.ts'
 import './mqtt/fleet.ts'
+import './mqtt/editing.ts'
 import './mqtt/rights.ts'

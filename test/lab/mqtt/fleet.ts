@@ -3,24 +3,22 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { pem } from '../../unit/desired/documents.ts'
-import { mosquitto } from './broker.ts'
 import { fleet } from './console.ts'
 import { freePort } from './broker.ts'
+import { onEveryBroker } from './brokers.ts'
 import { arrived, sensor, until, type Sensor } from './sensor.ts'
 
 const url = 'http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe?'
 const corpFlags = `--interface wired --alias Corp --method TLS --enrollment-network onboarding --url ${url} --challenge-password hush --common-name {serial} --alternative-name dns:{name} --encryption AES-128 --signature SHA-256 --key rsa-2048 --renewal 30d --wait 5`
 
-t.test('a fleet of three, from nothing to certificates', async t => {
-  await using broker = await mosquitto()
+onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker, protocol) => {
   const directory = t.testdir({ s1: {}, s2: {}, s3: {} })
   const ids = ['s1', 's2', 's3'] as const
   const sensors: Sensor[] = []
   for (const name of ids) {
     const self = await sensor({
       directory: join(directory, name),
-      url: broker.url,
-      name,
+      ...{ url: broker.url, name, protocol },
       onCommand: ({ payload }) => {
         const { id, command } = JSON.parse(payload.toString()) as { id: string; command: string }
         self.link.reply({

@@ -1,0 +1,27 @@
+/** The brokers that everything is tested on, side by side: each has a port and a folder of its own. */
+import t, { type Test } from 'tap'
+import { lasting, mosquitto, nats, type Broker } from './broker.ts'
+
+const brokers: [string, 5 | 4, () => Promise<Broker>][] = [
+  ['mosquitto over MQTT 5', 5, () => mosquitto(lasting)],
+  ['mosquitto over MQTT 3.1.1', 4, () => mosquitto(lasting)],
+  ['nats-server over MQTT 3.1.1', 4, () => nats()],
+]
+
+/** @param protocol what the sensor speaks */
+export function onEveryBroker(
+  name: string,
+  scene: (t: Test, broker: Broker, protocol: 5 | 4) => Promise<void>,
+): void {
+  void t.test(name, { timeout: 120_000 }, async t => {
+    t.jobs = brokers.length
+    const scenes = brokers.map(([title, protocol, start]) =>
+      t.test(title, async t => {
+        t.jobs = 1
+        await using broker = await start()
+        await scene(t, broker, protocol)
+      }),
+    )
+    await Promise.all(scenes)
+  })
+}
