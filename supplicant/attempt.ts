@@ -18,7 +18,7 @@ export type Stage =
 /** What an attempt is told: the supplicant's signals, the carrier, our own acts, and the time. */
 export type AttemptNews =
   | InterfaceEvent
-  | { kind: 'carrier'; up: boolean }
+  | { kind: 'carrier'; up: boolean; enabled: boolean }
   | { kind: 'act'; act: 'select' | 'logon' | 'reselect' }
   | { kind: 'tick' }
 
@@ -49,6 +49,9 @@ export const DEADLINES: Deadlines = {
 
 export type Outcome = { kind: 'joined'; ms: number } | { kind: 'failed'; code: JoinFailure; ms: number }
 
+/** What the network is joined over: the texts of triage go by it. */
+export type Medium = 'wired' | 'wireless'
+
 /** Whether the network has a passphrase, which may be wrong, and how it is shown. */
 export type Passphrase = 'none' | 'psk' | 'sae'
 
@@ -59,6 +62,7 @@ export interface Attempt {
   stage: Stage
   /** When each stage was last entered. */
   times: Partial<Record<Stage, number>>
+  medium: Medium
   eap: boolean
   passphrase: Passphrase
   deadlines: Deadlines
@@ -74,6 +78,8 @@ export interface Attempt {
   needed?: { field: string; ms: number }
   /** Of a wire; a radio has one only once it is associated. */
   carrier?: boolean
+  /** The interface is down, or its radio is blocked (rfkill). */
+  disabled?: boolean
   /** When there first was an association; it outlives a new selection. */
   linked?: number
   disconnectReason?: number
@@ -90,10 +96,12 @@ export function beginAttempt(
   eap: boolean,
   deadlines: Partial<Deadlines> = {},
   passphrase: Passphrase = 'none',
+  medium: Medium = 'wired',
 ): Attempt {
   return {
     stage: 'selecting',
     times: { selecting: 0 },
+    medium,
     eap,
     passphrase,
     deadlines: { ...DEADLINES, ...deadlines },
@@ -129,7 +137,7 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
     case 'request':
       return overdue({ ...seen, needed: { field: event.field, ms: event.ms } }, event.ms)
     case 'carrier':
-      return { ...seen, carrier: event.up }
+      return { ...seen, carrier: event.up, disabled: !event.enabled }
     case 'disconnect-reason':
       return { ...seen, disconnectReason: event.reason }
     case 'assoc-status':
@@ -153,6 +161,7 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
 export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure } | undefined {
   if (attempt.outcome !== undefined) return undefined
   const { deadlines, times, needed } = attempt
+  if (attempt.disabled === true) return { ms: deadlines.noAuthenticator, code: 'interface-disabled' }
   if (attempt.carrier === false) return { ms: deadlines.noAuthenticator, code: 'no-carrier' }
   if (needed !== undefined)
     return { ms: Math.max(needed.ms, deadlines.parameterNeeded), code: 'parameter-needed' }
@@ -172,7 +181,10 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
   return { ms: deadlines.association, code: met ? 'association-rejected' : 'not-found' }
 }
 
-function stateChanged(attempt: Attempt, { state, ms }: Extract<AttemptEvent, { kind: 'state' }>): Attempt {
+function stateChanged(before: Attempt, { state, ms }: Extract<AttemptEvent, { kind: 'state' }>): Attempt {
+  // Of a wire the supplicant does not tell: there it comes with the carrier.
+  const disabled = before.medium === 'wireless' ? state === 'interface_disabled' : before.disabled
+  const attempt: Attempt = disabled === undefined ? before : { ...before, disabled }
   switch (state) {
     case 'scanning':
       return entered(attempt, 'scanning', ms)
@@ -242,12 +254,13 @@ function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' 
 }
 
 /** What was learnt belongs to the selection before this one; only its evidence stays. */
-const again = ({ eap, passphrase, deadlines, carrier, linked, evidence }: Attempt, ms: number): Attempt => ({
-  ...beginAttempt(eap, deadlines, passphrase),
-  ...(carrier === undefined ? {} : { carrier }),
-  ...(linked === undefined ? {} : { linked }),
+const again = (attempt: Attempt, ms: number): Attempt => ({
+  ...beginAttempt(attempt.eap, attempt.deadlines, attempt.passphrase, attempt.medium),
+  ...(attempt.carrier === undefined ? {} : { carrier: attempt.carrier }),
+  ...(attempt.disabled === undefined ? {} : { disabled: attempt.disabled }),
+  ...(attempt.linked === undefined ? {} : { linked: attempt.linked }),
   times: { selecting: ms },
-  evidence,
+  evidence: attempt.evidence,
 })
 
 const overdue = (attempt: Attempt, ms: number): Attempt => advance(attempt, { kind: 'tick', ms })

@@ -86,6 +86,9 @@ export const usesEap = (block: { key_mgmt?: string }): boolean => /EAP|IEEE8021X
 
 /** The `a{sv}` for AddNetwork. Throws `invalid-block` naming the key, because the supplicant does not. */
 export function encode(block: NetworkBlock): Record<string, unknown> {
+  for (const key of ['id_str', 'key_mgmt'] as const)
+    if (typeof (block as Partial<NetworkBlock> | null)?.[key] !== 'string')
+      throw new SupplicantError('invalid-block', `network block: ${key} is missing`)
   return Object.fromEntries(
     Object.entries(block).map(([key, value]) => {
       if (!isKey(key)) throw invalid(block, key, 'is no key of a network block known here')

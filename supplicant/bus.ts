@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { Message, type MessageBus, MessageType, sessionBus, Variant } from 'dbus-next'
+import { demand, matching } from './checks.ts'
 import { SupplicantError, type SupplicantErrorCode } from './errors.ts'
 
 /** A signal as it came from the bus, variants unwrapped; `at` is `performance.now()` of its arrival. */
@@ -59,8 +60,8 @@ const ERRORS: Record<string, SupplicantErrorCode> = {
   'fi.w1.wpa_supplicant1.NetworkUnknown': 'network-unknown',
   'fi.w1.wpa_supplicant1.BlobExists': 'blob-exists',
   'fi.w1.wpa_supplicant1.BlobUnknown': 'blob-unknown',
-  'fi.w1.wpa_supplicant1.InvalidArgs': 'invalid-block',
-  'org.freedesktop.DBus.Error.InvalidArgs': 'invalid-block',
+  'fi.w1.wpa_supplicant1.InvalidArgs': 'invalid-argument',
+  'org.freedesktop.DBus.Error.InvalidArgs': 'invalid-argument',
 }
 
 /**
@@ -136,17 +137,9 @@ export class Bus implements AsyncDisposable {
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
     // The socket knows of its end before it is closed.
     if (!this.#stream.writable) return Promise.reject(this.#over())
-    const message = new Message({
-      destination: call.destination,
-      path: call.path,
-      interface: call.interface,
-      member: call.member,
-      signature: call.signature ?? '',
-      body: call.body ?? [],
-    })
-    const serial = this.#bus.newSerial()
-    message.serial = serial
     return new Promise((resolve, reject) => {
+      sendable(call)
+      const serial = this.#bus.newSerial()
       const deadline = call.deadline ?? this.#deadline
       const timer = setTimeout(() => {
         this.#pending.delete(serial)
@@ -159,11 +152,15 @@ export class Bus implements AsyncDisposable {
       }, deadline)
       this.#pending.set(serial, { resolve, reject, timer, call })
       try {
-        this.#bus.send(message)
+        this.#bus.send(messageOf(call, serial))
       } catch (error) {
         clearTimeout(timer)
         this.#pending.delete(serial)
-        reject(new SupplicantError('invalid-block', `${call.member} could not be sent`, { cause: error }))
+        reject(
+          new SupplicantError('invalid-argument', `${call.member}: an argument has the wrong type`, {
+            cause: error,
+          }),
+        )
       }
     })
   }
@@ -246,6 +243,25 @@ export class Bus implements AsyncDisposable {
     this.#closes.clear()
   }
 }
+
+function messageOf({ signature = '', body = [], ...call }: BusCall, serial: number): Message {
+  const { destination, path, interface: name, member } = call
+  const message = new Message({ destination, path, interface: name, member, signature, body })
+  message.serial = serial
+  return message
+}
+
+/** The bus ends the whole connection over a message that is malformed, so that none is sent. */
+function sendable({ member, path, signature = '', body = [] }: BusCall): void {
+  demand(`${member}: path`, path, objectPath)
+  body.forEach((value, at) => {
+    if (signature.startsWith('o') && at === 0) demand(`${member}: path`, value, objectPath)
+    else if (typeof value === 'string') demand(`${member}: argument ${at + 1}`, value, withoutNul)
+  })
+}
+
+const objectPath = matching(/^\/(?:\w+(?:\/\w+)*)?$/, 'an object path')
+const withoutNul = matching(/^[^\0]*$/, 'text without the character NUL')
 
 function refusal(call: BusCall, message: Message): SupplicantError {
   const dbus = message.errorName

@@ -15,6 +15,7 @@ export type SupplicantErrorCode =
   | 'blob-exists'
   | 'blob-unknown'
   | 'invalid-block'
+  | 'invalid-argument'
   | 'refused'
   // a joining attempt
   | JoinFailure
@@ -26,6 +27,7 @@ export type JoinFailure =
   | 'no-authenticator'
   | 'parameter-needed'
   | 'no-carrier'
+  | 'interface-disabled'
   | 'not-found'
   | 'association-rejected'
   | 'wrong-passphrase'
@@ -46,12 +48,14 @@ const RETRY: Record<SupplicantErrorCode, Retry> = {
   'blob-exists': 'never',
   'blob-unknown': 'backoff',
   'invalid-block': 'change',
+  'invalid-argument': 'change',
   refused: 'backoff',
   rejected: 'backoff',
   'radius-silent': 'backoff',
   'no-authenticator': 'backoff',
   'parameter-needed': 'change',
   'no-carrier': 'backoff',
+  'interface-disabled': 'backoff',
   'not-found': 'backoff',
   'association-rejected': 'backoff',
   'wrong-passphrase': 'change',

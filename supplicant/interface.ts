@@ -1,5 +1,7 @@
 import type { Blob, NetworkBlock } from './block.ts'
 import { type BusSignal, variant } from './bus.ts'
+import type { Medium } from './attempt.ts'
+import { country as countryCode, demand } from './checks.ts'
 import { isSupplicantError, type SupplicantError } from './errors.ts'
 import type { Links } from './links.ts'
 import { NetworkBlocks, type NetworkEntry } from './networks.ts'
@@ -12,7 +14,9 @@ const PROPERTIES = 'org.freedesktop.DBus.Properties'
 
 /** What a listener of an interface is told: the supplicant's signals, the carrier, and the handle's own end. */
 export type InterfaceNews =
-  InterfaceEvent | { kind: 'carrier'; up: boolean } | { kind: 'gone'; error: SupplicantError }
+  | InterfaceEvent
+  | { kind: 'carrier'; up: boolean; enabled: boolean }
+  | { kind: 'gone'; error: SupplicantError }
 
 /** The actual state of an interface, read out of the supplicant. */
 export interface InterfaceFacts {
@@ -47,13 +51,18 @@ export class SupplicantInterface {
     this.path = path
     this.#connection = connection
     this.#blocks = new NetworkBlocks(this)
-    this.#carrier = connection.links.on(({ name, carrier }) => {
-      if (name === settings.name) this.#tell({ kind: 'carrier', up: carrier }, performance.now())
+    this.#carrier = connection.links.on(({ name, carrier: up, enabled }) => {
+      if (name === settings.name) this.#tell({ kind: 'carrier', up, enabled }, performance.now())
     })
   }
 
   get name(): string {
     return this.settings.name
+  }
+
+  /** By the driver: the supplicant has one for wires. */
+  get medium(): Medium {
+    return this.settings.driver === 'wired' ? 'wired' : 'wireless'
   }
 
   /** The supplicant's last word; it stays `completed` over carrier loss and a failed re-authentication. */
@@ -71,6 +80,12 @@ export class SupplicantInterface {
     return this.#connection.links.carrier(this.name)
   }
 
+  /** Whether the interface is up, and its radio not blocked; undefined where it is not known. */
+  get enabled(): boolean | undefined {
+    if (this.#state === 'interface_disabled') return false
+    return this.#connection.links.enabled(this.name)
+  }
+
   /** Why this handle is dead, or undefined while it lives. */
   get gone(): SupplicantError | undefined {
     return this.#gone
@@ -80,6 +95,13 @@ export class SupplicantInterface {
   on(listener: (news: InterfaceNews, at: number) => void): Disposable {
     this.#listeners.add(listener)
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  /** Called by `Supplicant` once: reads the interface and sets what is ours to set. */
+  async begin(): Promise<void> {
+    const { country } = this.settings
+    await Promise.all([this.refresh(), this.setFastReauth(false)])
+    if (country !== undefined) await this.setCountry(country)
   }
 
   /** Everything the supplicant has on this interface. */
@@ -179,6 +201,7 @@ export class SupplicantInterface {
 
   /** ISO 3166 country of the regulatory domain, wireless only. */
   async setCountry(country: string): Promise<void> {
+    demand('country', country, countryCode)
     await this.#set(this.path, INTERFACE, 'Country', variant('s', country))
   }
 

@@ -3,11 +3,13 @@ import {
   type Attempt,
   type AttemptNews,
   beginAttempt,
+  DEADLINES,
   type Deadlines,
   nextDeadline,
   type Passphrase,
 } from './attempt.ts'
 import { type Blob, type NetworkBlock, usesEap } from './block.ts'
+import { demand, frequencies, milliseconds, optional, shape } from './checks.ts'
 import { isSupplicantError, type JoinFailure, SupplicantError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
 import { heard, scan } from './scan.ts'
@@ -18,7 +20,7 @@ export interface JoinOptions {
   deadlines?: Partial<Deadlines>
   /** MHz where the network was met before: the radio looks there first, and everywhere only when it is not there. */
   frequencies?: readonly number[]
-  /** Told after every event, e.g. to show progress; must not throw. */
+  /** Told after every event, e.g. to show progress; what it throws ends the join. */
   onProgress?: (attempt: Attempt) => void
 }
 
@@ -45,6 +47,8 @@ export async function join(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Joined> {
   signal.throwIfAborted()
+  demand('join.deadlines', options.deadlines, optional(deadlines))
+  demand('join.frequencies', options.frequencies, optional(frequencies))
   const before = queue.get(target)
   let done: () => void = () => undefined
   const turn = new Promise<void>(resolve => (done = resolve))
@@ -54,7 +58,7 @@ export async function join(
     const network = await target.install(block, options.blobs)
     await lookWhereItWas(target, block, options.frequencies ?? [], signal)
     signal.throwIfAborted()
-    const attempt = beginAttempt(usesEap(block), options.deadlines, passphraseOf(block))
+    const attempt = beginAttempt(usesEap(block), options.deadlines, passphraseOf(block), target.medium)
     return await attemptOn(target, network, attempt, options, signal)
   } catch (error) {
     throw await withOffers(target, block, error)
@@ -63,6 +67,10 @@ export async function join(
     done()
   }
 }
+
+const deadlines = shape(
+  Object.fromEntries(Object.keys(DEADLINES).map(name => [name, optional(milliseconds)])),
+)
 
 const queue = new WeakMap<SupplicantInterface, Promise<void>>()
 
@@ -76,7 +84,7 @@ async function lookWhereItWas(
   frequencies: readonly number[],
   signal: AbortSignal,
 ): Promise<void> {
-  if (frequencies.length === 0 || ssid === undefined || target.settings.driver === 'wired') return
+  if (frequencies.length === 0 || ssid === undefined || target.medium === 'wired') return
   const known = scan(target, { frequencies, ssids: [ssid], deadline: 3_000 }, signal)
   await known.catch(() => undefined)
 }
@@ -136,9 +144,12 @@ class Run implements Disposable {
   constructor(target: SupplicantInterface, network: string, attempt: Attempt, options: JoinOptions) {
     this.#target = target
     this.#network = network
-    this.#wired = target.settings.driver === 'wired'
-    this.#attempt =
-      this.#wired && target.carrier !== undefined ? { ...attempt, carrier: target.carrier } : attempt
+    this.#wired = target.medium === 'wired'
+    this.#attempt = {
+      ...attempt,
+      ...(this.#wired && target.carrier !== undefined ? { carrier: target.carrier } : {}),
+      disabled: target.enabled === false,
+    }
     this.#options = options
     this.#subscription = target.on((news, at) => {
       if (news.kind === 'gone') this.#settle?.reject(news.error)
@@ -183,7 +194,11 @@ class Run implements Disposable {
     if (this.#attempt.outcome !== undefined) return
     const before = this.#attempt
     this.#attempt = advance(before, { ...news, ms: Math.max(0, at - this.#start) })
-    this.#options.onProgress?.(this.#attempt)
+    try {
+      this.#options.onProgress?.(this.#attempt)
+    } catch (error) {
+      this.#fail(error)
+    }
     const { outcome } = this.#attempt
     if (outcome?.kind === 'joined')
       this.#settle?.resolve({ network: this.#network, attempt: this.#attempt, ms: outcome.ms })
@@ -261,6 +276,7 @@ const SENTENCES: Record<JoinFailure, string> = {
   'no-authenticator': 'nobody answered with EAP',
   'parameter-needed': 'the supplicant asked for a secret or could not read a key, certificate or CA',
   'no-carrier': 'the link has no carrier',
+  'interface-disabled': 'the interface is down, or its radio is blocked',
   'not-found': 'the network was not found',
   'association-rejected': 'the access point refused the association',
   'wrong-passphrase': 'the access point did not accept the passphrase',

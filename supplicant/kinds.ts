@@ -1,67 +1,15 @@
 import type { NetworkBlock } from './block.ts'
+import {
+  descriptionProblem,
+  type Eap,
+  type NetworkDescription,
+  type Security,
+  type ServerTrust,
+  TLS_VERSIONS,
+} from './description.ts'
 import { SupplicantError } from './errors.ts'
 
-/** How the server of an 802.1X network is told from an impostor. At least one of `ca` and `pin` is needed. */
-export interface ServerTrust {
-  /** Path of a PEM file with any number of CAs, or `blob://name` with exactly one. */
-  ca?: string
-  /** SHA-256 of the server's own certificate, hex; instead of `ca`. */
-  pin?: string
-  /** The server's DNS name, or a domain it lies in (`domain_suffix_match`). */
-  name?: string
-  /** The server's exact DNS name (`domain_match`). */
-  exactName?: string
-  /** One of its alternative names, e.g. `DNS:radius.example.org` (`altsubject_match`). */
-  alternativeName?: string
-  /** Spelled out on purpose: join whoever answers, and hand over what the method sends. */
-  acceptAnyServer?: boolean
-}
-
-export type TlsVersion = '1.0' | '1.1' | '1.2' | '1.3'
-
-export type Eap = {
-  identity?: string
-  anonymousIdentity?: string
-  trust: ServerTrust
-  /** Minimum 1.2; maximum 1.2, because many servers break on 1.3, which the supplicant leaves off as well. */
-  tls?: { minimum?: TlsVersion; maximum?: TlsVersion }
-  /** Bytes of one EAP fragment; less than 1398 where the path loses large ones. */
-  fragmentSize?: number
-  /** Only by explicit wish, and never without a warning. */
-  legacy?: { unsafeRenegotiation?: boolean; ignoreDates?: boolean; weakCiphers?: boolean }
-} & (
-  | { method: 'TLS'; certificate: string; key: string; keyPassphrase?: string }
-  | { method: 'PEAP'; inner?: 'MSCHAPV2'; password: string }
-  | { method: 'TTLS'; inner?: 'MSCHAPV2' | 'PAP'; password: string }
-)
-
-export type Security =
-  | 'open'
-  | 'owe'
-  | 'owe-transition'
-  | 'wpa2-psk'
-  | 'wpa2-wpa3-psk'
-  | 'wpa3-sae'
-  | 'wpa2-enterprise'
-  | 'wpa3-enterprise'
-  | 'wpa3-enterprise-192'
-
-/** A network in neutral words: the medium, how it is secured, and who may answer. */
-export type NetworkDescription =
-  | { idStr: string; medium: 'wired'; eap?: Eap; joinUnauthenticated?: boolean }
-  | {
-      idStr: string
-      medium: 'wireless'
-      /** 1 to 32 bytes; text is taken as UTF-8. */
-      ssid: string | Uint8Array
-      security: Security
-      hidden?: boolean
-      bssid?: string
-      /** MHz; the radio stays on these. */
-      frequencies?: readonly number[]
-      passphrase?: string
-      eap?: Eap
-    }
+export type { Eap, NetworkDescription, Security, ServerTrust, TlsVersion } from './description.ts'
 
 export interface BuiltBlock {
   block: NetworkBlock
@@ -76,8 +24,11 @@ export interface BuiltBlock {
 export function networkBlock(network: NetworkDescription): BuiltBlock {
   const warnings: string[] = []
   const refuse = (problem: string): never => {
-    throw new SupplicantError('invalid-block', `network ${network.idStr}: ${problem}`)
+    const { idStr } = (network as Partial<NetworkDescription> | undefined) ?? {}
+    throw new SupplicantError('invalid-block', `network ${String(idStr)}: ${problem}`)
   }
+  const problem = descriptionProblem(network)
+  if (problem !== undefined) refuse(problem.replace(/^[. ]/, ''))
   const built =
     network.medium === 'wired' ? wired(network, refuse, warnings) : wireless(network, refuse, warnings)
   return { block: { id_str: network.idStr, ...built }, warnings }
@@ -94,7 +45,9 @@ function wired(
 ): Built {
   if (network.eap === undefined) return { key_mgmt: 'NONE' }
   const part = eapPart(network.eap, refuse, warnings)
-  const phase1 = [part.phase1, network.joinUnauthenticated === true ? 'allow_canned_success=1' : '']
+  if (network.acceptCannedSuccess === true)
+    warnings.push('a success without an authentication is accepted: the server may not have been verified')
+  const phase1 = [part.phase1, network.acceptCannedSuccess === true ? 'allow_canned_success=1' : '']
     .join(' ')
     .trim()
   return { key_mgmt: 'IEEE8021X', eapol_flags: 0, ...part, phase1 }
@@ -134,11 +87,9 @@ type Wireless = Extract<NetworkDescription, { medium: 'wireless' }>
 function wireless(network: Wireless, refuse: Refuse, warnings: string[]): Built {
   const { ssid, security, hidden, bssid, frequencies = [] } = network
   const length = typeof ssid === 'string' ? Buffer.byteLength(ssid) : ssid.length
-  if (length < 1 || length > 32) refuse('the SSID must have 1 to 32 bytes')
-  if (bssid !== undefined && !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(bssid)) refuse(`${bssid} is no BSSID`)
-  if (frequencies.some(frequency => !Number.isInteger(frequency) || frequency < 2400 || frequency > 7200))
-    refuse('frequencies are given in MHz, e.g. 2412 or 5180')
+  if (length > 32) refuse('ssid must be text or bytes, 1 to 32 bytes of them')
   if (security === 'open' || security === 'owe-transition') warnings.push('traffic may be sent unencrypted')
+  if (isKey(network)) warnings.push('WPA3 takes no key of 64 digits: only WPA2 is used; give the passphrase')
   const list = frequencies.join(' ')
   return {
     ssid,
@@ -146,9 +97,16 @@ function wireless(network: Wireless, refuse: Refuse, warnings: string[]): Built 
     ...(bssid === undefined ? {} : { bssid }),
     ...(list === '' ? {} : { scan_freq: list, freq_list: list }),
     ...SECURITY[security].part,
+    ...(isKey(network) ? SECURITY['wpa2-psk'].part : {}),
     ...access(network, refuse, warnings),
   }
 }
+
+/** SAE needs the passphrase itself: with the key made of it, an access point of both kinds would refuse us. */
+const isKey = ({ security, passphrase = '' }: Wireless): boolean =>
+  security === 'wpa2-wpa3-psk' && HEX_KEY.test(passphrase)
+
+const HEX_KEY = /^[0-9a-f]{64}$/i
 
 function access({ security, passphrase, eap }: Wireless, refuse: Refuse, warnings: string[]): Part {
   const wanted = SECURITY[security].access
@@ -170,7 +128,7 @@ function access({ security, passphrase, eap }: Wireless, refuse: Refuse, warning
 
 function secret(security: Security, passphrase: string, refuse: Refuse): Part {
   if (security === 'wpa3-sae') return { sae_password: passphrase }
-  if (/^[0-9a-f]{64}$/i.test(passphrase)) return { psk: Buffer.from(passphrase, 'hex') }
+  if (HEX_KEY.test(passphrase)) return { psk: Buffer.from(passphrase, 'hex') }
   if (!/^[\x20-\x7e]{8,63}$/.test(passphrase))
     refuse('the passphrase must have 8 to 63 printable ASCII characters')
   return { psk: passphrase }
@@ -178,26 +136,20 @@ function secret(security: Security, passphrase: string, refuse: Refuse): Part {
 
 function eapPart(eap: Eap, refuse: Refuse, warnings: string[]): Part & { phase1: string } {
   const { identity, anonymousIdentity, fragmentSize, legacy = {} } = eap
-  if (fragmentSize !== undefined && (fragmentSize < 100 || fragmentSize > 1_500))
-    refuse('the fragment size must lie between 100 and 1500 bytes')
   return {
     eap: eap.method,
     ...(identity === undefined ? {} : { identity }),
     ...(anonymousIdentity === undefined ? {} : { anonymous_identity: anonymousIdentity }),
     ...trustPart(eap.trust, refuse, warnings),
-    ...login(eap, refuse),
+    ...login(eap),
     phase1: phase1(eap, refuse, warnings),
     ...(fragmentSize === undefined ? {} : { fragment_size: fragmentSize }),
     ...(legacy.weakCiphers === true ? { openssl_ciphers: 'DEFAULT@SECLEVEL=0' } : {}),
   }
 }
 
-function login(eap: Eap, refuse: Refuse): Part {
-  if (eap.method !== 'TLS') {
-    const inner: string = eap.inner ?? 'MSCHAPV2'
-    if (eap.method === 'PEAP' && inner !== 'MSCHAPV2') refuse(`PEAP has no ${inner} inside: use TTLS`)
-    return { password: eap.password, phase2: `auth=${inner}` }
-  }
+function login(eap: Eap): Part {
+  if (eap.method !== 'TLS') return { password: eap.password, phase2: `auth=${eap.inner ?? 'MSCHAPV2'}` }
   return {
     client_cert: eap.certificate,
     private_key: eap.key,
@@ -213,8 +165,6 @@ function trustPart(trust: ServerTrust, refuse: Refuse, warnings: string[]): Part
       refuse('the server would not be verified: give its CA or pin, or say acceptAnyServer')
     warnings.push('the server is not verified: anybody can answer for this network')
   }
-  if (pin !== undefined && !/^[0-9a-f]{64}$/i.test(pin))
-    refuse('a pin is the SHA-256 of a certificate, 64 hex digits')
   if (ca !== undefined && name === undefined && exactName === undefined && alternativeName === undefined)
     warnings.push(
       'the name of the server is not checked: anybody with a certificate of the same CA can answer',
@@ -228,15 +178,13 @@ function trustPart(trust: ServerTrust, refuse: Refuse, warnings: string[]): Part
   }
 }
 
-const VERSIONS: readonly TlsVersion[] = ['1.0', '1.1', '1.2', '1.3']
-
 function phase1({ tls = {}, legacy = {} }: Eap, refuse: Refuse, warnings: string[]): string {
-  const [low, high] = [VERSIONS.indexOf(tls.minimum ?? '1.2'), VERSIONS.indexOf(tls.maximum ?? '1.2')]
+  const [low, high] = [TLS_VERSIONS.indexOf(tls.minimum ?? '1.2'), TLS_VERSIONS.indexOf(tls.maximum ?? '1.2')]
   // A minimum of 1.3 without a maximum means 1.3.
   const top = tls.maximum === undefined ? Math.max(low, high) : high
   if (low > top) refuse(`TLS from ${tls.minimum ?? '1.2'} up to ${tls.maximum ?? '1.2'} is no range`)
-  if (low < 2) warnings.push(`TLS ${VERSIONS[low] ?? ''} is allowed, which is broken`)
-  const flags = VERSIONS.map(
+  if (low < 2) warnings.push(`TLS ${TLS_VERSIONS[low] ?? ''} is allowed, which is broken`)
+  const flags = TLS_VERSIONS.map(
     (version, at) => `tls_disable_tlsv${version.replace('.', '_')}=${at < low || at > top ? 1 : 0}`,
   )
   if (legacy.unsafeRenegotiation === true) {

@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline'
 export interface LinkChange {
   name: string
   carrier: boolean
+  /** Administratively up; a link that is down has no carrier either, whatever the cable. */
+  enabled: boolean
 }
 
 /** What the `ip` command prints about one link, `ip -o link show` and `ip -o monitor link` alike. */
@@ -14,10 +16,8 @@ export function parseLink(line: string): LinkChange | undefined {
   )?.groups
   const name = found?.['name']
   if (found === undefined || name === undefined) return undefined
-  return {
-    name,
-    carrier: found['deleted'] === undefined && (found['flags'] ?? '').split(',').includes('LOWER_UP'),
-  }
+  const flags = found['deleted'] === undefined ? (found['flags'] ?? '').split(',') : []
+  return { name, carrier: flags.includes('LOWER_UP'), enabled: flags.includes('UP') }
 }
 
 /**
@@ -27,7 +27,7 @@ export function parseLink(line: string): LinkChange | undefined {
  */
 export class Links implements Disposable {
   readonly #ip: readonly string[]
-  readonly #carriers = new Map<string, boolean>()
+  readonly #links = new Map<string, LinkChange>()
   readonly #listeners = new Set<(change: LinkChange) => void>()
   readonly #children = new Set<ChildProcess>()
   #restart: NodeJS.Timeout | undefined
@@ -46,9 +46,14 @@ export class Links implements Disposable {
   }
 
   carrier(name: string): boolean | undefined {
-    return this.#carriers.get(name)
+    return this.#links.get(name)?.carrier
   }
 
+  enabled(name: string): boolean | undefined {
+    return this.#links.get(name)?.enabled
+  }
+
+  /** Told of every carrier that comes or goes. */
   on(listener: (change: LinkChange) => void): Disposable {
     this.#listeners.add(listener)
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
@@ -110,8 +115,10 @@ export class Links implements Disposable {
 
   #line(line: string): void {
     const change = parseLink(line)
-    if (change === undefined || this.#carriers.get(change.name) === change.carrier) return
-    this.#carriers.set(change.name, change.carrier)
+    if (change === undefined) return
+    const before = this.carrier(change.name)
+    this.#links.set(change.name, change)
+    if (before === change.carrier) return
     for (const listener of [...this.#listeners]) listener(change)
   }
 }

@@ -1,4 +1,5 @@
 import { type Blob, digests, encode, fromStored, isSame, isSecret, type NetworkBlock } from './block.ts'
+import { bytes as content, demand, text } from './checks.ts'
 import { isSupplicantError, SupplicantError } from './errors.ts'
 import type { InterfaceEvent } from './signals.ts'
 
@@ -73,6 +74,8 @@ export class NetworkBlocks {
   }
 
   async addBlob({ name, bytes }: Blob): Promise<void> {
+    demand('blob.name', name, text)
+    demand(`blob ${name}: bytes`, bytes, content)
     await ignoring(this.#target.call('AddBlob', 'say', [name, Buffer.from(bytes)]), 'blob-exists')
     this.#blobs.add(name)
   }
@@ -99,7 +102,7 @@ export class NetworkBlocks {
     try {
       return String((await this.#target.call('AddNetwork', 'a{sv}', [encoded]))[0])
     } catch (error) {
-      if (!isSupplicantError(error, 'invalid-block')) throw error
+      if (!isSupplicantError(error, 'invalid-argument')) throw error
       const keys = Object.keys(block).join(', ')
       throw new SupplicantError(
         'invalid-block',

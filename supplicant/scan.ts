@@ -1,4 +1,5 @@
 import { variant } from './bus.ts'
+import { demand, frequencies as mhz, milliseconds, optional } from './checks.ts'
 import { type FrameProtection, securityOf } from './elements.ts'
 import { SupplicantError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
@@ -43,6 +44,8 @@ export async function scan(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Bss[]> {
   signal.throwIfAborted()
+  demand('scan.frequencies', options.frequencies, optional(mhz))
+  demand('scan.deadline', options.deadline, optional(milliseconds))
   const body: Record<string, unknown> = { Type: variant('s', 'active'), AllowRoam: variant('b', false) }
   const ssids = (options.ssids ?? []).map(ssid => Buffer.from(ssid))
   if (ssids.length > 0) body['SSIDs'] = variant('aay', ssids)

@@ -1,4 +1,5 @@
 import { Bus, type BusSignal, variant } from './bus.ts'
+import { country, demand, integer, matching, oneOf, optional, shape } from './checks.ts'
 import { isSupplicantError, SupplicantError } from './errors.ts'
 import { SupplicantInterface } from './interface.ts'
 import { Links } from './links.ts'
@@ -19,26 +20,39 @@ export interface SupplicantOptions {
 
 export interface InterfaceSettings {
   name: string
-  /** `wired` or `nl80211`. */
-  driver: string
-  /** ISO 3166 country for the regulatory domain, wireless only. */
+  /** `nl80211` for radios. */
+  driver: 'wired' | 'nl80211'
+  /** ISO 3166 country for the regulatory domain, in capitals; radios only. */
   country?: string
 }
 
 /** Log levels of the supplicant, property `DebugLevel`. */
 export type LogLevel = 'excessive' | 'msgdump' | 'debug' | 'info' | 'warning' | 'error'
 
-const SYSTEM_BUS = 'unix:path=/run/dbus/system_bus_socket'
+const busAddress = matching(/^[a-z]+:[^]+$/, 'a D-Bus address, e.g. unix:path=/run/dbus/system_bus_socket')
+const callDeadline = integer(1, 600_000, 'milliseconds')
+const interfaceSettings = shape({
+  name: matching(/^[^\s/]{1,15}$/, 'an interface name: 1 to 15 characters without blanks or slashes'),
+  driver: oneOf('wired', 'nl80211'),
+  country: optional(country),
+})
+
+const systemBus = (): string => {
+  const named = process.env['DBUS_SYSTEM_BUS_ADDRESS'] ?? ''
+  return named === '' ? 'unix:path=/run/dbus/system_bus_socket' : named
+}
 
 /**
  * Connects to the supplicant at a bus address (`unix:path=…`; the system bus when undefined). Rejects with
  * `bus-unreachable`. A supplicant that is not running is no error: see `present`.
  */
 export async function connectSupplicant(
-  address: string = process.env['DBUS_SYSTEM_BUS_ADDRESS'] ?? SYSTEM_BUS,
+  address: string = systemBus(),
   options: SupplicantOptions = {},
   signal?: AbortSignal,
 ): Promise<Supplicant> {
+  demand('address', address, busAddress)
+  demand('deadline', options.deadline, optional(callDeadline))
   const supplicant = new Supplicant(address, options)
   await supplicant.connect(signal)
   return supplicant
@@ -125,9 +139,15 @@ export class Supplicant implements AsyncDisposable {
   /**
    * The named interface: created, or taken over when the supplicant has it already (whoever made it). Session resumption
    * is switched off, so that every join is a full authentication. Rejects with
-   * `supplicant-absent`, or `refused` where the supplicant cannot use the link with this driver.
+   * `supplicant-absent`, `invalid-argument`, or `refused` where the supplicant cannot use the link with this driver.
    */
   async interface(settings: InterfaceSettings): Promise<SupplicantInterface> {
+    demand('interface', settings, interfaceSettings)
+    if (settings.driver === 'wired' && settings.country !== undefined)
+      throw new SupplicantError(
+        'invalid-argument',
+        'interface.country is for radios: leave it out for a wire',
+      )
     const [path] = await Promise.all([this.#create(settings), this.#links.ready()])
     const known = this.#interfaces.get(path)
     if (known !== undefined) return known
@@ -136,8 +156,17 @@ export class Supplicant implements AsyncDisposable {
       links: this.#links,
     })
     this.#interfaces.set(path, handle)
-    await Promise.all([handle.refresh(), handle.setFastReauth(false)])
-    return handle
+    try {
+      await handle.begin()
+      return handle
+    } catch (error) {
+      // Asked for again, it is to be begun again.
+      this.#interfaces.delete(path)
+      handle.end(
+        new SupplicantError('interface-gone', `${handle.name} could not be taken up`, { cause: error }),
+      )
+      throw error
+    }
   }
 
   /** Takes the interface out of the supplicant with all its blocks and blobs. */
@@ -197,9 +226,8 @@ export class Supplicant implements AsyncDisposable {
     await this.#bus?.[Symbol.asyncDispose]()
   }
 
-  async #create({ name, driver, country }: InterfaceSettings): Promise<string> {
-    const body: Record<string, unknown> = { Ifname: variant('s', name), Driver: variant('s', driver) }
-    if (country !== undefined) body['Country'] = variant('s', country)
+  async #create({ name, driver }: InterfaceSettings): Promise<string> {
+    const body = { Ifname: variant('s', name), Driver: variant('s', driver) }
     try {
       return String((await this.call(ROOT, SERVICE, 'CreateInterface', 'a{sv}', [body]))[0])
     } catch (error) {

@@ -1,6 +1,7 @@
-import type { Attempt, AttemptEvent, Offer } from './attempt.ts'
+import type { Attempt, Medium, Offer } from './attempt.ts'
 import type { JoinFailure, Retry } from './errors.ts'
-import { FINDINGS, type FindingCode, type Side } from './findings.ts'
+import { describe } from './evidence.ts'
+import { FINDINGS, type FindingCode, type FindingText, type Side } from './findings.ts'
 
 /** What we know of our own credential and clock, as plain data; everything may be left out. */
 export interface CredentialFacts {
@@ -42,7 +43,7 @@ export interface Finding {
 export function triage(attempt: Attempt, facts: CredentialFacts = {}): Finding | undefined {
   if (attempt.outcome?.kind !== 'failed') return undefined
   const verdict = judge(attempt, attempt.outcome.code, facts)
-  const text = FINDINGS[verdict.code]
+  const text = textOf(verdict.code, attempt.medium)
   return {
     code: verdict.code,
     title: text.title,
@@ -55,6 +56,12 @@ export function triage(attempt: Attempt, facts: CredentialFacts = {}): Finding |
   }
 }
 
+/** In the words of what the network is joined over. */
+const textOf = (code: FindingCode, medium: Medium): FindingText => {
+  const text: FindingText = FINDINGS[code]
+  return medium === 'wireless' ? { ...text, ...text.onTheAir } : text
+}
+
 interface Verdict {
   code: FindingCode
   detail?: string
@@ -63,6 +70,9 @@ interface Verdict {
 }
 
 function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Verdict {
+  // On a wire there is nobody to associate with.
+  if (attempt.medium === 'wired' && (code === 'not-found' || code === 'association-rejected'))
+    return { code: 'no-carrier', detail: 'the supplicant did not take up the link' }
   switch (code) {
     case 'rejected':
       return rejection(attempt, facts)
@@ -73,9 +83,12 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
         ? { code: 'radius-silent' }
         : { code: 'eap-stalled', detail: `nothing came after EAP stage ${attempt.stage}` }
     case 'association-rejected':
-      return { code, detail: `the access point answered with status ${String(attempt.assocStatus)}` }
+      return attempt.assocStatus === undefined
+        ? { code, detail: 'the access point does not answer' }
+        : { code, detail: `the access point answered with status ${attempt.assocStatus}` }
     case 'handshake-timeout':
-      return { code: attempt.eap ? 'port-not-open' : 'handshake-timeout' }
+      if (!attempt.eap) return { code }
+      return { code: attempt.method === undefined ? 'bare-success' : 'port-not-open' }
     case 'not-found':
       return attempt.offers === undefined || attempt.offers.length === 0
         ? { code }
@@ -86,6 +99,7 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
         : { code, detail: `the access point refused SAE with status ${attempt.assocStatus}` }
     case 'no-authenticator':
     case 'no-carrier':
+    case 'interface-disabled':
       return { code }
   }
 }
@@ -112,7 +126,7 @@ function parameter({ needed }: Attempt, facts: CredentialFacts): Verdict {
 function rejection(attempt: Attempt, facts: CredentialFacts): Verdict {
   const { localAlert, remoteAlert, verification, method, refusedMethods } = attempt
   if (localAlert !== undefined) return localRefusal(attempt, localAlert, facts)
-  if (remoteAlert !== undefined) return remoteRefusal(remoteAlert, facts)
+  if (remoteAlert !== undefined) return remoteRefusal(attempt, remoteAlert, facts)
   if (attempt.evidence.some(event => event.kind === 'eap' && event.status.includes('renegotiation')))
     return { code: 'unsafe-renegotiation' }
   if (method === undefined && refusedMethods.length > 0) {
@@ -125,7 +139,9 @@ function rejection(attempt: Attempt, facts: CredentialFacts): Verdict {
     }
   }
   if (method === undefined) return { code: 'rejected-identity', likely: [identityUnknown(facts)] }
-  if (verification === undefined) return unreadable(facts)
+  // A key with a passphrase that the supplicant cannot read ends in the same silence as a server that wants another TLS.
+  if (verification === undefined)
+    return facts.problems?.length === 0 ? { code: 'rejected-before-certificate' } : unreadable(facts)
   if (method !== 'TLS') return { code: 'rejected-password' }
   return silentRejection(attempt, facts)
 }
@@ -146,12 +162,33 @@ function localRefusal(attempt: Attempt, alert: string, facts: CredentialFacts): 
     return { code: 'server-certificate-expired', detail, ...clock }
   if (/not yet valid/i.test(reason)) return { code: 'server-certificate-not-yet-valid', detail: reason }
   if (/unknown CA/i.test(alert)) return { code: 'server-untrusted', detail }
-  return { code: 'server-certificate-refused', detail: reason === '' ? detail : `${detail} (${reason})` }
+  const common = commonGround(alert)
+  if (common !== undefined) return { code: common, detail }
+  // The certificate was verified, or has not been seen yet.
+  if (reason === '' || reason === 'success') return { code: 'tls-failed', detail }
+  return { code: 'server-certificate-refused', detail: `${detail} (${reason})` }
+}
+
+/** Alerts of either side that say that the two have nothing in common. */
+function commonGround(alert: string): FindingCode | undefined {
+  switch (alert.toLowerCase()) {
+    case 'protocol version':
+      return 'tls-version'
+    case 'handshake failure':
+    case 'insufficient security':
+      return 'tls-no-common-cipher'
+    default:
+      return undefined
+  }
 }
 
 /** The server refused us and its alert came through. */
-function remoteRefusal(alert: string, facts: CredentialFacts): Verdict {
+function remoteRefusal(attempt: Attempt, alert: string, facts: CredentialFacts): Verdict {
   const detail = `remote TLS alert: ${capitalised(alert)}`
+  const common = commonGround(alert)
+  if (common !== undefined) return { code: common, detail }
+  // Ours is shown only after the server's.
+  if (attempt.verification === undefined) return { code: 'tls-failed', detail }
   switch (alert.toLowerCase()) {
     case 'unknown ca':
       return { code: 'client-untrusted', detail }
@@ -163,11 +200,6 @@ function remoteRefusal(alert: string, facts: CredentialFacts): Verdict {
       }
     case 'certificate revoked':
       return { code: 'client-certificate-revoked', detail }
-    case 'protocol version':
-      return { code: 'tls-version', detail }
-    case 'handshake failure':
-    case 'insufficient security':
-      return { code: 'tls-no-common-cipher', detail }
     default:
       if (isNotYetValid(facts)) return { code: 'client-certificate-not-yet-valid', detail }
       if (isExpired(facts)) return { code: 'client-certificate-expired', detail }
@@ -189,7 +221,7 @@ function silentRejection(attempt: Attempt, facts: CredentialFacts): Verdict {
   if (strangers !== undefined)
     causes.push({
       code: 'rejected-untrusted-issuer',
-      text: `the server may not trust the issuer ${strangers}`,
+      text: `the server may not trust the issuer ${strangers.replaceAll('\n', ', ')}`,
     })
   if (facts.identity !== undefined) causes.push({ code: 'rejected-identity', text: identityUnknown(facts) })
   const [first] = causes
@@ -237,41 +269,3 @@ const unreadable = ({ problems = [] }: CredentialFacts): Verdict =>
     : { code: 'credential-unreadable', detail: problems.join('; ') }
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
-
-function describe(event: AttemptEvent): string[] {
-  const at = `${event.ms.toFixed(0)} ms`
-  switch (event.kind) {
-    case 'eap':
-      return [`${at} EAP ${event.status}${event.parameter === '' ? '' : `: ${event.parameter}`}`]
-    case 'certificate':
-      return [
-        `${at} server certificate depth ${String(event.certificate.depth)}: ${event.certificate.subject}`,
-      ]
-    case 'request':
-      return [`${at} supplicant asks for ${event.field}`]
-    case 'state':
-      return [`${at} state ${event.state}`]
-    case 'carrier':
-      return [`${at} carrier ${event.up ? 'up' : 'lost'}`]
-    case 'disconnect-reason':
-      return [`${at} disconnect reason ${String(event.reason)}`]
-    case 'auth-status':
-    case 'assoc-status':
-      return event.status === 0 ? [] : [`${at} ${event.kind} ${String(event.status)}`]
-    case 'act':
-      return event.act === 'logon' ? [`${at} EAPOL-Start sent`] : [`${at} network selected again`]
-    case 'psk-mismatch':
-      return [`${at} passphrase mismatch`]
-    case 'selected':
-      return [`${at} network selected`]
-    case 'auth-mode':
-    case 'bss':
-    case 'current-network':
-    case 'network-added':
-    case 'network-removed':
-    case 'blob-removed':
-    case 'scan-done':
-    case 'tick':
-      return []
-  }
-}

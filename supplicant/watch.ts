@@ -115,7 +115,7 @@ class Watch implements Disposable {
   ): void {
     if (this.#attempt === undefined) {
       this.#began = at
-      this.#attempt = beginAttempt(true)
+      this.#attempt = beginAttempt(true, {}, 'none', this.#target.medium)
     }
     this.#attempt = advance(this.#attempt, { ...news, ms: at - this.#began })
     this.#conclude()

@@ -104,11 +104,32 @@ function rowOf(node: ts.ObjectLiteralExpression, scope: Scope): FindingRow | und
   const { parent } = node
   const key = ts.isPropertyAssignment(parent) ? nameOf(parent.name) : undefined
   const code = values.has('code') ? values.get('code') : key
-  const [title, hint, kind] = [values.get('title'), values.get('hint'), values.get('kind')]
+  const air = onTheAir(node, scope)
+  const [title, hint] = [
+    both(values.get('title'), air.get('title')),
+    both(values.get('hint'), air.get('hint')),
+  ]
+  const kind = values.get('kind')
   const side = values.get('side') ?? (kind === undefined ? undefined : (sideOfKind[kind] ?? 'server'))
   if (code === undefined || title === undefined || side === undefined) return undefined
   return { code, side, title, hint: hint ?? 'the finding itself says it' }
 }
+
+/** What is said instead where the network is joined by radio. */
+function onTheAir(node: ts.ObjectLiteralExpression, scope: Scope): Scope {
+  const values = new Map<string, string>()
+  for (const property of node.properties) {
+    if (!ts.isPropertyAssignment(property) || property.name.getText() !== 'onTheAir') continue
+    each(property.initializer, inner => {
+      const value = ts.isPropertyAssignment(inner) && textOf(inner.initializer, scope)
+      if (value) values.set(inner.name.getText(), value)
+    })
+  }
+  return values
+}
+
+const both = (wire: string | undefined, air: string | undefined): string | undefined =>
+  wire === undefined || air === undefined ? wire : `${wire.replace(/\.$/, '')}. On the air: ${air}`
 
 const nameOf = (name: ts.PropertyName): string | undefined =>
   ts.isIdentifier(name) || ts.isStringLiteral(name) ? name.text : undefined

@@ -12,7 +12,7 @@ import type { RadiusSettings } from './radius.ts'
 
 /** How the switch authenticates: hostapd's own EAP server with these files, or a RADIUS server on its loopback. */
 export interface AuthenticatorSettings {
-  eap?: { ca: string; certificate: string; key: string; users?: string }
+  eap?: { ca: string; certificate: string; key: string; users?: string; more?: string }
   /** Seconds between re-authentications; 0 never. */
   reauthPeriod?: number
 }
@@ -77,7 +77,8 @@ export class SupplicantLab implements AsyncDisposable {
 eap_user_file=${join(folder, 'users')}
 ca_cert=${eap?.ca ?? ''}
 server_cert=${eap?.certificate ?? ''}
-private_key=${eap?.key ?? ''}`
+private_key=${eap?.key ?? ''}
+${eap?.more ?? ''}`
     const radius = `own_ip_addr=127.0.0.1
 auth_server_addr=127.0.0.1
 auth_server_port=1812

@@ -64,7 +64,7 @@ t.test('the supplicant and its interfaces come and go', async t => {
         idStr: 'air',
         medium: 'wired',
         eap: { method: 'TTLS', inner: 'PAP', ...login },
-        joinUnauthenticated: true,
+        acceptCannedSuccess: true,
       }),
       networkBlock({
         idStr: 'air',

@@ -12,8 +12,9 @@ export interface RadiusSettings {
   tls?: string
   /** EAP type proposed after the identity; 13 is TLS. */
   method: number
-  /** From which point on nothing is answered any more, or the identity is refused at once. */
-  behaviour?: 'silent' | 'silent-after-identity' | 'silent-after-hello' | 'refuse-identity'
+  /** From which point on nothing is answered any more, or what is said to the identity at once. */
+  behaviour?:
+    'silent' | 'silent-after-identity' | 'silent-after-hello' | 'refuse-identity' | 'accept-identity'
 }
 
 const [REQUEST, RESPONSE, SUCCESS, FAILURE] = [1, 2, 3, 4]
@@ -68,6 +69,7 @@ export class RadiusServer {
     const { behaviour, method } = this.#settings
     if (eap[4] === IDENTITY) {
       if (behaviour === 'refuse-identity') return eapPacket(FAILURE, id)
+      if (behaviour === 'accept-identity') return eapPacket(SUCCESS, id)
       if (behaviour === 'silent-after-identity') return undefined
       // The TLS behind serves one at a time, and there is one sensor: whoever begins anew has given up the old one.
       for (const session of this.#sessions.values()) session.tls?.destroy()

@@ -1,9 +1,10 @@
 import t from 'tap'
 import { advance, type AttemptNews, beginAttempt, nextDeadline } from '../../../supplicant/attempt.ts'
+import type { State } from '../../../supplicant/signals.ts'
 import { replay } from './recordings.ts'
 
 const eap = (status: string, parameter = ''): AttemptNews => ({ kind: 'eap', status, parameter })
-const state = (value: 'associated' | 'completed' | 'disconnected' | 'scanning'): AttemptNews => ({
+const state = (value: State): AttemptNews => ({
   kind: 'state',
   state: value,
 })
@@ -38,15 +39,41 @@ t.test(
       ],
       [
         'no carrier',
-        run(beginAttempt(true), [7, state('associated')], [8, { kind: 'carrier', up: false }]),
+        run(beginAttempt(true), [7, state('associated')], [8, { kind: 'carrier', up: false, enabled: true }]),
         10_000,
         'no-carrier',
       ],
       [
         'no carrier, and EAP had started',
-        run(beginAttempt(true), [20, eap('started')], [30, { kind: 'carrier', up: false }]),
+        run(beginAttempt(true), [20, eap('started')], [30, { kind: 'carrier', up: false, enabled: true }]),
         10_000,
         'no-carrier',
+      ],
+      [
+        'the interface itself is down',
+        run(
+          beginAttempt(true),
+          [7, state('associated')],
+          [8, { kind: 'carrier', up: false, enabled: false }],
+        ),
+        10_000,
+        'interface-disabled',
+      ],
+      [
+        'a radio that is blocked',
+        run(beginAttempt(false, {}, 'psk', 'wireless'), [5, state('interface_disabled')]),
+        10_000,
+        'interface-disabled',
+      ],
+      [
+        'a radio that was blocked is looked for like any other',
+        run(
+          beginAttempt(false, {}, 'psk', 'wireless'),
+          [5, state('interface_disabled')],
+          [9, state('scanning')],
+        ),
+        20_000,
+        'not-found',
       ],
       [
         'a plain wire without carrier',

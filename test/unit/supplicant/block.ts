@@ -36,6 +36,8 @@ t.test('each key of a network block goes out with the D-Bus type the supplicant 
 t.test('a value the supplicant would refuse without saying which is refused here, by name', async t => {
   const cases: [object, RegExp][] = [
     [{ colour: 'red' }, /network block corp:1: colour is no key/],
+    [{ id_str: undefined }, /network block: id_str is missing/],
+    [{ key_mgmt: undefined }, /network block: key_mgmt is missing/],
     [{ identity: '' }, /identity must not be empty/],
     [{ identity: 'a\nb' }, /identity must not hold control characters/],
     [{ eapol_flags: '0' }, /eapol_flags must be a whole number/],

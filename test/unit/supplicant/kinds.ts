@@ -54,6 +54,11 @@ t.test('every kind of network becomes a block the supplicant takes', async t => 
       air({ bssid: '02:00:00:00:00:01', frequencies: [2412, 5180] }),
       { bssid: '02:00:00:00:00:01', scan_freq: '2412 5180', freq_list: '2412 5180' },
     ],
+    [
+      'WPA2/WPA3 transition by key, which SAE cannot use',
+      air({ security: 'wpa2-wpa3-psk', passphrase: 'ab'.repeat(32) }),
+      { key_mgmt: 'WPA-PSK WPA-PSK-SHA256', psk: Buffer.alloc(32, 0xab) },
+    ],
     ['OWE', air({ security: 'owe' }), { key_mgmt: 'OWE', ieee80211w: 2, owe_only: 1 }],
     ['OWE transition', air({ security: 'owe-transition' }), { key_mgmt: 'OWE', ieee80211w: 1 }],
     [
@@ -124,8 +129,8 @@ t.test('every kind of network becomes a block the supplicant takes', async t => 
     ],
     ['fragment size', wired({ ...tls, fragmentSize: 600 }), { fragment_size: 600 }],
     [
-      'port without 802.1X is taken too',
-      { idStr: 'n', medium: 'wired', eap: tls, joinUnauthenticated: true },
+      'a bare EAP-Success is taken too',
+      { idStr: 'n', medium: 'wired', eap: tls, acceptCannedSuccess: true },
       { phase1: /allow_canned_success=1/ },
     ],
   ]
@@ -153,12 +158,12 @@ t.test('what cannot work is refused with its reason', async t => {
   const cases: [NetworkDescription, RegExp][] = [
     [wired({ ...tls, trust: { ca: '/c', pin: 'ab'.repeat(32) } }), /exclude each other/],
     [wired({ ...tls, trust: { pin: 'abc' } }), /64 hex digits/],
-    [wired({ ...peap, inner: 'PAP' } as unknown as Eap), /PEAP has no PAP inside/],
-    [wired({ ...tls, fragmentSize: 10 }), /fragment size/],
+    [wired({ ...peap, inner: 'PAP' } as unknown as Eap), /eap\.inner must be one of MSCHAPV2/],
+    [wired({ ...tls, fragmentSize: 10 }), /eap\.fragmentSize .* between 100 and 1500/],
     [wired({ ...tls, tls: { minimum: '1.3', maximum: '1.2' } }), /no range/],
     [air({ ssid: '' }), /1 to 32 bytes/],
     [air({ ssid: 'é'.repeat(17) }), /1 to 32 bytes/],
-    [air({ bssid: 'nonsense' }), /no BSSID/],
+    [air({ bssid: 'nonsense' }), /bssid must be a BSSID/],
     [air({ frequencies: [6] }), /MHz/],
     [air({ security: 'wpa2-psk' }), /needs a passphrase/],
     [air({ security: 'wpa2-psk', passphrase: 'short' }), /8 to 63/],
@@ -192,6 +197,38 @@ t.test('what works but should not be is done only by explicit setting, and warne
     t.match(block, expected)
   }
   t.same(networkBlock(wired(tls)).warnings, [])
+})
+
+t.test('a description that is none is refused by the place in it and what belongs there', async t => {
+  const { identity: _, ...nobody } = peap
+  const cases: [unknown, RegExp][] = [
+    [undefined, /network undefined: medium is missing: it must be one of wired, wireless/],
+    [{ medium: 'wired' }, /idStr is missing/],
+    [{ ...wired(), medium: 'pigeon' }, /medium must be one of/],
+    [{ ...wired(), idStr: '' }, /idStr must be text, not empty/],
+    [{ ...wired(), colour: 'red' }, /colour is not known: idStr, medium, eap, acceptCannedSuccess are/],
+    [air({ security: 'wep' as 'open' }), /security must be one of open, owe/],
+    [air({ frequencies: 2412 as unknown as number[] }), /frequencies must be a list/],
+    [air({ hidden: 'yes' as unknown as boolean }), /hidden must be true or false/],
+    [wired({ ...tls, method: 'FAST' } as unknown as Eap), /eap\.method must be one of TLS, PEAP, TTLS/],
+    [wired({ ...tls, key: '' }), /eap\.key must be text, not empty/],
+    [wired({ ...tls, identity: 'a\nb' }), /eap\.identity must be .* without control characters/],
+    [wired(nobody), /eap\.identity is missing/],
+    [wired({ ...tls, tls: { minimum: '1.4' as '1.3' } }), /eap\.tls\.minimum must be one of 1\.0/],
+    [wired({ ...tls, trust: undefined } as unknown as Eap), /eap\.trust must be an object/],
+    [
+      wired({ ...tls, trust: { ...trust, servername: 'x' } } as unknown as Eap),
+      /eap\.trust\.servername is not known/,
+    ],
+    [
+      wired({ ...tls, trust: { acceptAnyServer: 'no' as unknown as boolean } }),
+      /acceptAnyServer must be true or false/,
+    ],
+    [wired({ ...tls, trust: { ca: '' } }), /eap\.trust\.ca must be text, not empty/],
+    [wired({ ...tls, trust: { ...trust, alternativeName: 'radius' } }), /e\.g\. DNS:radius\.example\.org/],
+  ]
+  for (const [description, message] of cases) t.match(refusal(description as NetworkDescription), message)
+  t.notMatch(refusal(wired({ ...peap, password: 'hunter2\n' })), /hunter2/, 'no secret is shown')
 })
 
 function refusal(description: NetworkDescription): string {

@@ -47,9 +47,18 @@ t.test('a state of a future version is unknown, not an error', async t => {
 
 t.test('the carrier is read from what ip prints', async t => {
   const cases: [string, ReturnType<typeof parseLink>][] = [
-    ['3: eth0@if4: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc', { name: 'eth0', carrier: true }],
-    ['3: eth0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500', { name: 'eth0', carrier: false }],
-    ['Deleted 3: wlan0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500', { name: 'wlan0', carrier: false }],
+    [
+      '3: eth0@if4: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc',
+      { name: 'eth0', carrier: true, enabled: true },
+    ],
+    [
+      '3: eth0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500',
+      { name: 'eth0', carrier: false, enabled: true },
+    ],
+    [
+      'Deleted 3: wlan0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500',
+      { name: 'wlan0', carrier: false, enabled: false },
+    ],
     ['    link/ether 02:00:00:00:00:10 brd ff:ff:ff:ff:ff:ff', undefined],
   ]
   for (const [line, expected] of cases) t.same(parseLink(line), expected, line)

@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import t from 'tap'
-import { FINDINGS } from '../../../supplicant/findings.ts'
-import { triage } from '../../../supplicant/triage.ts'
+import { type FindingCode, FINDINGS } from '../../../supplicant/findings.ts'
+import { type Attempt, beginAttempt, type Medium } from '../../../supplicant/attempt.ts'
+import type { JoinFailure } from '../../../supplicant/errors.ts'
+import { type CredentialFacts, triage } from '../../../supplicant/triage.ts'
 import { expectations, replay } from './recordings.ts'
 
 t.test('each recording, with what we know of our credential, gives its finding', async t => {
@@ -83,6 +85,62 @@ t.test('an expired server certificate is a matter of the clock when nobody has s
 t.test('an alert says expired, and by our own facts it is not: a clock is wrong', async t => {
   const certificate = { notBefore: 0, notAfter: Date.UTC(2040, 0, 1), issuers: [] }
   t.equal(triage(await replay('py-cli-expired'), { now: Date.UTC(2026, 9, 1), certificate })?.side, 'clock')
+})
+
+t.test('an alert blames a certificate only where one was refused', async t => {
+  const cases: [Partial<Attempt>, CredentialFacts, FindingCode][] = [
+    [{ localAlert: 'protocol version' }, {}, 'tls-version'],
+    [{ localAlert: 'handshake failure' }, {}, 'tls-no-common-cipher'],
+    [{ localAlert: 'bad record mac', verification: 'success' }, {}, 'tls-failed'],
+    [{ localAlert: 'decode error' }, {}, 'tls-failed'],
+    [{ localAlert: 'bad certificate', verification: 'CA key too small' }, {}, 'server-certificate-refused'],
+    [{ remoteAlert: 'insufficient security' }, {}, 'tls-no-common-cipher'],
+    [{ remoteAlert: 'internal error' }, {}, 'tls-failed'],
+    [{ remoteAlert: 'bad certificate', verification: 'success' }, {}, 'client-certificate-refused'],
+    [{}, { problems: [] }, 'rejected-before-certificate'],
+    [{}, { problems: ['the key is no key'] }, 'credential-unreadable'],
+    [{}, {}, 'credential-unreadable'],
+  ]
+  for (const [part, facts, code] of cases) {
+    const outcome = { kind: 'failed', code: 'rejected', ms: 1 } as const
+    const found = triage({ ...beginAttempt(true), method: 'TLS', outcome, ...part }, facts)
+    t.equal(found?.code, code, `${JSON.stringify(part)} ${JSON.stringify(facts)}`)
+  }
+})
+
+t.test('a finding speaks of what the network is joined over', async t => {
+  const failed = (medium: Medium, code: JoinFailure): Attempt => ({
+    ...beginAttempt(true, {}, 'none', medium),
+    outcome: { kind: 'failed', code, ms: 1 },
+  })
+  const said = (attempt: Attempt): string => {
+    const { title = '', detail = '', hint = '' } = triage(attempt) ?? {}
+    return `${title} | ${detail} | ${hint}`
+  }
+  const codes: JoinFailure[] = [
+    ...(['rejected', 'radius-silent', 'no-authenticator', 'parameter-needed', 'no-carrier'] as const),
+    ...(['interface-disabled', 'not-found', 'association-rejected', 'handshake-timeout'] as const),
+  ]
+  for (const code of codes) {
+    if (code !== 'no-carrier')
+      t.notMatch(
+        said(failed('wireless', code)),
+        /switch port|\bswitch\b|cable|wired|EAPOL|VLAN/,
+        `${code} on the air`,
+      )
+    t.notMatch(said(failed('wired', code)), /access point|radio\b|SSID|signal|band/, `${code} on a wire`)
+  }
+  t.equal(
+    said(failed('wireless', 'no-authenticator')),
+    'The access point does not begin 802.1X | associated, and then no EAP request came | ' +
+      'Check the 802.1X settings of this SSID at the access point or its controller, and how strongly the sensor hears it.',
+  )
+  t.match(said(failed('wired', 'no-authenticator')), /^The port does not speak 802\.1X/)
+  t.match(
+    said(failed('wireless', 'association-rejected')),
+    /the access point does not answer/,
+    'no status, no number',
+  )
 })
 
 t.test('every finding has a title without a period and a hint with one', async t => {
