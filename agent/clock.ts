@@ -26,6 +26,7 @@ export class Clock {
   /** What vouches for the time; with `at`, when it is not the system clock itself: the time at `since`. */
   #trust: { at?: number; since: number } | undefined
   readonly #told = new Set<() => void>()
+  #doubted = false
   /** System clock less monotonic clock: constant but for steps of the system clock. */
   #boot = Date.now() - performance.now()
 
@@ -57,7 +58,12 @@ export class Clock {
   #system(): ClockReading['system'] {
     const ahead = Date.now() - this.now()
     if (this.#trust) return Math.abs(ahead) < tolerance ? 'right' : 'wrong'
-    return ahead < -tolerance ? 'wrong' : 'unknown'
+    return ahead < -tolerance || this.#doubted ? 'wrong' : 'unknown'
+  }
+
+  /** By the system clock a certificate is out of date that is in date by all that is known here: until the time is known, it counts as wrong. */
+  doubt(): void {
+    this.#doubted = true
   }
 
   /** For judgements that a lower bound does not allow, such as `not yet valid`: undefined while untrusted. */
@@ -71,6 +77,15 @@ export class Clock {
     this.#floor = time
     this.#since = performance.now()
     this.#source = source
+  }
+
+  /**
+   * A CA has just issued this to us: its beginning has passed and its end has not. So a lower bound beyond that end was wrong,
+   * e.g. saved when a time server was; it would let every certificate expire at once.
+   */
+  witness({ notBefore, notAfter }: { notBefore: number; notAfter: number }): void {
+    if (!this.#trust && this.now() > notAfter) this.#floor = -Infinity
+    this.atLeast(notBefore, 'certificate')
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Context } from './effects/index.ts'
 import { AgentError } from './errors.ts'
 import type { Outcome } from './mqtt/commands.ts'
 import type { Network } from './types.ts'
+import { within } from './within.ts'
 
 export interface CommandWorld {
   context: Context
@@ -129,7 +130,7 @@ async function ended(
   signal: AbortSignal,
   finals: readonly string[] = actions,
 ): Promise<Outcome> {
-  const late = AbortSignal.any([signal, AbortSignal.timeout(patience)])
+  using late = within(patience, signal)
   for (;;) {
     const seen = change.count
     const last = context.memory.of(id).lastAction
@@ -138,8 +139,8 @@ async function ended(
       if (finals.includes(last.action)) return { outcome: 'done', text: `${last.action} of ${id} completed` }
     }
     signal.throwIfAborted()
-    if (late.aborted) throw unfinished(id)
-    await change.beyond(seen, undefined, late)
+    if (late.signal.aborted) throw unfinished(id)
+    await change.beyond(seen, undefined, late.signal)
   }
 }
 

@@ -13,6 +13,7 @@ import { AgentError, isAbortError, type Finding } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Memory } from './memory.ts'
 import type { Actual, Desired, TimelineEvent } from './types.ts'
+import { either } from './within.ts'
 
 export interface World {
   interfaces: string[]
@@ -152,7 +153,8 @@ export class Loop {
     const network = findNetwork(desired, step.network)
     const basis = network && basisOf(network, desired, actual)
     const interrupt = new AbortController()
-    const signal = AbortSignal.any([stop, interrupt.signal])
+    using whole = either(stop, interrupt.signal)
+    const { signal } = whole
     const started = performance.now()
     this.#running.set(lane, { step, purpose: purposeOf(step.network, desired), interrupt, since: started })
     this.#busy += 1

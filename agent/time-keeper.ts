@@ -4,6 +4,7 @@ import type { Log } from './log.ts'
 import type { Path } from './path/index.ts'
 import { isSystemClockSynchronised, synchronise } from './time-sources.ts'
 import type { TimelineEvent } from './types.ts'
+import { within } from './within.ts'
 
 /** Milliseconds between two looks, between two questions to a time server that has answered, and between two savings. */
 const every = 15_000
@@ -55,10 +56,15 @@ export class TimeKeeper {
    * 30 s at most, and goes on without (no time server must not mean no certificate).
    */
   async known(signal: AbortSignal): Promise<void> {
-    const whole = AbortSignal.any([signal, AbortSignal.timeout(30_000)])
-    await this.#look(whole).catch(() => {
-      signal.throwIfAborted()
+    using late = within(30_000, signal)
+    // A look that is under way was begun for somebody else: it does not end when this wait does.
+    const waited = new Promise<void>(resolve => {
+      late.signal.addEventListener('abort', () => {
+        resolve()
+      })
     })
+    await Promise.race([this.#look(late.signal).catch(() => undefined), waited])
+    signal.throwIfAborted()
   }
 
   #look(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { checkpoint } from './checkpoint.ts'
 import type { Clock } from './clock.ts'
 import type { Path } from './path/index.ts'
+import { within } from './within.ts'
 
 const run = promisify(execFile)
 
@@ -35,7 +36,8 @@ const ntpEpoch = 2_208_988_800
  */
 export async function sntpOffset(path: Path, server: string, signal: AbortSignal): Promise<number> {
   await path.verify(server)
-  const whole = AbortSignal.any([signal, path.lost, AbortSignal.timeout(2000)])
+  using late = within(2000, signal, path.lost)
+  const whole = late.signal
   const socket = createSocket({ type: 'udp4', signal: whole })
   try {
     const sent = await new Promise<number>((resolve, reject) => {

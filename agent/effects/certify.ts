@@ -13,6 +13,7 @@ import { AgentError } from '../errors.ts'
 import type { Path } from '../path/index.ts'
 import * as scep from '../scep/index.ts'
 import type { Network, Notice } from '../types.ts'
+import { either } from '../within.ts'
 import { authoritiesOf, establish, lookAhead } from './authorities.ts'
 import type { Context } from './context.ts'
 import { keyOf } from './key.ts'
@@ -43,7 +44,8 @@ export async function certify(
 ): Promise<void> {
   const { network, settings } = purpose
   const wire = path.wire(settings.url.startsWith('https:') ? 'https:' : 'http:')
-  const whole = AbortSignal.any([signal, path.lost])
+  using joint = either(signal, path.lost)
+  const whole = joint.signal
   const folder = context.credentials.of(network.id)
   using transport = scep.openTransport({ url: settings.url, caIdentifier: settings.caIdentifier }, wire, {
     onSend: name => {
@@ -74,7 +76,7 @@ export async function certify(
   const { certificate, chain } = outcome
   const anchors = trust.chain.map(each => each.toString())
   await folder.complete({ certificate, chain, anchors, authorities: authoritiesOf(trust) }, purpose.role)
-  context.clock.atLeast(certificateFacts(certificate).notBefore, 'certificate')
+  context.clock.witness(certificateFacts(certificate))
   context.memory.noticed(network.id, 'scep', noticesOf(warnings))
   await sayIssued(outcome, purpose, context)
   await lookAhead(exchange, purpose, whole, context)

@@ -7,6 +7,7 @@ import { minute } from '../core/validity.ts'
 import type { Path } from '../path/index.ts'
 import * as scep from '../scep/index.ts'
 import type { Notice } from '../types.ts'
+import { within } from '../within.ts'
 import type { Context } from './context.ts'
 
 const by = 'revocation'
@@ -68,9 +69,9 @@ const revokedNotice = (at: Date): Notice => ({
 })
 
 async function fetched(url: string, path: Path, signal: AbortSignal): Promise<Buffer> {
-  const whole = AbortSignal.any([signal, path.lost, AbortSignal.timeout(10_000)])
+  using late = within(10_000, signal, path.lost)
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    get(url, { ...path.wire('http:'), signal: whole }, resolve).once('error', reject)
+    get(url, { ...path.wire('http:'), signal: late.signal }, resolve).once('error', reject)
   })
   if (response.statusCode !== 200) {
     response.destroy()

@@ -79,9 +79,17 @@ async function authenticate(
     const server = own?.subject
     return { ms: Math.round(ms), stages, text: `joined ${step.network}${method}`, server }
   } catch (error) {
-    throw asAgentError(error, facts)
+    const mapped = asAgentError(error, facts)
+    // The supplicant has judged by a system clock that nobody vouches for: the agent does from now on (docs/decisions.md).
+    if (mapped instanceof AgentError && datesOfServer.has(mapped.finding.code)) context.clock.doubt()
+    throw mapped
   }
 }
+
+const datesOfServer: ReadonlySet<string> = new Set([
+  'server-certificate-expired',
+  'server-certificate-not-yet-valid',
+])
 
 /** The system clock is wrong, so wpa_supplicant was told not to look at dates: they are judged here. A lower bound cannot say `not yet`. */
 function dateProblem(chain: readonly ServerCertificate[], { clock }: Context): AgentError | undefined {

@@ -8,6 +8,7 @@ import type { Outbox, OutboxEvent } from './outbox.ts'
 import { online, readPresence } from './presence.ts'
 import { Subscriptions, type SubscriptionPace } from './subscriptions.ts'
 import { networkOfTopic, type Topics } from '../desired/topics.ts'
+import { either } from '../within.ts'
 
 /** What arrives. A returned promise delays the PUBACK until it settles; none of these may throw. */
 export interface Inbox {
@@ -127,13 +128,13 @@ export class Session {
     const { changed, outbox } = this.#outgoing
     this.#hurry = true
     changed.notify()
-    const either = AbortSignal.any([signal, this.#over.signal])
+    using whole = either(signal, this.#over.signal)
     await outbox.settled()
     for (;;) {
       const seen = changed.count
       const done = this.#unanswered === 0 && outbox.size === 0 && this.#published === this.#outgoing.report
-      if (done || either.aborted) return
-      await changed.beyond(seen, undefined, either)
+      if (done || whole.signal.aborted) return
+      await changed.beyond(seen, undefined, whole.signal)
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http'
 import type { LookupFunction, Socket } from 'node:net'
+import { either } from '../within.ts'
 import { boundAgents, connectOver, type Binding } from './binding.ts'
 import { interfaceIndex } from './counters.ts'
 import { startDhcp, type DhcpAttempt, type DhcpOptions } from './dhcp.ts'
@@ -155,8 +156,9 @@ class OpenPath implements Path {
     this.lost.throwIfAborted()
   }
 
-  connect(host: string, port: number, signal: AbortSignal): Promise<Socket> {
-    return connectOver(this.#binding, host, port, AbortSignal.any([signal, this.lost]))
+  async connect(host: string, port: number, signal: AbortSignal): Promise<Socket> {
+    using whole = either(signal, this.lost)
+    return await connectOver(this.#binding, host, port, whole.signal)
   }
 
   renew(): void {

@@ -1,6 +1,7 @@
 /** What a test of a network runs: one file a probe, one result type. */
 import type { Path } from '../path/index.ts'
 import type { TestResult } from '../types.ts'
+import { within } from '../within.ts'
 
 export type ProbeResult = TestResult['probes'][number]
 
@@ -15,8 +16,9 @@ export interface Probe {
 export async function runProbe({ probe, run }: Probe, path: Path, signal: AbortSignal): Promise<ProbeResult> {
   const began = performance.now()
   const took = (): number => Math.round(performance.now() - began)
+  using late = within(deadline, signal, path.lost)
   try {
-    const detail = await run(path, AbortSignal.any([signal, path.lost, AbortSignal.timeout(deadline)]))
+    const detail = await run(path, late.signal)
     return { probe, passed: true, ms: took(), detail }
   } catch (error) {
     signal.throwIfAborted()

@@ -3,6 +3,7 @@ import t from 'tap'
 import { fiveYears } from '../unit/core/sensors.ts'
 import { renewInARow } from '../lab/lifecycle/in-a-row.ts'
 import { cutRenewals, renewalPoints } from '../lab/lifecycle/power-cut.ts'
+import { sentence, unaided } from '../lab/lifecycle/unaided.ts'
 import { sample } from './sample.ts'
 
 t.setTimeout(7_200_000)
@@ -19,6 +20,14 @@ const renewals = Array.from({ length: 10 }, (_, index) => index)
 t.test('S1-23, S2-50: ten renewals in a row of certificates that live two minutes', async t => {
   await renewInARow(t, sample(renewals).length, { validity: 120 })
 })
+
+const clocks = [
+  { by: '-10y', mood: 'unsynchronised' },
+  { by: '+25y' },
+  { by: '+400d' },
+  { by: '-400d' },
+] as const
+for (const each of sample(clocks)) t.test(sentence(each), t => unaided(t, each))
 
 t.jobs = 3
 await t.test('the points of a renewal', async t => {

@@ -49,6 +49,32 @@ t.test('nor earlier than what was saved; a damaged file is none', async t => {
     near(t, (await open(t, text)).now(), buildTime, text)
 })
 
+t.test('what a CA has just issued cannot have expired: a bound beyond its end was wrong', async t => {
+  const clock = await open(t, JSON.stringify({ passed: new Date(buildTime + 20 * year).toISOString() }))
+  const issued = { notBefore: buildTime + year, notAfter: buildTime + 2 * year }
+  clock.witness(issued)
+  near(t, clock.now(), issued.notBefore, 'lowered')
+  clock.witness({ notBefore: buildTime, notAfter: buildTime + 2 * year })
+  near(t, clock.now(), issued.notBefore, 'a bound within its life is kept')
+  clock.trust('sntp', buildTime + 5 * year - Date.now())
+  clock.witness(issued)
+  near(t, clock.now(), buildTime + 5 * year, 'and so is a time that is known')
+})
+
+t.test(
+  'a system clock that may be ahead is unknown until it is doubted, and right once it is vouched for',
+  async t => {
+    const clock = await open(t)
+    await withSystemClock(t, 20 * year, () => {
+      t.equal(clock.reading.system, 'unknown')
+      clock.doubt()
+      t.equal(clock.reading.system, 'wrong')
+    })
+    clock.trust('system')
+    t.equal(clock.reading.system, 'right')
+  },
+)
+
 t.test('a certificate or a date raises the bound and never lowers it', async t => {
   const clock = await open(t)
   clock.atLeast(buildTime + year, 'certificate')

@@ -34,6 +34,19 @@ t.test('imports go in the directions of the house', async t => {
   t.ok(code.length > 20, 'there is something to judge')
 })
 
+t.test(
+  'nothing leaves anything behind on a signal, and every deadline comes: see agent/within.ts',
+  async t => {
+    const own = code.filter(({ path }) => /^(agent|supplicant)\//.test(path) && path !== 'agent/within.ts')
+    const any = own.filter(({ text }) => text.includes('AbortSignal.any('))
+    // The SCEP client imports nothing of the agent; it holds on to its timeout, and its signal is of one step.
+    t.same(
+      any.map(({ path }) => path),
+      ['agent/scep/transport.ts'],
+    )
+  },
+)
+
 t.test('an import in the wrong direction is found', async t => {
   const cases: [path: string, text: string, found: RegExp | undefined][] = [
     [
