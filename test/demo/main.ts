@@ -4,6 +4,10 @@ import { readOptions, usage, type Options } from './options.ts'
 
 /** The exit code: 0 done, 1 failed, 2 the words are off, 130 interrupted. */
 export async function run(args: string[], signal: AbortSignal): Promise<number> {
+  if (args.includes('--help')) {
+    process.stdout.write(usage)
+    return 0
+  }
   let options: Options
   try {
     options = readOptions(args)

@@ -16,7 +16,7 @@ export const usage = `npm run demo -- [--stay] [--json] [--break WHAT]
   --json         prints the sensor's events as JSON lines on standard output (npm run -s keeps npm's own lines away)
   --break WHAT   breaks something first; the demonstration then fails and says whose fault it is:
 ${Object.entries(breakages)
-  .map(([name, { what }]) => `                   ${name.padEnd(10)}${what}\n`)
+  .map(([name, { what }]) => `                   ${name.padEnd(16)}${what}\n`)
   .join('')}`
 
 /** Throws an Error that says which word it does not know. */

@@ -37,7 +37,9 @@ export class Screen implements Disposable {
   /** Colours where there is a terminal and nobody has asked for none (no-color.org). */
   get look(): Look {
     const colour = this.#live && !process.env['NO_COLOR']
-    return { width: this.#out.columns ?? 100, colour, now: Date.now(), zero: this.zero }
+    const { columns = 0 } = this.#out
+    const width = columns > 0 ? columns : 100 // a terminal that does not know its width says 0
+    return { width, colour, ...(this.#live && { wrap: width }), now: Date.now(), zero: this.zero }
   }
 
   /** Shows what is new in the story: each line that has ended once, and those that run. */

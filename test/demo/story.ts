@@ -1,6 +1,6 @@
-/** Folds what the sensor says on its `events` topic into the lines a person watches. Pure. */
+/** The lines a person watches, and how one begins and ends. Pure; telling.ts makes them of what the sensor says. */
 import type { Finding } from '../../agent/errors.ts'
-import type { CertificateFacts, TestResult } from '../../agent/types.ts'
+import type { CertificateFacts } from '../../agent/types.ts'
 
 /** An event as it is published (docs/mqtt.md). */
 export interface SensorEvent {
@@ -34,16 +34,54 @@ export interface Failure {
   fault?: string
 }
 
+/** How the certificate of this story comes about: each is a chapter of the demonstration. */
+export type Chapter = 'enrolment' | 'renewal'
+
+/** The reported state, as far as the story looks. */
+export interface Reported {
+  networks: Record<
+    string,
+    { phase: string; certificate?: { fingerprint: string }; lastTest?: { passed: boolean } }
+  >
+  applied: { desired?: { version: number } }
+}
+
+/** The answer to a command, as far as the story looks. */
+export interface Reply {
+  outcome: string
+  text: string
+}
+
 export interface Story {
+  chapter: Chapter
   /** The tested network; every other one serves its enrolment. */
   tested: string
   lines: readonly Line[]
   warnings: readonly string[]
   certificate?: CertificateFacts
+  /** How it was asked for: PKCSReq or RenewalReq. */
+  operation?: string
+  /** The login that proved it: stage and milliseconds since its start. */
+  proof?: Readonly<Record<string, number>>
+  /** Milliseconds without an address before the present lease. */
+  gap?: number
+  /** The network was tested in this chapter, with success. */
+  passed?: true
+  /** What was reported last. */
+  report?: Reported
   failure?: Failure
 }
 
-export const newStory = (tested: string): Story => ({ tested, lines: [], warnings: [] })
+export const newStory = (tested: string, chapter: Chapter = 'enrolment'): Story => ({
+  ...{ chapter, tested },
+  ...{ lines: [], warnings: [] },
+})
+
+export const isDone = (story: Story, id: string): boolean =>
+  story.lines.some(line => line.id === id && line.state === 'done')
+
+/** It has come to its end, good or bad. */
+export const isOver = (story: Story): boolean => story.failure !== undefined || isDone(story, 'reported')
 
 /** A line begins; one with the same id that had not ended begins again. */
 export function begin(story: Story, id: string, title: string, from: number): Story {
@@ -64,162 +102,13 @@ export function end(story: Story, id: string, at: number, how: End = {}): Story 
   return { ...story, lines }
 }
 
-const drop = (story: Story, id: string): Story => ({
+export const drop = (story: Story, id: string): Story => ({
   ...story,
   lines: story.lines.filter(line => line.id !== id || line.state !== 'running'),
 })
 
 /** Everything that runs has failed with it. */
-const failAll = (story: Story, at: number): Story =>
+export const failAll = (story: Story, at: number): Story =>
   story.lines
     .filter(line => line.state === 'running')
     .reduce((told, { id }) => end(told, id, at, { state: 'failed' }), story)
-
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
-
-/** The story after one more event of the sensor. Events it does not know change nothing. */
-export function tell(story: Story, event: SensorEvent): Story {
-  const { network = '', data = {} } = event
-  const at = Date.parse(event.at)
-  const problem = data['problem'] as Finding | undefined
-  if (event.severity === 'error' && problem) return failing(story, event, problem)
-  switch (event.event) {
-    case 'step-started':
-      return stepStarted(story, text(data['action']), network, at)
-    case 'step-interrupted':
-      return { ...story, lines: story.lines.filter(line => line.state !== 'running') }
-    case 'key-started':
-      return begin(story, 'key', 'private key generated meanwhile', at)
-    case 'key-ready':
-      return keyReady(story, data, at)
-    case 'joined':
-      return end(story, `join ${network}`, at, { detail: server(data) })
-    case 'leased':
-      return end(story, `lease ${network}`, at, { detail: event.text })
-    case 'scep-exchange':
-      return exchanged(story, data, at)
-    case 'scep-warning':
-      return { ...story, warnings: [...story.warnings, event.text] }
-    case 'certificate-issued':
-      return issued(story, data['certificate'] as CertificateFacts, at)
-    case 'installed':
-      return end(story, `install ${network}`, at, { detail: handed(data) })
-    case 'test-passed':
-    case 'test-failed':
-      return tested(story, event, at)
-    default:
-      return story
-  }
-}
-
-/** Whatever still ran has failed with the step, which gets a line of its own: its parts may all have been answered. */
-function failing(story: Story, event: SensorEvent, finding: Finding): Story {
-  const at = Date.parse(event.at)
-  const { title } = finding
-  const doing = event.text.endsWith(`: ${title}`) ? event.text.slice(0, -title.length - 2) : event.text
-  const told = end(failAll(story, at), 'failure', at, {
-    ...{ title: doing, state: 'failed', detail: title },
-    ms: number(event.data?.['ms']),
-  })
-  return { ...told, failure: { doing, finding } }
-}
-
-function stepStarted(story: Story, action: string, network: string, at: number): Story {
-  const own = network === story.tested
-  const role = own ? 'tested' : 'enrollment'
-  switch (action) {
-    case 'install': {
-      const what = own ? 'certificate and network block' : 'network block'
-      return begin(story, `install ${network}`, `${what} handed over`, at)
-    }
-    case 'join':
-      return begin(story, `join ${network}`, `${role} network joined by ${own ? 'EAP-TLS' : 'PEAP'}`, at)
-    case 'lease':
-      return begin(story, `lease ${network}`, `DHCP lease on the ${role} network`, at)
-    case 'enroll':
-      return begin(begin(story, 'GetCACaps', 'GetCACaps', at), 'GetCACert', 'GetCACert', at)
-    case 'test':
-      return begin(story, 'test', `${role} network tested`, at)
-    default:
-      return story
-  }
-}
-
-function keyReady(story: Story, data: Record<string, unknown>, at: number): Story {
-  const detail = `${text(data['kind']).toUpperCase()}, ${text(data['origin'])}`
-  return request(end(story, 'key', at, { detail, ms: number(data['ms']) }), at)
-}
-
-function exchanged(story: Story, data: Record<string, unknown>, at: number): Story {
-  const operation = text(data['operation'])
-  const how = { title: operation, detail: text(data['url']), ms: number(data['ms']) }
-  const told = end(story, operation, at, how)
-  return operation === 'GetCACert' ? request(told, at) : told
-}
-
-/** The request is made as soon as there are a key and the CA's certificates. */
-function request(story: Story, at: number): Story {
-  const ended = (id: string): boolean => story.lines.some(line => line.id === id && line.state === 'done')
-  return ended('key') && ended('GetCACert') ? begin(story, 'PKCSReq', 'PKCSReq', at) : story
-}
-
-function issued(story: Story, certificate: CertificateFacts, at: number): Story {
-  const told = end(drop(story, 'PKCSReq'), 'certificate', at, {
-    title: 'certificate issued',
-    detail: certificate.key,
-    facts: certificateFacts(certificate),
-  })
-  return { ...told, certificate }
-}
-
-export function certificateFacts(certificate: CertificateFacts): [string, string][] {
-  const day = (time: number): string => new Date(time).toISOString().slice(0, 10)
-  const { subject, issuer, names, notBefore, notAfter } = certificate
-  const days = Math.round((notAfter - notBefore) / 86_400_000)
-  return [
-    ['subject', subject],
-    ['issuer', issuer],
-    ['names', names.join(', ') || 'none'],
-    ['validity', `${day(notBefore)} to ${day(notAfter)} (${days} days)`],
-  ]
-}
-
-/** FreeRADIUS' certificate as OpenSSL writes its subject: `/O=Lab/CN=radius.example.org`. */
-function server(data: Record<string, unknown>): string {
-  const name = /CN=([^/]+)/.exec(text(data['server']))?.[1]
-  return name === undefined ? '' : `server ${name}`
-}
-
-function handed(data: Record<string, unknown>): string {
-  const blobs = data['blobs'] as string[]
-  return blobs.length > 0 ? `blob ${blobs.join(', ')}; the key by path` : text(data['block'])
-}
-
-const probeTitles: Readonly<Record<string, string>> = {
-  gateway: 'gateway answers',
-  'scep-reachable': 'SCEP server reachable over it',
-}
-
-function tested(story: Story, event: SensorEvent, at: number): Story {
-  const probes = (event.data?.['probes'] ?? []) as TestResult['probes']
-  const told = probes.reduce(
-    (so, { probe, passed, ms, detail }) =>
-      end(so, probe, at, {
-        ...{ title: probeTitles[probe] ?? probe, ms, detail },
-        state: passed ? 'done' : 'failed',
-      }),
-    drop(story, 'test'),
-  )
-  const failed = probes.find(probe => !probe.passed)
-  if (!failed) return told
-  const finding: Finding = {
-    code: 'test-failed',
-    title: event.text,
-    detail: failed.detail,
-    hint: 'the network was joined: look at what lies behind it',
-    side: 'network',
-    retry: 'backoff',
-  }
-  return { ...told, failure: { doing: `test ${story.tested}`, finding } }
-}

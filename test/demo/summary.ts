@@ -1,44 +1,115 @@
 /** What is said at the end. Pure. */
 import type { Side } from '../../agent/errors.ts'
 import type { Counters, LinkCount } from '../lab/counters.ts'
-import { certificateFacts, type Failure, type Story } from './story.ts'
-import { chart, duration, fit, paint, type Look } from './timeline.ts'
+import type { Told } from './enrolment.ts'
+import type { Failure, Story } from './story.ts'
+import { certificateFacts } from './telling.ts'
+import { chart, duration, fit, paint, sentence, type Look } from './timeline.ts'
 
-export function success(story: Story, counters: Counters, look: Look): string {
-  const { certificate, tested, lines } = story
-  const leased = lines.findLast(line => line.id === `lease ${tested}`)
-  const ms = (leased?.from ?? 0) + (leased?.ms ?? 0) - (look.zero ?? 0)
-  const title = `${tested} joined with a certificate of its own, ${duration(ms)} after its documents were published`
-  const facts = certificate
-    ? [...certificateFacts(certificate), ['SHA-256', certificate.fingerprint] as const]
-    : []
+/** Both chapters, and the milliseconds of all of it, the laboratory included. */
+export interface Whole {
+  enrolled: Told
+  renewed: Told
+  ms: number
+}
+
+/** Milliseconds from `from` to the end of the line `id`. */
+function until({ lines }: Story, id: string, from: number): number {
+  const line = lines.findLast(one => one.id === id)
+  return (line?.from ?? 0) + (line?.ms ?? 0) - from
+}
+
+/** The figures of the whole: milliseconds, and facts of both certificates. */
+export function totals({ enrolled, renewed, ms }: Whole) {
+  const [first, second] = [enrolled.story, renewed.story]
+  const start = (story: Story, id: string): number => story.lines.find(line => line.id === id)?.from ?? 0
+  return {
+    joinedMs: until(first, `lease ${first.tested}`, start(first, 'documents')),
+    renewedMs: until(second, `lease ${second.tested}`, start(second, 'command')),
+    gapMs: second.gap ?? 0,
+    totalMs: ms,
+    operation: second.operation,
+    certificates: [first.certificate, second.certificate],
+    packets: { enrolment: enrolled.packets, renewal: renewed.packets },
+  }
+}
+
+export function success(whole: Whole, look: Look): string {
+  const { enrolled, renewed } = whole
+  const { joinedMs, renewedMs, gapMs, totalMs } = totals(whole)
+  const { tested } = enrolled.story
+  const joined = `${tested} joined with a certificate of its own, ${duration(joinedMs)} after its documents`
+  const again = `renewed over ${tested} itself in ${duration(renewedMs)}, ${duration(gapMs)} of them without an address`
+  const all = `all of it, the laboratory included, took ${duration(totalMs)}`
+  const warnings = [...new Set([...enrolled.story.warnings, ...renewed.story.warnings])]
   return [
     '',
-    paint(` ${title}`, 'bold', look),
+    ...[joined, again, all].map(text => sentence(' ', text, look)),
     '',
-    ...facts.map(([name, value]) => `   ${paint(fit(name, 9), 'dim', look)} ${value}`),
+    ...certificates(enrolled.story, renewed.story, look),
     '',
-    ...chart(lines, look),
+    ...chart(enrolled.story.lines, look),
     '',
-    ...packets(counters),
-    ...(story.warnings.length > 0 ? ['', ...story.warnings.map(text => noticed(text, look))] : []),
+    ...packets(whole, look),
+    ...(warnings.length > 0 ? ['', ...warnings.map(text => noticed(text, look))] : []),
     '',
   ].join('\n')
 }
 
-const noticed = (text: string, look: Look): string => ` ${paint('!', 'yellow', look)} ${text}`
+const noticed = (text: string, look: Look): string => sentence(` ${paint('!', 'yellow', look)} `, text, look)
+
+/** Letters of a column of certificates: half a fingerprint. */
+const half = 32
+
+/** Both certificates, side by side in 80 columns. */
+function certificates(first: Story, second: Story, look: Look): string[] {
+  const facts = (story: Story): Map<string, string[]> => {
+    const { certificate } = story
+    if (!certificate) return new Map()
+    const key = story.lines.find(line => line.id === 'key')?.detail ?? certificate.key
+    const rows = certificateFacts(certificate).map(([name, value]): [string, string[]] => [
+      name,
+      name === 'names' ? value.split(', ') : [value.replace(/ \(.*/, '')],
+    ])
+    const print = [certificate.fingerprint.slice(0, half), certificate.fingerprint.slice(half)]
+    return new Map([...rows, ['key', [key]], ['asked by', [story.operation ?? '']], ['SHA-256', print]])
+  }
+  const [one, other] = [facts(first), facts(second)]
+  const row = (name: string, left: string, right: string): string =>
+    `   ${paint(fit(name, 10), 'dim', look)} ${fit(left, half)} ${fit(right, half).trimEnd()}`
+  return [
+    row('', 'the first certificate', 'the renewed one'),
+    ...[...one].flatMap(([name, left]) => {
+      const right = other.get(name) ?? []
+      return Array.from({ length: Math.max(left.length, right.length) }, (_, at) =>
+        row(at === 0 ? name : '', left[at] ?? '', right[at] ?? ''),
+      )
+    }),
+  ]
+}
 
 const kinds = ['ip', 'dhcp', 'dns', 'scep', 'broker'] as const satisfies (keyof LinkCount)[]
 
-function packets(counters: Counters): string[] {
+function packets({ enrolled, renewed }: Whole, look: Look): string[] {
   const row = (name: string, values: readonly (string | number)[]): string =>
-    `   ${fit(name, 34)}${values.map(value => String(value).padStart(8)).join('')}`
-  const of = (count: LinkCount): number[] => kinds.map(kind => count[kind])
+    `   ${fit(name, 36)}${values.map(value => String(value).padStart(8)).join('')}`
+  const rows = ({ enroll, tested, management }: Counters): string[] =>
+    Object.entries({
+      '  enrollment network, br-enroll': enroll,
+      '  tested network, br-tested': tested,
+      '  management network, eth1': management,
+    }).map(([name, count]) =>
+      row(
+        name,
+        kinds.map(kind => count[kind]),
+      ),
+    )
   return [
     row('packets of the sensor', ['IP', 'DHCP', 'DNS', 'SCEP', 'broker']),
-    row('enrollment network, over eth0', of(counters.enroll)),
-    row('tested network, over eth0', of(counters.tested)),
-    row('management network, over eth1', of(counters.management)),
+    paint('   until the network was joined and tested', 'dim', look),
+    ...rows(enrolled.packets),
+    paint('   during the renewal, and the test after it', 'dim', look),
+    ...rows(renewed.packets),
   ]
 }
 
@@ -60,7 +131,7 @@ export function failed({ doing, finding, fault }: Failure, logs: string, look: L
     ['what to do', finding.hint],
     ['logs', logs],
   ]
-  const lines = rows.map(([name, value]) => `   ${paint(fit(name, 11), 'dim', look)} ${value}`)
+  const lines = rows.map(([name, value]) => sentence(`   ${paint(fit(name, 11), 'dim', look)} `, value, look))
   return ['', paint(` The demonstration failed`, 'red', look), '', ...lines, ''].join('\n')
 }
 

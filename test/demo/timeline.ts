@@ -5,6 +5,8 @@ export interface Look {
   /** Columns of the terminal. */
   width: number
   colour: boolean
+  /** Columns after which a sentence goes on in the next line; left alone without it, for programs that read. */
+  wrap?: number
   /** Milliseconds since the epoch. */
   now: number
   /** Offsets are counted from here; undefined before the documents are published. */
@@ -26,13 +28,25 @@ export const fit = (text: string, width: number): string => {
     : text + ' '.repeat(width - letters.length)
 }
 
+/** `first` and the text, broken between words where the terminal is too narrow; later lines begin below the text. */
+export function sentence(first: string, text: string, { wrap = Infinity }: Pick<Look, 'wrap'>): string {
+  const indent = [...first.replaceAll(/\x1b\[\d+m/g, '')].length
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)
+    if (line === undefined || indent + line.length + 1 + word.length > wrap) lines.push(word)
+    else lines[lines.length - 1] = `${line} ${word}`
+  }
+  return first + lines.join(`\n${' '.repeat(indent)}`)
+}
+
 /** `7 ms`, `430 ms`, `1.25 s`, `12.0 s`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`
 }
 
-const columns = { offset: 8, title: 42, duration: 8 }
+const columns = { offset: 7, title: 36, duration: 8 }
 /** Beyond this a line is hard to follow with the eye. */
 const widest = 120
 /** A detail in less room than this says nothing. */

@@ -1,6 +1,7 @@
 /** How the sensor's events become the lines of the demonstration. */
 import t from 'tap'
-import { newStory, tell, type SensorEvent, type Story } from '../../demo/story.ts'
+import { newStory, type SensorEvent, type Story } from '../../demo/story.ts'
+import { tell } from '../../demo/telling.ts'
 
 const start = Date.parse('2030-01-01T00:00:00.000Z')
 
@@ -73,21 +74,22 @@ export const whole: readonly SensorEvent[] = [
   }),
 ]
 
-export const told = (events: readonly SensorEvent[]): Story => events.reduce(tell, newStory('corp'))
+export const told = (events: readonly SensorEvent[], before: Story = newStory('corp')): Story =>
+  events.reduce(tell, before)
 
 t.test('every thing of the main job has its line, with the time it took', async t => {
   const { lines, warnings, failure } = told(whole)
   t.same(
     lines.map(({ title, state, ms }) => [title, state, ms]),
     [
-      ['network block handed over', 'done', 10],
+      ['network block installed', 'done', 10],
       ['private key generated meanwhile', 'done', 250],
       ['enrollment network joined by PEAP', 'done', 59],
       ['DHCP lease on the enrollment network', 'done', 69],
       ['GetCACaps', 'done', 8],
       ['GetCACert', 'done', 12],
       ['certificate issued', 'done', undefined],
-      ['certificate and network block handed over', 'done', 5],
+      ['certificate, network block installed', 'done', 5],
       ['tested network joined by EAP-TLS', 'done', 29],
       ['DHCP lease on the tested network', 'done', 69],
       ['gateway answers', 'done', 5],
@@ -101,6 +103,7 @@ t.test('every thing of the main job has its line, with the time it took', async 
 t.test('the certificate is shown with subject, issuer, names and validity', async t => {
   const line = told(whole).lines.find(({ id }) => id === 'certificate')
   t.same(line?.facts, [
+    ['serial', '02'],
     ['subject', 'CN=sensor-1'],
     ['issuer', 'O=Lab, CN=CA'],
     ['names', 'DNS:sensor-1.example.org, DNS:02-00-00-00-00-10'],
@@ -119,7 +122,7 @@ t.test('the request runs from the moment that key and CA certificates are there'
     ) + 1
   t.same(running(after('scep-exchange', 'GetCACaps')), ['key', 'GetCACert'])
   t.same(running(after('scep-exchange', 'GetCACert')), ['key'])
-  t.same(running(after('key-ready')), ['PKCSReq'])
+  t.same(running(after('key-ready')), ['request'])
 })
 
 t.test('a failed step ends the story with its finding, and whatever ran has failed', async t => {
@@ -140,7 +143,7 @@ t.test('a failed step ends the story with its finding, and whatever ran has fail
   ])
   t.match(failure, { doing: 'obtain a certificate for corp over onboarding', finding: problem })
   t.match(lines.slice(-2), [
-    { id: 'PKCSReq', state: 'failed', ms: 39 },
+    { title: 'PKCSReq', state: 'failed', ms: 39 },
     { title: 'obtain a certificate for corp over onboarding', state: 'failed', from: start + 151, ms: 149 },
   ])
 })
