@@ -41,7 +41,25 @@ export const Settings = z.strictObject({
   bus: z._default(text, 'unix:path=/run/dbus/system_bus_socket'),
   /** The interfaces the agent joins networks with; no others are touched. */
   interfaces: z
-    .array(z.strictObject({ name: interfaceName, kind: z.enum(['wired', 'wireless']) }))
+    .array(
+      z
+        .strictObject({
+          name: interfaceName,
+          kind: z.enum(['wired', 'wireless']),
+          /** Where the radio is: its regulatory domain. */
+          country: z.optional(
+            z
+              .string()
+              .check(z.regex(/^[A-Z]{2}$/, 'not a country: two capital letters of ISO 3166, e.g. DE')),
+          ),
+        })
+        .check(
+          z.refine(({ kind, country }) => kind === 'wireless' || country === undefined, {
+            path: ['country'],
+            message: 'a country is for a wireless interface: leave it out',
+          }),
+        ),
+    )
     .check(z.minLength(1), z.maxLength(8)),
   /** How the broker is reached: by the main routing table, or over the joined network. */
   management: z.union([z.strictObject({ interface: interfaceName }), z.literal('tested')]),

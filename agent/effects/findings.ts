@@ -22,6 +22,15 @@ function findingOf(error: unknown, credential: CredentialFacts): Finding | undef
   if (isSupplicantError(error)) {
     const found = error.attempt && triage(error.attempt, credential)
     if (found) return joinFinding(found)
+    if (error.code === 'invalid-block' || error.code === 'invalid-argument')
+      return {
+        code: error.code,
+        title: 'The network cannot be joined as it is described',
+        detail: error.message,
+        hint: 'correct the setting that the detail names, in the network profile or in the settings of the sensor',
+        side: 'configuration',
+        retry: error.retry,
+      }
     return {
       code: error.code,
       title: 'wpa_supplicant cannot do what is asked',

@@ -4,19 +4,17 @@
  */
 import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/index.ts'
 import { join, triage, watch } from '../../supplicant/index.ts'
-import type { Joined, Supplicant, WatchEvent } from '../../supplicant/index.ts'
+import type { Joined, WatchEvent } from '../../supplicant/index.ts'
 import type { Frequencies } from '../frequencies.ts'
 import { hasGateway, looksLocked, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { Reachability } from '../reachability.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
 import { absent, InstalledBlocks } from './installed.ts'
+import { type InterfaceOptions, takeUp } from './interface.ts'
 import { Standby } from './standby.ts'
 
-export interface PortOptions {
-  name: string
-  kind: 'wired' | 'wireless'
-  supplicant: Supplicant
+export interface PortOptions extends InterfaceOptions {
   /** Something happened that the loop should look at. */
   changed: () => void
   say: (event: Omit<TimelineEvent, 'at'>) => void
@@ -206,16 +204,14 @@ export class Port {
 
   async #open(): Promise<SupplicantInterface | undefined> {
     if (this.#handle && !this.#handle.gone) return this.#handle
-    const driver = this.#options.kind === 'wired' ? 'wired' : 'nl80211'
-    const handle = await absent(this.#options.supplicant.interface({ name: this.name, driver }))
+    const handle = await absent(takeUp(this.#options))
     if (handle && handle !== this.#handle) this.#watch(handle)
     return handle
   }
 
   async #need(): Promise<SupplicantInterface> {
     if (this.#handle && !this.#handle.gone) return this.#handle
-    const driver = this.#options.kind === 'wired' ? 'wired' : 'nl80211'
-    const handle = await this.#options.supplicant.interface({ name: this.name, driver })
+    const handle = await takeUp(this.#options)
     this.#watch(handle)
     return handle
   }

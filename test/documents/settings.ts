@@ -9,6 +9,8 @@ export const settings: Record<string, string> = {
   interfaces: 'The interfaces networks are joined with. No others are touched.',
   'interfaces[].name': 'Name.',
   'interfaces[].kind': 'Kind.',
+  'interfaces[].country':
+    'Country whose rules the radio obeys (ISO 3166, e.g. DE); as the kernel has it when left out.',
   management:
     'How the broker is reached: over an interface by the main routing table, or over the tested network.',
   'management.interface': 'Name of the interface.',

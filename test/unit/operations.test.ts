@@ -37,6 +37,20 @@ t.test(
           /logLevl: unknown key \(did you mean "?logLevel/,
         ],
       ],
+      [
+        'a country',
+        JSON.stringify({
+          ...good,
+          interfaces: [
+            { name: 'eth0', kind: 'wired', country: 'DE' },
+            { name: 'wlan0', kind: 'wireless', country: 'Germany' },
+          ],
+        }),
+        [
+          /interfaces\[0\]\.country: .*for a wireless interface/,
+          /interfaces\[1\]\.country: not a country: .*e\.g\. DE/,
+        ],
+      ],
       ['no JSON', '{ "password": canary-secret }', [/: it is not valid JSON/]],
       ['no file', undefined, [/: there is no such file/]],
     ]
@@ -63,7 +77,9 @@ t.test('the example shows every setting', async t => {
 function valueAt(value: unknown, [step, ...rest]: string[]): unknown {
   if (step === undefined) return value
   const inner = (value as Record<string, unknown> | undefined)?.[step.replace('[]', '')]
-  return valueAt(step.endsWith('[]') ? (inner as unknown[] | undefined)?.[0] : inner, rest)
+  if (!step.endsWith('[]')) return valueAt(inner, rest)
+  const items = (inner as unknown[] | undefined) ?? []
+  return items.map(item => valueAt(item, rest)).find(found => found !== undefined)
 }
 
 t.test('every code of a path or of SCEP is in docs/operations.md', async t => {

@@ -4,7 +4,7 @@ import { run } from '../../lab/command.ts'
 import type { Daemon } from '../../lab/daemon.ts'
 import type { Sensor } from '../../lab/sensor.ts'
 import { program, type Scene, scenario } from './scenario.ts'
-import { listen, networkOf, patience, World } from './world.ts'
+import { country, listen, networkOf, patience, World } from './world.ts'
 
 type Profiles = Awaited<ReturnType<World['profiles']>>
 type AccessPoints = Awaited<ReturnType<World['accessPoints']>>
@@ -53,6 +53,8 @@ class Story {
       document => networkOf(document, 'corp')?.lastTest?.passed === true,
       'corp is joined and tested',
     )
+    const rules = await world.air.site.spaces.exec('sensor', 'iw', ['reg', 'get'])
+    scene.match(rules, new RegExp(`country ${country}:`), 'the radio obeys the country of the settings')
     const before = await world.counters()
     scene.ok(before.enroll.scep > 0, 'the certificate came over the enrollment network')
     scene.is(before.management.scep, 0, 'not over the cable')

@@ -13,6 +13,9 @@ import { Air, radios, station } from './air.ts'
 /** Where test/wifi/machine puts the agent as it is installed on a device. */
 const agent = '/run/job/sonde.cjs'
 
+/** Of the sensor's radio. */
+export const country = 'CH'
+
 /** Milliseconds for what an emulated processor does. */
 export const patience = 90_000
 
@@ -98,7 +101,7 @@ export class World implements AsyncDisposable {
     const file = join(folder, 'sonde.json')
     const settings = {
       ...{ sensor: id, serial: id, stateDirectory: state, runtimeDirectory: join(folder, 'run') },
-      ...{ bus: bus.address, interfaces: [{ name: station, kind: 'wireless' }] },
+      ...{ bus: bus.address, interfaces: [{ name: station, kind: 'wireless', country }] },
       ...{ management: { interface: 'eth1' }, mqtt: { urls: [this.#broker.url] }, logLevel: 'debug' },
       // As on a board with a battery clock; what is known of the time is not the matter here.
       time: { trustSystemClock: true },
