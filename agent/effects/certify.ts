@@ -69,6 +69,8 @@ export async function certify(
   const watched = watchCaps(capabilities, purpose, context)
   sayWarnings(trust.warnings, purpose, context)
   const exchange = { transport, caps: capabilities, trust, ...opened }
+  // While the request is signed and the server works on it: a join with what it brings comes next.
+  setImmediate(() => context.ports.get(purpose.interface)?.expectJoin())
   const [outcome] = await Promise.all([ask(exchange, purpose, context, patient(whole)), watched])
   if (outcome.status === 'pending') throw await pending(opened.request, purpose, context)
   const warnings = [...trust.warnings, ...outcome.warnings]

@@ -1,4 +1,5 @@
 /** A first certificate, over the joined enrollment network (S2-07, RFC 8894 section 2.3). */
+import type { KeyObject } from 'node:crypto'
 import { digest12 } from '../core/hash.ts'
 import type { Role } from '../credential-record.ts'
 import type { StepOf } from '../core/step.ts'
@@ -15,35 +16,79 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
   const port = context.ports.get(step.interface)
   const path = port?.path
   if (!network?.profile.scep || !path) throw new DOMException('the network was left', 'AbortError')
-  port.expectJoin()
   const settings = network.profile.scep
   const { current } = await context.credentials.of(network.id).read()
   // A certificate in force stays until the new one has been proved (S1-17).
   const inForce = current !== undefined && context.now() <= current.certificate.notAfter
   const role: Role = inForce ? 'candidate' : 'current'
   const content = contentOf(network, settings, context)
-  const { key, signature, url } = settings
   const purpose = {
     ...{ network, settings, interface: step.interface, role },
-    basis: () => digest12([network.assignment, key, signature, url, content]),
-    prepare: (privateKey: Parameters<typeof scep.prepareEnrolment>[0]['key']) =>
-      scep.prepareEnrolment({
-        key: privateKey,
-        ...content,
-        signature,
-        validFrom: new Date(context.now()),
-      }),
-    signer: (privateKey: Parameters<typeof scep.prepareEnrolment>[0]['key']) => privateKey,
+    basis: () => basisOf(network, settings, content),
+    prepare: (key: KeyObject) => {
+      const ready = takeReady(network, settings, content, key, context)
+      return ready ?? prepare(key, settings, content, context)
+    },
+    signer: (key: KeyObject) => key,
   }
   await certify(purpose, path, signal, context)
 }
 
-/** S2-24..33: subject, names and password, with the sensor's own values in place of variables. */
-function contentOf(
+type Content = Omit<scep.EnrolmentRequest, 'key' | 'signature'>
+
+const basisOf = (network: Network, { key, signature, url }: Scep, content: Content): string =>
+  digest12([network.assignment, key, signature, url, content])
+
+const prepare = (
+  key: KeyObject,
+  { signature }: Scep,
+  content: Content,
+  context: Context,
+): Promise<scep.Enrolment> =>
+  scep.prepareEnrolment({ key, ...content, signature, validFrom: new Date(context.now()) })
+
+/** Requests made while the address was awaited, by credential. */
+const ready = new WeakMap<object, { basis: string; key: KeyObject; enrolment: Promise<scep.Enrolment> }>()
+
+/** Makes the request that `enroll` will need, once `key` is there: nothing else is to do while a lease is awaited. */
+export async function prepareAhead(
   network: Network,
   settings: Scep,
+  key: KeyObject,
   context: Context,
-): Omit<scep.EnrolmentRequest, 'key' | 'signature'> {
+): Promise<void> {
+  const content = contentOf(network, settings, context)
+  const enrolment = prepare(key, settings, content, context)
+  ready.set(context.credentials.of(network.id), {
+    basis: basisOf(network, settings, content),
+    key,
+    enrolment,
+  })
+  await enrolment
+}
+
+export function isPrepared(network: Network, settings: Scep, context: Context): boolean {
+  const made = ready.get(context.credentials.of(network.id))
+  return made?.basis === basisOf(network, settings, contentOf(network, settings, context))
+}
+
+function takeReady(
+  network: Network,
+  settings: Scep,
+  content: Content,
+  key: KeyObject,
+  context: Context,
+): Promise<scep.Enrolment> | undefined {
+  const folder = context.credentials.of(network.id)
+  const made = ready.get(folder)
+  ready.delete(folder)
+  return made?.basis === basisOf(network, settings, content) && made.key.equals(key)
+    ? made.enrolment
+    : undefined
+}
+
+/** S2-24..33: subject, names and password, with the sensor's own values in place of variables. */
+function contentOf(network: Network, settings: Scep, context: Context): Content {
   const values = variablesFor(context.identity, context.desired().name, network.interface)
   const commonName = substitute(settings.subject.commonName, values, 'scep.subject.commonName')
   const names = settings.alternativeNames.map((text, index) => {

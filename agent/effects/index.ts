@@ -5,7 +5,7 @@ import { findNetwork } from '../core/want.ts'
 import { isAbortError } from '../errors.ts'
 import { ScepError } from '../scep/index.ts'
 import type { Context } from './context.ts'
-import { enroll } from './enroll.ts'
+import { enroll, isPrepared, prepareAhead } from './enroll.ts'
 import { asAgentError } from './findings.ts'
 import { forget, install, join, lease, prove, strayed, uninstall } from './join.ts'
 import { inspect } from './inspect.ts'
@@ -64,7 +64,7 @@ const rethrow = (error: unknown): never => {
 
 /**
  * What of the following steps can begin now: the key of an enrolment is made while the enrollment network is joined,
- * because it takes longer than everything else together. A failure shows again when the step needs the key.
+ * because it takes longer than everything else together, and then the request. A failure shows again when the step needs the key.
  */
 export async function ahead(steps: Step[], context: Context): Promise<void> {
   const step = steps.find(candidate => candidate.action === 'enroll')
@@ -73,5 +73,7 @@ export async function ahead(steps: Step[], context: Context): Promise<void> {
   const { key } = network.profile.scep
   const folder = context.credentials.of(network.id)
   if (credentialStatus(network, await folder.read(), context.now()).kind !== 'absent') return
-  await Promise.all([folder.begin(network.assignment), keyOf(network.id, key, context)])
+  if (isPrepared(network, network.profile.scep, context)) return
+  const [made] = await Promise.all([keyOf(network.id, key, context), folder.begin(network.assignment)])
+  await prepareAhead(network, network.profile.scep, made, context)
 }

@@ -7,19 +7,38 @@ import type { Network } from '../types.ts'
 import { authority } from './authorities.ts'
 import type { Context } from './context.ts'
 import { asAgentError } from './findings.ts'
-import { membership } from './membership.ts'
+import { membership, type Membership } from './membership.ts'
 import type { Port } from './port.ts'
 import type { ServerCertificate } from '../../supplicant/index.ts'
 
 export async function install(step: StepOf<'install'>, context: Context): Promise<void> {
   const { port, network } = at(step, context)
-  const { block, blobs, warnings } = await membership(network, step.revision, context)
+  const whole = await membership(network, step.revision, context)
+  const { block, blobs, warnings } = whole
   for (const text of warnings)
     context.say({ event: 'network-warning', severity: 'warning', ...where(step), text })
   await port.install(block, blobs)
+  installed.set(port, { revision: step.revision, whole, at: performance.now() })
   const text = `network block ${block.id_str} installed`
   const data = { block: block.id_str, blobs: blobs.map(blob => blob.name) }
   context.say({ event: 'installed', severity: 'info', ...where(step), text, data })
+}
+
+/** What was just installed, by port: the join that follows at once need not read and judge it all again. */
+const installed = new WeakMap<Port, { revision: string; whole: Membership; at: number }>()
+/** Milliseconds for which it holds. */
+const justNow = 1_000
+
+function toJoin(
+  port: Port,
+  network: Network,
+  revision: string,
+  context: Context,
+): Membership | Promise<Membership> {
+  const last = installed.get(port)
+  installed.delete(port)
+  const holds = last?.revision === revision && performance.now() - last.at < justNow
+  return holds ? last.whole : membership(network, revision, context)
 }
 
 export async function uninstall(step: StepOf<'uninstall'>, context: Context): Promise<void> {
@@ -61,7 +80,7 @@ async function authenticate(
   context: Context,
 ): Promise<Authenticated> {
   const { port, network } = at(step, context)
-  const { block, blobs, facts } = await membership(network, step.revision, context)
+  const { block, blobs, facts } = await toJoin(port, network, step.revision, context)
   try {
     const target = { network: step.network, revision: step.revision }
     const { attempt, ms } = await port.join(target, block, blobs, signal)

@@ -1,6 +1,7 @@
 /**
  * The file behind the outbox: lines of JSON, only ever appended to, or replaced as a whole.
- * Lines that wait share one write and one fsync, so that a burst of events costs little.
+ * Lines that wait share one write and one fsync, and wait a moment for others: what the sensor does comes in bursts, and
+ * its processor has better things to do meanwhile.
  *
  *   {"format":1,"epoch":"…","next":1,"acknowledged":0}    first line
  *   {"n":1,"e":{…}}                                       an event
@@ -41,6 +42,10 @@ const headerLine = (header: Header): string => JSON.stringify({ format: 1, ...he
 /** A rewrite is worth it when the file is twice what is in it, and not before this many bytes. */
 const worthwhile = 64 * 1024
 const pauseAfterError = 1000
+/** Milliseconds an event waits for others before it is written. */
+const company = 20
+/** Milliseconds acknowledgements alone wait: lost in a power cut, they cost a duplicate. */
+const leisure = 1000
 
 export class OutboxLog {
   readonly #path: string
@@ -50,6 +55,9 @@ export class OutboxLog {
   #waiting: Waiting[] = []
   #replacement: (() => { header: Header; lines: string[] }) | undefined
   #working: Promise<void> | undefined
+  /** Counts events that came, and whoever wants to see everything written. */
+  readonly #urgent = new Change()
+  #asked = 0
   #closing = new AbortController()
 
   /**
@@ -109,7 +117,10 @@ export class OutboxLog {
 
   /** Resolves when nothing waits; on a disk that fails, when the log is closed. */
   async settled(): Promise<void> {
+    this.#asked += 1
+    this.#urgent.notify()
     while (this.#working !== undefined) await this.#working
+    this.#asked -= 1
   }
 
   async close(): Promise<void> {
@@ -121,6 +132,7 @@ export class OutboxLog {
   #enqueue(line: string, durable: boolean): Promise<void> {
     return new Promise(done => {
       this.#waiting.push({ line, durable, done })
+      if (durable) this.#urgent.notify()
       this.#work()
     })
   }
@@ -136,6 +148,7 @@ export class OutboxLog {
   async #drain(): Promise<void> {
     await Promise.resolve()
     while (this.#waiting.length > 0 || this.#replacement !== undefined) {
+      await this.#gather()
       const batch = this.#waiting
       this.#waiting = []
       try {
@@ -149,6 +162,15 @@ export class OutboxLog {
         await new Change().beyond(0, pauseAfterError, this.#closing.signal)
       }
     }
+  }
+
+  async #gather(): Promise<void> {
+    const { signal } = this.#closing
+    if (!this.#waiting.some(({ durable }) => durable) && this.#asked === 0)
+      await this.#urgent.beyond(this.#urgent.count, leisure, signal)
+    const end = performance.now() + company
+    while (this.#asked === 0 && !signal.aborted && performance.now() < end)
+      await this.#urgent.beyond(this.#urgent.count, end - performance.now(), signal)
   }
 
   async #append(batch: Waiting[]): Promise<void> {

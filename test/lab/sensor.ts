@@ -136,6 +136,8 @@ export async function raiseSensor(lab: Lab, options: Partial<SensorOptions>): Pr
   const state = join(folder, 'state')
   await mkdir(state, { recursive: true, mode: 0o700 })
   await mkdir(join(folder, 'run'), { recursive: true })
+  const cache = join(lab.site.folder, 'cache') // one for all sensors: they run the same program
+  await mkdir(cache, { recursive: true, mode: 0o700 })
   const file = join(folder, 'sonde.json')
   await writeFile(file, JSON.stringify({ ...settings(lab, id, state), ...options.settings }, null, 2))
   const agent = await lab.site.daemon({
@@ -145,6 +147,7 @@ export async function raiseSensor(lab: Lab, options: Partial<SensorOptions>): Pr
     args: [await bundle(), 'run', file],
     env: {
       DBUS_SYSTEM_BUS_ADDRESS: lab.bus.address,
+      CACHE_DIRECTORY: cache,
       RUNTIME_DIRECTORY: join(folder, 'run'), // what a killed agent leaves goes with the lab
       ...options.environment,
     },

@@ -15,6 +15,7 @@ const writers: Record<string, string> = {
   'agent/status-file.ts': 'for `sonde status`, gone with the power',
   'agent/path/udhcpc.ts': 'scripts of the DHCP client, gone with the power',
   'agent/path/isolation.ts': 'settings of the kernel',
+  'agent/start.ts': 'the code cache, made again where it is not whole',
   'agent/scep-cli/folder.ts': 'the client by hand, which nobody restarts',
 }
 

@@ -27,6 +27,6 @@ export async function bundle(source: string, file: string): Promise<void> {
 /** The agent as it is installed on a device: built, and copied to where no other build replaces it meanwhile. */
 export async function agent(folder: string): Promise<void> {
   await run(process.execPath, ['test/setup/build.mjs'], { cwd: checkout(), deadlineMs: 60_000 })
-  for (const name of ['sonde.cjs', 'systeminformation.cjs'])
+  for (const name of ['sonde.cjs', 'agent.cjs', 'systeminformation.cjs'])
     await copyFile(join(checkout(), 'dist', name), join(folder, name))
 }
