@@ -2,6 +2,7 @@
 import './lifecycle/renewal.ts'
 import './lifecycle/refusals.ts'
 import './lifecycle/pending.ts'
+import './lifecycle/ladder.ts'
 import './lifecycle/trust.ts'
 import './lifecycle/clock.ts'
 import './lifecycle/disk.ts'
