@@ -8,4 +8,6 @@ import { pathToFileURL } from 'node:url'
 const files = process.argv.splice(2).map(file => resolve(file))
 // tap names the folders of its fixtures after what node was started with.
 process.argv[1] = files[0]
+// Seconds for all of them, on a machine that is busy with other things.
+process.env.TAP_TIMEOUT ??= '300'
 for (const file of files) await import(pathToFileURL(file).href)

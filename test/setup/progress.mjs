@@ -11,9 +11,19 @@ const seconds = time => {
 /**
  * `feed(line)` takes the lines of a run, `counts()` gives `{ passed, failed, skipped }` in assertions once it has
  * ended, or undefined when the run broke off before its totals. Results nested deeper than `depth` are
- * shown only when they failed; depth 0 is a file, 1 a scenario in it.
+ * shown only when they failed; depth 0 is a file, 1 a scenario in it. A file's lines come together, at its end, because
+ * another run may write beside this one.
  */
-export const progress = ({ say, depth = 1 }) => {
+export const progress = ({ say: write, depth = 1 }) => {
+  let held = []
+  const say = line => held.push(line)
+  /** A file has ended; its diagnostics may follow. */
+  let ended = false
+  const release = () => {
+    for (const line of held) write(line)
+    held = []
+    ended = false
+  }
   let counts
   let file = []
   /** The diagnostics that may follow a result: how their lines begin, and whether they are shown. */
@@ -38,6 +48,7 @@ export const progress = ({ say, depth = 1 }) => {
     if (bad) for (const line of file.slice(-200)) say(`      ${line}`)
     file = []
     failedAt = -1
+    ended = true
   }
 
   /** True when the line belongs to the diagnostics of the result before it. */
@@ -55,6 +66,8 @@ export const progress = ({ say, depth = 1 }) => {
   }
 
   const feed = line => {
+    if (diagnostic(line)) return
+    if (ended) release()
     const sum = totals.exec(line)
     if (sum) {
       const [passed, failed, skipped, todo] = sum
@@ -66,7 +79,6 @@ export const progress = ({ say, depth = 1 }) => {
     }
     const found = result.exec(line)
     if (found) return show(found)
-    if (diagnostic(line)) return
     const subtest = /^( *)# Subtest(?:: (.*))?$/.exec(line)
     if (subtest) {
       open.length = subtest[1].length / 4
@@ -78,6 +90,10 @@ export const progress = ({ say, depth = 1 }) => {
       file.push(line)
   }
 
-  /** What a run wrote outside any file: the coverage table, complaints of tap itself. */
-  return { feed, counts: () => counts, rest: () => file }
+  /** What a run wrote outside any file: the coverage table, complaints of tap itself. Nothing is held back any more. */
+  const rest = () => {
+    release()
+    return file
+  }
+  return { feed, counts: () => counts, rest }
 }

@@ -24,12 +24,13 @@ export const tests = ({ say, sum }) => {
     const command = runner({ files, args, batch })
     const { code, stragglers } = await run(process.execPath, command, { onLine: reader.feed, env, minutes })
     const counts = reader.counts()
+    const rest = reader.rest()
     if (counts) for (const key of Object.keys(sum)) sum[key] += counts[key]
     if (code === 0 && counts && !stragglers) {
       if (batch !== undefined) say(`  ✓ ${batch} ${seconds(start)}`)
       return
     }
-    for (const line of reader.rest()) say(`    ${line}`)
+    for (const line of rest) say(`    ${line}`)
     if (!counts) fail(`tap ended without its totals, ${code === null ? 'killed' : `exit code ${code}`}`)
     else if (code !== 0 && counts.failed === 0) fail(`tap ended with exit code ${code}`)
     if (stragglers) fail('processes were left behind, and have been ended')
