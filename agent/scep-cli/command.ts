@@ -4,11 +4,11 @@
  * Exit codes are those of certmonger's submission programs: 0 issued (or done), 5 pending, 2 rejected, 3 unreachable (or the
  * server is at fault: try again later), 4 misconfigured.
  */
-import { ScepError, type ScepKind } from '../scep/index.ts'
-import { enroll, exit, poll, renew } from './enroll.ts'
+import { ScepError } from '../scep/index.ts'
+import { enroll, poll, renew } from './enroll.ts'
 import { ca, caps, inspect } from './look.ts'
 import { optionHelp, parseOptions, UsageError, type Options } from './options.ts'
-import { problemText, type Io } from './output.ts'
+import { exit, sayFailure, type Io } from './output.ts'
 import { preflight } from './preflight.ts'
 
 export type { Io } from './output.ts'
@@ -35,15 +35,6 @@ const usage = (): string =>
     .join(
       '\n',
     )}\n\nOptions\n${optionHelp()}\n\nExit codes: 0 issued or done, 2 rejected, 3 unreachable, 4 misconfigured, 5 pending\n`
-
-const exitCodes: Record<ScepKind, number> = {
-  rejected: exit.rejected,
-  'too-early': exit.rejected,
-  unreachable: exit.unreachable,
-  'server-fault': exit.unreachable,
-  misconfigured: exit.misconfigured,
-  pending: exit.pending,
-}
 
 /** Runs the words after `sonde scep`; the result is the exit code. Throws only what is a defect, or the abort of `io.signal`. */
 export async function runScepCommand(argv: string[], io: Io): Promise<number> {
@@ -78,8 +69,6 @@ export async function runScepCommand(argv: string[], io: Io): Promise<number> {
       return exit.misconfigured
     }
     if (!(error instanceof ScepError)) throw error
-    if (rest.includes('--json')) io.out(`${JSON.stringify({ outcome: 'failed', ...error.problem })}\n`)
-    else io.err(problemText(error.problem))
-    return exitCodes[error.kind]
+    return sayFailure(error, rest.includes('--json'), io)
   }
 }

@@ -12,16 +12,20 @@ import {
   prepareRenewal,
   renewalMethod,
   requestCertificate,
+  ScepError,
   type Outcome,
   type TrustSettings,
 } from '../scep/index.ts'
 import {
-  keyFor,
+  dropOpen,
+  keySource,
   pemOf,
   privateKeyFrom,
   readCertificate,
   readKey,
   readOpen,
+  readPin,
+  refuseOverwriting,
   saveIssued,
   saveOpen,
   saveRequest,
@@ -36,11 +40,8 @@ import {
   UsageError,
   type Options,
 } from './options.ts'
-import { lines, warningLines, type Io } from './output.ts'
+import { exit, lines, warningLines, type Io } from './output.ts'
 import { meet, serverOf, trustSettingsOf, type Peer } from './session.ts'
-
-/** Exit codes as certmonger's submission programs have them. */
-export const exit = { issued: 0, rejected: 2, unreachable: 3, misconfigured: 4, pending: 5 } as const
 
 /** Enrols with a new or given key. */
 export async function enroll(options: Options, io: Io): Promise<number> {
@@ -49,11 +50,11 @@ export async function enroll(options: Options, io: Io): Promise<number> {
   if (commonName === undefined) throw new UsageError('--cn is needed: the common name of the certificate')
   const names = options.all('name').map(alternativeName)
   const [settings, trust] = [settingsOf(options), await trustSettingsOf(options)]
+  const folder = options.text('out') ?? '.'
+  await refuseOverwriting(folder, options.flag('afresh'))
+  const makeKey = await keySource(options.text('key') ?? 'rsa-2048')
   const challengePassword = await passwordOf(options, io.env)
-  const [peer, key] = await Promise.all([
-    meet(server, trust, options, io),
-    keyFor(options.text('key') ?? 'rsa-2048'),
-  ])
+  const [peer, key] = await Promise.all([meet(server, trust, options, io), makeKey()])
   using _ = peer.transport
   const enrolment = await prepareEnrolment({
     key,
@@ -63,7 +64,6 @@ export async function enroll(options: Options, io: Io): Promise<number> {
     signature: signatureOf(options),
     template: options.text('template'),
   })
-  const folder = options.text('out') ?? '.'
   const request: OpenRequest = {
     server,
     trust: recorded(trust, peer),
@@ -75,16 +75,9 @@ export async function enroll(options: Options, io: Io): Promise<number> {
   }
   await saveOpen(folder, key, request)
   sayRequest(request, options, io)
-  const outcome = await requestCertificate(
-    peer.transport,
-    peer.caps,
-    peer.trust,
-    enrolment,
-    key,
-    settings,
-    io.signal,
-  )
-  return await conclude(outcome, folder, peer, options, io)
+  const { transport, caps } = peer
+  const outcome = requestCertificate(transport, caps, peer.trust, enrolment, key, settings, io.signal)
+  return await conclude(await known(outcome, folder), folder, peer, options, io)
 }
 
 /** Renews the certificate in --from with a new key; what is there stays until the new one is issued. */
@@ -92,12 +85,12 @@ export async function renew(options: Options, io: Io): Promise<number> {
   const server = serverOf(options)
   const from = options.text('from') ?? '.'
   const [currentCertificate, currentKey] = await Promise.all([readCertificate(from), readKey(from)])
-  const [settings, trust] = [settingsOf(options), await trustSettingsOf(options)]
+  const [settings, trust] = [settingsOf(options), await trustAgain(options, from)]
+  const folder = options.text('out') ?? from
+  await refuseOverwriting(folder, options.flag('afresh'))
+  const makeKey = await keySource(options.text('key') ?? 'rsa-2048')
   const challengePassword = await passwordOf(options, io.env)
-  const [peer, key] = await Promise.all([
-    meet(server, trust, options, io),
-    keyFor(options.text('key') ?? 'rsa-2048'),
-  ])
+  const [peer, key] = await Promise.all([meet(server, trust, options, io), makeKey()])
   using _ = peer.transport
   const method = renewalMethod(peer.caps, methodOf(options))
   const enrolment = await prepareRenewal({
@@ -110,7 +103,6 @@ export async function renew(options: Options, io: Io): Promise<number> {
   })
   const selfSigned = !new X509Certificate(enrolment.signerCertificate).checkPrivateKey(currentKey)
   const signerKey = selfSigned ? key : currentKey
-  const folder = options.text('out') ?? from
   const request: OpenRequest = {
     server,
     trust: recorded(trust, peer),
@@ -122,16 +114,17 @@ export async function renew(options: Options, io: Io): Promise<number> {
   }
   await saveOpen(folder, key, request)
   sayRequest(request, options, io)
-  const outcome = await requestCertificate(
-    peer.transport,
-    peer.caps,
-    peer.trust,
-    enrolment,
-    signerKey,
-    settings,
-    io.signal,
-  )
-  return await conclude(outcome, folder, peer, options, io)
+  const { transport, caps } = peer
+  const outcome = requestCertificate(transport, caps, peer.trust, enrolment, signerKey, settings, io.signal)
+  return await conclude(await known(outcome, folder), folder, peer, options, io)
+}
+
+/** B-15: the CA that was trusted on first use is the one that a renewal expects, unless the person says whom to trust. */
+async function trustAgain(options: Options, folder: string): Promise<TrustSettings> {
+  const given = await trustSettingsOf(options)
+  if (given.roots.length > 0 || given.fingerprint !== null || given.pinned !== undefined) return given
+  const pinned = await readPin(folder)
+  return pinned === undefined ? given : { ...given, pinned }
 }
 
 /** A CA that was trusted on first use is the one that a later poll expects (B-15). */
@@ -153,18 +146,23 @@ export async function poll(options: Options, io: Io): Promise<number> {
     const peer = await meet(request.server, request.trust, options, io)
     using _ = peer.transport
     await saveRequest(folder, { ...request, polls: (request.polls += 1) })
-    const outcome = await pollCertificate(
-      peer.transport,
-      peer.caps,
-      peer.trust,
-      request.enrolment,
-      key,
-      request.settings,
-      io.signal,
-    )
+    const { transport, caps, trust } = peer
+    const { enrolment, settings } = request
+    const answer = pollCertificate(transport, caps, trust, enrolment, key, settings, io.signal)
+    const outcome = await known(answer, folder)
     if (outcome.status === 'issued' || most === 1) return await conclude(outcome, folder, peer, options, io)
   }
   throw pendingGivenUp()
+}
+
+/** The outcome; a refusal ends the transaction, so that nothing is left open. */
+async function known(outcome: Promise<Outcome>, folder: string): Promise<Outcome> {
+  try {
+    return await outcome
+  } catch (error) {
+    if (error instanceof ScepError && error.kind === 'rejected') await dropOpen(folder)
+    throw error
+  }
 }
 
 function sayRequest({ enrolment }: OpenRequest, options: Options, io: Io): void {
@@ -193,7 +191,7 @@ async function conclude(
     )
     return exit.pending
   }
-  await saveIssued(folder, outcome)
+  await saveIssued(folder, outcome, trust.pin)
   const certificate = describeCertificate(new X509Certificate(outcome.certificate))
   const { replyAlgorithms } = outcome
   io.out(

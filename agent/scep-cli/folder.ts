@@ -1,6 +1,6 @@
-/** The files of one certificate: key.pem, certificate.pem, chain.pem, and request.json while the request is open. */
+/** The files of one certificate: key.pem, certificate.pem, chain.pem, ca-pin, and request.json while the request is open. */
 import { createPrivateKey, generateKeyPair as generateKeyPairWithCallback, type KeyObject } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Enrolment, Issued, RequestSettings, ScepServer, TrustSettings } from '../scep/index.ts'
@@ -30,10 +30,16 @@ const kinds: Record<string, () => Promise<{ privateKey: KeyObject }>> = {
   'ec-p384': () => generateKeyPair('ec', { namedCurve: 'P-384' }),
 }
 
-/** A new key of a kind, or the one in a PEM file. */
-export async function keyFor(kind: string): Promise<KeyObject> {
-  const make = kinds[kind]
-  return make ? (await make()).privateKey : privateKeyFrom(await readText(kind), kind)
+/** Where the key comes from: a kind to be made, or a PEM file, which is read at once. Throws UsageError for what is neither. */
+export async function keySource(kind: string): Promise<() => Promise<KeyObject>> {
+  const make = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
+  if (make) return async () => (await make()).privateKey
+  const pem = await readText(kind).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`--key is one of ${Object.keys(kinds).join(', ')}, or a PEM file: ${reason}`)
+  })
+  const key = privateKeyFrom(pem, kind)
+  return () => Promise.resolve(key)
 }
 
 export function privateKeyFrom(pem: string, file: string): KeyObject {
@@ -63,6 +69,22 @@ async function write(folder: string, name: string, content: string): Promise<voi
   }
 }
 
+/** Refuses to write over a request whose outcome nobody has asked for, unless that is what is wanted. */
+export async function refuseOverwriting(folder: string, afresh: boolean): Promise<void> {
+  const file = join(folder, 'request.json')
+  const there = await stat(file).catch(() => undefined)
+  if (!there || afresh) return
+  throw new UsageError(
+    `${file} is a request of ${there.mtime.toISOString()} whose outcome is not known, and may hold a certificate.\n` +
+      `Ask for it with: sonde scep poll --from ${folder}\nor give it up with --afresh`,
+  )
+}
+
+/** The transaction has ended without a certificate. */
+export async function dropOpen(folder: string): Promise<void> {
+  await Promise.all(['request.json', 'key.new.pem'].map(name => rm(join(folder, name), { force: true })))
+}
+
 /** Before the message leaves: key and request. */
 export async function saveOpen(folder: string, key: KeyObject, request: OpenRequest): Promise<void> {
   await write(folder, 'key.new.pem', pemOf(key))
@@ -84,12 +106,19 @@ export async function readOpen(folder: string): Promise<OpenRequest> {
   throw new UsageError(`${join(folder, 'request.json')} is no request that enroll or renew has written`)
 }
 
-/** Once issued: the certificate beside its key; what was there before is replaced only now. */
-export async function saveIssued(folder: string, issued: Issued): Promise<void> {
+/** Once issued: the certificate beside its key, and the CA that was trusted on first use; what was there before is replaced only now. */
+export async function saveIssued(folder: string, issued: Issued, pin: string | null): Promise<void> {
   await write(folder, 'certificate.pem', issued.certificate)
   await write(folder, 'chain.pem', issued.chain.join(''))
+  if (pin !== null) await write(folder, 'ca-pin', `${pin}\n`)
   await rename(join(folder, 'key.new.pem'), join(folder, 'key.pem'))
   await rm(join(folder, 'request.json'), { force: true })
+}
+
+/** SHA-256 of the CA that was trusted on first use when the certificate in the folder was issued. */
+export async function readPin(folder: string): Promise<string | undefined> {
+  const text = await readFile(join(folder, 'ca-pin'), 'utf8').catch(() => undefined)
+  return text?.trim()
 }
 
 export const readCertificate = (folder: string): Promise<string> => readText(join(folder, 'certificate.pem'))

@@ -6,10 +6,11 @@ import {
   establishTrust,
   getCaCaps,
   getCaCertificates,
+  ScepError,
   type Described,
 } from '../scep/index.ts'
 import { UsageError, type Options } from './options.ts'
-import { lines, warningLines, type Io } from './output.ts'
+import { lines, sayFailure, warningLines, type Io } from './output.ts'
 import { connect, serverOf, trustSettingsOf } from './session.ts'
 
 const print = (value: Described, options: Options, io: Io): void => {
@@ -31,13 +32,22 @@ export async function ca(options: Options, io: Io): Promise<number> {
   const settings = await trustSettingsOf(options)
   using transport = connect(serverOf(options), options, io)
   const reply = await getCaCertificates(transport, io.signal)
-  print(reply.certificates.map(describeCertificate), options, io)
-  const trust = establishTrust(reply, settings, new Date())
-  if (!options.flag('json'))
-    io.err(
-      `${warningLines(trust.warnings)}✓ trusted by ${trust.basis}, requests are encrypted to ${describeCertificate(trust.recipient).subject}\n`,
-    )
-  return 0
+  const certificates = reply.certificates.map(describeCertificate)
+  const json = options.flag('json')
+  if (!json) print(certificates, options, io)
+  try {
+    const { basis, recipient, pin, warnings } = establishTrust(reply, settings, new Date())
+    const { subject } = describeCertificate(recipient)
+    if (json)
+      io.out(
+        `${JSON.stringify({ outcome: 'trusted', basis, pin, recipient: subject, certificates, warnings })}\n`,
+      )
+    else io.err(`${warningLines(warnings)}✓ trusted by ${basis}, requests are encrypted to ${subject}\n`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof ScepError)) throw error
+    return sayFailure(error, json, io, { certificates })
+  }
 }
 
 /** A message, request, certificate or bag in a file, decoded. */

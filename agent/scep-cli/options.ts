@@ -29,6 +29,7 @@ const table = {
   most: ['COUNT', 'polls at most (default: 1)'],
   'source-address': ['ADDRESS', 'the local address to connect from'],
   timeout: ['SECONDS', 'for one answer (default: 30)'],
+  afresh: ['', 'give up the request that is open in the folder'],
   json: ['', 'print JSON'],
   verbose: ['', 'show both messages, decoded'],
   help: ['', ''],
@@ -41,7 +42,7 @@ const repeated = new Set<Name>(['ca', 'name'])
 export interface Options {
   text: (name: Name) => string | undefined
   all: (name: 'ca' | 'name') => string[]
-  flag: (name: 'json' | 'verbose' | 'help') => boolean
+  flag: (name: 'afresh' | 'json' | 'verbose' | 'help') => boolean
   positionals: string[]
 }
 

@@ -1,6 +1,25 @@
 /** What `sonde scep` prints: for people by default, one JSON document with --json. */
-import type { Described, ScepProblem, Step, Warning } from '../scep/index.ts'
-import { describe } from '../scep/index.ts'
+import {
+  describe,
+  type Described,
+  type ScepError,
+  type ScepKind,
+  type ScepProblem,
+  type Step,
+  type Warning,
+} from '../scep/index.ts'
+
+/** Exit codes as certmonger's submission programs have them. */
+export const exit = { issued: 0, rejected: 2, unreachable: 3, misconfigured: 4, pending: 5 } as const
+
+const exitCodes: Record<ScepKind, number> = {
+  rejected: exit.rejected,
+  'too-early': exit.rejected,
+  unreachable: exit.unreachable,
+  'server-fault': exit.unreachable,
+  misconfigured: exit.misconfigured,
+  pending: exit.pending,
+}
 
 export interface Io {
   out: (text: string) => void
@@ -53,8 +72,15 @@ function decoded(bytes: Buffer): string {
 export const warningLines = (warnings: readonly Warning[]): string =>
   warnings.map(each => `! ${each.text} (${each.code})\n`).join('')
 
+/** Says how it failed, as one document with --json, in which `facts` stand as well; returns the exit code. */
+export function sayFailure(error: ScepError, json: boolean, io: Io, facts: object = {}): number {
+  if (json) io.out(`${JSON.stringify({ outcome: 'failed', ...error.problem, ...facts })}\n`)
+  else io.err(problemText(error.problem))
+  return exitCodes[error.kind]
+}
+
 /** What went wrong, in the server's words too, and what to do. */
-export function problemText(problem: ScepProblem): string {
+function problemText(problem: ScepProblem): string {
   const reply = [problem.pkiStatus, problem.failInfo].filter(each => each !== undefined).join(', ')
   const rows = [
     `✗ ${problem.title}: ${problem.detail}`,

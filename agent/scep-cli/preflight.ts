@@ -14,9 +14,9 @@ import {
   type Capabilities,
   type Trust,
 } from '../scep/index.ts'
-import { exit } from './enroll.ts'
+import { keySource } from './folder.ts'
 import { numberOf, settingsOf, type Options } from './options.ts'
-import type { Io } from './output.ts'
+import { exit, type Io } from './output.ts'
 import { connect, serverOf, trustSettingsOf } from './session.ts'
 
 export interface Check {
@@ -48,6 +48,8 @@ async function run(options: Options, io: Io, add: (check: Check) => void): Promi
   const server = serverOf(options)
   const settings = settingsOf(options)
   const trustSettings = await trustSettingsOf(options)
+  const kind = options.text('key') ?? 'rsa-2048'
+  await keySource(kind)
   const url = parseServerUrl(server.url)
   if (!(await reach(url, numberOf(options, 'timeout', 30) * 1000, options.text('source-address'), add)))
     return exit.unreachable
@@ -76,7 +78,7 @@ async function run(options: Options, io: Io, add: (check: Check) => void): Promi
       state: doubts.length > 0 ? 'warn' : 'ok',
       text: doubts.map(each => each.text).join('; ') || `${encryption}, ${digest}, ${settings.keyTransport}`,
     })
-    add(keyCheck(options.text('key') ?? 'rsa-2048'))
+    add(keyCheck(kind))
     return 0
   } catch (error) {
     if (!(error instanceof ScepError)) throw error

@@ -5,6 +5,8 @@ import {
   getCaCaps,
   getCaCertificates,
   openTransport,
+  parseFingerprint,
+  ScepError,
   type CaReply,
   type Capabilities,
   type ScepServer,
@@ -32,7 +34,24 @@ export function serverOf(options: Options): ScepServer {
 export async function trustSettingsOf(options: Options): Promise<TrustSettings> {
   const roots = await Promise.all(options.all('ca').map(readText))
   certificatesFromPem(roots)
-  return { roots, fingerprint: options.text('fingerprint') ?? null, pinned: options.text('pinned') }
+  const fingerprint = options.text('fingerprint') ?? null
+  if (fingerprint !== null) readFingerprint('fingerprint', fingerprint)
+  const pinned = options.text('pinned')
+  if (pinned === undefined) return { roots, fingerprint }
+  const { digest, value } = readFingerprint('pinned', pinned)
+  if (digest !== 'SHA-256')
+    throw new UsageError(`--pinned is a SHA-256, 64 hexadecimal digits, not ${digest}`)
+  return { roots, fingerprint, pinned: value.toString('hex') }
+}
+
+/** Before anything is sent: a slip of the pen is no reason to ask a server. */
+function readFingerprint(name: string, written: string): ReturnType<typeof parseFingerprint> {
+  try {
+    return parseFingerprint(written)
+  } catch (error) {
+    if (!(error instanceof ScepError)) throw error
+    throw new UsageError(`--${name}: ${error.problem.detail}. ${error.problem.hint}`)
+  }
 }
 
 export function connect(server: ScepServer, options: Options, io: Io): Transport {

@@ -7,7 +7,8 @@ import { scepTestServer } from '../../scep-server/server.ts'
 import { fixturePath } from '../../scep-server/authority.ts'
 import { ndesShape, plainShape } from '../../scep-server/shapes.ts'
 
-async function sonde(...argv: string[]) {
+/** Runs the tool as a person does. */
+export async function sonde(...argv: string[]) {
   const said = { out: '', err: '' }
   const io = {
     out: (text: string) => void (said.out += text),
