@@ -29,8 +29,8 @@ export async function stay(
   const show = ({ topic, document }: Message): void => {
     if (topic !== `sonde/sensors/${sensor.id}/events`) return
     stage.json(document)
-    const { at, text, severity } = document as SensorEvent
-    if (severity !== 'debug') stage.screen.print(`   ${at.slice(11, 23)}  ${text}`)
+    const { at, event, text, severity } = document as SensorEvent
+    if (severity !== 'debug' && event !== 'step-done') stage.screen.print(`   ${at.slice(11, 23)}  ${text}`)
   }
   using _following = lab.operator.messages.follow(show)
   if (options.json) stage.own('stays', 'info', `everything keeps running in ${folder}`, { folder })
@@ -72,6 +72,7 @@ export function stayText({ space, bus, folder, broker, scep, sensor, radius }: P
       `sonde fleet show ${sensor}`,
       'sonde fleet certificates',
       `sonde fleet command ${sensor} renew corp`,
+      "sonde fleet network edit corp --alias 'Corp LAN' --insecure",
       `sonde scep preflight ${scep}`,
     ],
     [
