@@ -4,7 +4,7 @@ import t from 'tap'
 import { generatedDocuments } from '../unit/desired/generated.ts'
 import { plain, sensor as document } from '../unit/desired/documents.ts'
 import { natsCluster } from '../lab/mqtt/cluster.ts'
-import { brokerKills } from '../lab/mqtt/kills.ts'
+import { brokerKills, ways } from '../lab/mqtt/kills.ts'
 import { operator } from '../lab/mqtt/operator.ts'
 import { rabbit, rabbitIsMissing } from '../lab/mqtt/rabbit.ts'
 import { sensor, standing, until } from '../lab/mqtt/sensor.ts'
@@ -18,10 +18,13 @@ const pace = { again: 500, most: 5000, refused: 1000 }
 const base = Number(process.env['SONDE_SEED'] ?? Date.now() % 1_000_000)
 const seeds = Array.from({ length: 10 }, (_, i) => base + i)
 
-t.test('two hundred brokers die while events are made', { timeout: 300_000 }, async t => {
-  for (const seed of sample(seeds))
-    await t.test(`twenty of them, SONDE_SEED=${seed}`, { timeout: 60_000 }, t => brokerKills(t, 20, seed))
-})
+for (const [name, way] of Object.entries(ways))
+  t.test(`two hundred brokers die while events are made: ${name}`, { timeout: 300_000 }, async t => {
+    for (const seed of sample(seeds))
+      await t.test(`twenty of them, SONDE_SEED=${seed}`, { timeout: 60_000 }, t =>
+        brokerKills(t, way, 20, seed),
+      )
+  })
 
 t.test('ten thousand generated documents', { timeout: 300_000 }, async t => {
   for (const seed of sample(seeds)) {

@@ -6,6 +6,8 @@ import { Change } from '../../../agent/change.ts'
 export interface Received {
   topic: string
   retain: boolean
+  /** The broker sent it again, because it had no acknowledgement from us. */
+  dup: boolean
   payload: Buffer
   json: () => Record<string, unknown>
   at: number
@@ -44,14 +46,11 @@ export async function operator(
   let listening = false
   client.on('close', () => (listening = false))
   client.on('packetreceive', ({ cmd }) => (listening ||= cmd === 'suback'))
-  client.on('message', (topic, payload, { retain, properties }) => {
+  client.on('message', (topic, payload, { retain, dup, properties }) => {
     const json = () => JSON.parse(payload.toString()) as Record<string, unknown>
     const mark = properties?.correlationData
     received.push({
-      topic,
-      retain,
-      payload,
-      json,
+      ...{ topic, retain, dup, payload, json },
       at: performance.now(),
       ...(mark && { correlationData: mark }),
     })

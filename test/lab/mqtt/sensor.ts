@@ -22,6 +22,8 @@ export interface Sensor extends AsyncDisposable {
   commands: Message[]
   statuses: LinkStatus[]
   clones: Finding[]
+  /** Topics of the documents that came, changed or not. */
+  arrivals: string[]
   /** Monotonic ms of the moments the desired state changed. */
   changes: number[]
 }
@@ -53,7 +55,8 @@ export async function sensor({
     self.link.subscribeNetworks(state.view.subscriptions)
     self.link.report({ ...reportOf(name, state), ...self.facts })
   }
-  const take = (changed: boolean) => {
+  const take = (topic: string, changed: boolean) => {
+    self.arrivals.push(topic)
     if (changed) self.changes.push(performance.now())
     report()
   }
@@ -68,9 +71,10 @@ export async function sensor({
     statuses: [],
     clones: [],
     changes: [],
+    arrivals: [],
     link: new Link({ topics, urls: [url ?? ''], backoff: { first: 20, most: 200 }, ...link }, outbox, {
-      sensorDocument: payload => take(state.offerSensorDocument(payload)),
-      networkProfile: (id, payload) => take(state.offerNetwork(id, payload)),
+      sensorDocument: payload => take(topics.desired, state.offerSensorDocument(payload)),
+      networkProfile: (id, payload) => take(topics.network(id), state.offerNetwork(id, payload)),
       command: message => {
         self.commands.push(message)
         return onCommand?.(message)
