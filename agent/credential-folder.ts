@@ -12,6 +12,7 @@
 import type { KeyObject } from 'node:crypto'
 import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { digest12 } from './core/hash.ts'
 import { CredentialNotes } from './credential-notes.ts'
 import { certificateFacts } from './certificate.ts'
 import {
@@ -61,11 +62,12 @@ export class CredentialFolder {
   }
 
   async read(): Promise<CredentialState> {
-    const [state, current, candidate, request] = await Promise.all([
+    const [state, current, candidate, request, next] = await Promise.all([
       this.#state(),
       this.#generation('current'),
       this.#generation('candidate'),
       this.request(),
+      this.notes.nextAuthorities(),
     ])
     const { transactionId, preparedAt, pending } = request ?? {}
     return {
@@ -74,6 +76,7 @@ export class CredentialFolder {
       ...(candidate && { candidate: plain(candidate) }),
       ...(transactionId !== undefined &&
         preparedAt !== undefined && { open: { transactionId, preparedAt, pending: pending === true } }),
+      ...(next !== '' && { next: digest12(next) }),
       ...(state?.removed && { removed: state.removed }),
     }
   }

@@ -90,6 +90,11 @@ export class Memory {
     this.#update(network, { notices: notices.length > 0 ? { ...others, [by]: notices } : others })
   }
 
+  /** The certificates of the SCEP server, as it showed them now. */
+  sawAuthorities(network: string, ca: NonNullable<NetworkHistory['ca']>): void {
+    this.#update(network, { ca })
+  }
+
   inspected(network: string, inspected: NonNullable<NetworkHistory['inspected']>): void {
     this.#update(network, { inspected })
   }

@@ -89,6 +89,8 @@ export interface CredentialState {
   candidate?: { generation: string; certificate: CertificateFacts; role?: 'current' | 'candidate' }
   /** CAs and RAs behind the one in force. */
   authorities?: Authority[]
+  /** The CA that takes over, where it was announced: digest of its certificates. */
+  next?: string
   /** A request that is prepared and may have left: same key, CSR and transactionID until it ends. */
   open?: { transactionId: string; preparedAt: number; pending: boolean }
   /** A person removed it: not enrolled again until asked, or until the network is removed and added. */
@@ -188,7 +190,9 @@ export interface NetworkHistory {
   warned?: Record<string, number>
   /** The certificate of the RADIUS server at the last login. */
   server?: Authority
-  /** The last look at the CRL of the certificate in force. */
+  /** CAs and RAs as the SCEP server showed them last, later than those of the transaction. */
+  ca?: { at: number; authorities: Authority[] }
+  /** The last look at the CRL of the certificate in force, and at the CA. */
   inspected?: { fingerprint: string; at: number }
   /** By who noticed them last: each look replaces what the one before found. */
   notices?: Record<string, Notice[]>

@@ -4,7 +4,7 @@
  */
 import type { Actual, CredentialState, Desired, InterfaceState, Network, NetworkHistory } from '../types.ts'
 import { credentialStatus } from './credential.ts'
-import { earlier, failedProofOf, lifetimeOf, nextRenewal, type QueueSettings } from './renewal.ts'
+import { earlier, failedProofOf, inspectEvery, nextRenewal, type QueueSettings } from './renewal.ts'
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
 import { Waking } from './waking.ts'
@@ -100,11 +100,7 @@ function staleness(
     return removed && inUse ? undefined : 'the network has no certificate in force'
   }
   const candidate = actual.credentials[network.id]?.candidate
-  if (
-    candidate &&
-    revisionOf(network, candidate.certificate.fingerprint, datesBy(network, actual.clock)) === revision
-  )
-    return undefined
+  if (candidate && candidateRevision(network, candidate, actual) === revision) return undefined
   return wanted === revision ? undefined : 'its settings or its certificate changed'
 }
 
@@ -166,8 +162,14 @@ function candidateOf(network: Network, actual: Actual, now: number): CredentialS
 
 type Candidate = NonNullable<CredentialState['candidate']>
 
-function prove(network: Network, { generation, certificate }: Candidate, { actual, state }: View): Step[] {
-  const revision = revisionOf(network, certificate.fingerprint, datesBy(network, actual.clock))
+function candidateRevision(network: Network, { certificate }: Candidate, actual: Actual): string {
+  const next = actual.credentials[network.id]?.next
+  return revisionOf(network, certificate.fingerprint, datesBy(network, actual.clock), next)
+}
+
+function prove(network: Network, candidate: Candidate, { actual, state }: View): Step[] {
+  const { generation } = candidate
+  const revision = candidateRevision(network, candidate, actual)
   const at = { interface: state.name, network: network.id, revision }
   const installed = state.blocks.some(block => block.revision === revision)
   const install: Step[] = installed ? [] : [{ action: 'install', ...at }]
@@ -236,7 +238,7 @@ function inspection(network: Network, { actual, state, now, wake }: View): Task[
   const { fingerprint } = certificate
   const last = actual.history[network.id]?.inspected
   const fresh = last?.fingerprint === fingerprint && last.at <= now ? last.at : undefined
-  const due = fresh === undefined ? now : fresh + Math.min(86_400_000, lifetimeOf(certificate) / 10)
+  const due = fresh === undefined ? now : fresh + inspectEvery(certificate)
   wake.by(due)
   if (due > now) return []
   return [

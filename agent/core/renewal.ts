@@ -91,6 +91,10 @@ interface Item {
 export const paceOf = (certificate: CertificateFacts, interval: number): number =>
   Math.max(10_000, Math.min(interval, lifetimeOf(certificate) / 10))
 
+/** Milliseconds between two looks at the CRL and the CA: a day, or a tenth of a shorter life. */
+export const inspectEvery = (certificate: CertificateFacts): number =>
+  Math.min(day, lifetimeOf(certificate) / 10)
+
 /**
  * The one renewal that is next on this sensor (S1-22: one after the other): due longest, until it succeeds (S1-24, S1-25).
  * What a person asked for, and the first try after a changed password, does not wait for the pace.

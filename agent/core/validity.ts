@@ -36,14 +36,16 @@ export function nextWarningAt(certificate: Validity, now: number): number | unde
   return thresholds.map(days => certificate.notAfter - days * day * scale).find(at => at > now)
 }
 
-/** Our certificate, and those it depends on: CA, RA and root as they were at the last transaction, the RADIUS server at the last login. */
+/** Our certificate, and those it depends on: CA, RA and root as the SCEP server showed them last, the RADIUS server at the last login. */
 export function watchedOf(
   credential: Pick<CredentialState, 'current' | 'authorities'> = {},
-  { server }: NetworkHistory = {},
+  { server, ca }: NetworkHistory = {},
 ): Watched[] {
   const { current, authorities = [] } = credential
   return [
-    ...(current ? [{ role: 'own' as const, ...current.certificate }, ...authorities] : []),
+    ...(current
+      ? [{ role: 'own' as const, ...current.certificate }, ...(ca?.authorities ?? authorities)]
+      : []),
     ...(server ? [server] : []),
   ]
 }

@@ -25,7 +25,7 @@ export function wantedRevision(network: Network, actual: Actual, now: number): s
       return revisionOf(network, undefined, dates)
     case 'valid':
     case 'expired':
-      return revisionOf(network, status.fingerprint, dates)
+      return revisionOf(network, status.fingerprint, dates, actual.credentials[network.id]?.next)
     case 'absent':
     case 'open':
     case 'removed':
@@ -46,14 +46,26 @@ export function datesBy(network: Network, { trusted, system }: ClockReading): Da
   return system === 'wrong' ? 'agent' : 'supplicant'
 }
 
-/** The revision of a network's block with a certificate of this fingerprint. */
-export function revisionOf(network: Network, fingerprint: string | undefined, dates: DatesBy): string {
+/** Whether what the SCEP server returned is trusted for EAP (S2-47): not where the operator has named the RADIUS server's CA alone. */
+export function trustsScepAnchors({ profile: { eap, scep } }: Network): boolean {
+  if (!eap || !scep || eap.acceptAnyServer || eap.serverCaOnly) return false
+  return eap.serverCa.length === 0 || scep.caCertificates.length > 0
+}
+
+/** The revision of a network's block with a certificate of this fingerprint; `next` is the CA that takes over, where it was announced. */
+export function revisionOf(
+  network: Network,
+  fingerprint: string | undefined,
+  dates: DatesBy,
+  next?: string,
+): string {
   const { wireless, eap, scep } = network.profile
   const datesOf = eap && dates !== 'supplicant' ? dates : undefined
   return digest12({
     connection: { wireless, eap, ca: scep?.caCertificates },
     certificate: fingerprint,
     dates: datesOf,
+    next: trustsScepAnchors(network) ? next : undefined,
   })
 }
 

@@ -77,7 +77,9 @@ export async function certify(
   sayWarnings(outcome.warnings, purpose, context)
   const { certificate, chain } = outcome
   const anchors = trust.chain.map(each => each.toString())
-  await folder.complete({ certificate, chain, anchors, authorities: authoritiesOf(trust) }, purpose.role)
+  const authorities = authoritiesOf(trust)
+  await folder.complete({ certificate, chain, anchors, authorities }, purpose.role)
+  context.memory.sawAuthorities(network.id, { at: context.now(), authorities })
   context.clock.witness(certificateFacts(certificate))
   context.memory.noticed(network.id, 'scep', noticesOf(warnings))
   await sayIssued(outcome, purpose, context)

@@ -1,13 +1,18 @@
-/** Whether our certificate was revoked, by the CRL distribution points it names, where the network lets us ask (B-62). */
+/**
+ * Whether our certificate was revoked, by the CRL distribution points it names, where the network lets us ask (B-62); and the CA,
+ * where it was not looked at lately.
+ */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { get, type IncomingMessage } from 'node:http'
+import { inspectEvery } from '../core/renewal.ts'
 import type { StepOf } from '../core/step.ts'
 import { minute } from '../core/validity.ts'
 import type { Path } from '../path/index.ts'
 import * as scep from '../scep/index.ts'
 import type { Notice } from '../types.ts'
 import { within } from '../within.ts'
+import { lookAtCa } from './ca-look.ts'
 import type { Context } from './context.ts'
 
 const by = 'revocation'
@@ -29,12 +34,21 @@ export async function inspect(step: StepOf<'inspect'>, signal: AbortSignal, cont
   const [issuer] = scep.certificatesFromPem([await readFile(files.chain, 'utf8')])
   const notices =
     urls.length > 0 && issuer ? await look(urls, certificate, issuer, path, signal, context) : []
-  const known = JSON.stringify(context.memory.of(network).notices?.[by] ?? [])
-  context.memory.noticed(network, by, notices)
+  sayNews(step, by, notices, context)
+  const seen = context.memory.of(network).ca
+  const recent = seen && context.now() - seen.at < inspectEvery(current.certificate) / 2
+  if (!recent) sayNews(step, 'ca', await lookAtCa(network, path, signal, context), context)
   context.memory.inspected(network, { fingerprint: step.fingerprint, at: context.now() })
+}
+
+/** Each is said when it is found first, and reported as long as it is found. */
+function sayNews(step: StepOf<'inspect'>, kind: string, notices: Notice[], context: Context): void {
+  const { network, interface: name } = step
+  const known = JSON.stringify(context.memory.of(network).notices?.[kind] ?? [])
+  context.memory.noticed(network, kind, notices)
   if (JSON.stringify(notices) === known) return
   for (const { code, severity, text } of notices)
-    context.say({ event: code, severity, network, interface: step.interface, text: `${network}: ${text}` })
+    context.say({ event: code, severity, network, interface: name, text: `${network}: ${text}` })
 }
 
 async function look(

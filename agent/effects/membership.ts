@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { preflight } from '../../supplicant/index.ts'
 import type { Blob, CredentialFacts, NetworkBlock, Problem } from '../../supplicant/index.ts'
-import { datesBy, revisionOf } from '../core/want.ts'
+import { datesBy, revisionOf, trustsScepAnchors } from '../core/want.ts'
 import { substitute, variablesFor } from '../desired/variables.ts'
 import { AgentError } from '../errors.ts'
 import type { CertificateFacts, Network } from '../types.ts'
@@ -24,7 +24,8 @@ export async function membership(network: Network, revision: string, context: Co
   const state = await context.credentials.of(network.id).read()
   const dates = datesBy(network, context.clock.reading)
   const isProof =
-    state.candidate && revisionOf(network, state.candidate.certificate.fingerprint, dates) === revision
+    state.candidate &&
+    revisionOf(network, state.candidate.certificate.fingerprint, dates, state.next) === revision
   const current = isProof ? state.candidate : state.current
   const own = current && (await ownCertificate(network, current.generation, context))
   const trust = await context.trust.file(trusted(network, own?.anchors ?? []))
@@ -117,8 +118,7 @@ function trusted(network: Network, anchors: string[]): string[] {
   const { eap, scep } = network.profile
   if (!eap || eap.acceptAnyServer) return []
   if (eap.serverCaOnly) return eap.serverCa
-  const given = [...eap.serverCa, ...(scep?.caCertificates ?? [])]
-  return given.length > 0 && (scep?.caCertificates ?? []).length === 0 ? given : [...given, ...anchors]
+  return [...eap.serverCa, ...(scep?.caCertificates ?? []), ...(trustsScepAnchors(network) ? anchors : [])]
 }
 
 interface OwnCertificate {

@@ -35,7 +35,7 @@ t.test(
     await lab.radius.configure({ server: scep.radius.next })
     const moved = scene.mark()
     await lab.switch.reset()
-    await moved.event(({ event }) => event === 'joined' || event === 'reauthenticated', 'it logs in again')
+    await moved.event(({ event }) => event === 'reauthenticated', 'it logs in again')
     await scep.tell({ switchOver: true })
     const mark = scene.mark()
     await lab.operator.command('sensor-1', { id: 'renew-1', command: 'renew', network: 'corp' })
@@ -100,16 +100,31 @@ t.test(
 )
 
 t.test(
-  'B-62: our certificate on the CRL of its distribution point is found over the tested network',
+  'B-62, B-17: between two renewals, our certificate on its CRL and a CA that takes over are found over the tested network',
   async t => {
     const url = 'http://scep.example.org:8081/root.crl'
-    await using scene = await settledOn(t, { crl: url, validity: 150 })
+    const first = { crl: url, validity: 150, withholdNext: true }
+    await using scene = await settledOn(
+      t,
+      first,
+      { renewal: { when: 'manual' } },
+      { documents: radiusOfTheCa },
+    )
     const { lab, scep, sensor } = scene
     const before = await lab.counters()
-    await scep.tell({ revokeAll: true })
+    const mark = scene.mark()
+    await scep.tell({ revokeAll: true, withholdNext: false })
     const found = await notices(scene, 'certificate-revoked')
     const revoked = found.find(({ code }) => code === 'certificate-revoked')
     t.match(revoked, { severity: 'error', text: /revoked by its CA on .*request a new one/ })
+    await mark.event(({ event }) => event === 'next-ca', 'the CA that takes over is trusted')
+    await lab.radius.configure({ server: scep.radius.next })
+    const moved = scene.mark()
+    await lab.switch.reset()
+    await moved.event(
+      ({ event }) => event === 'reauthenticated',
+      'RADIUS has a certificate of it, and is believed',
+    )
     const after = await lab.counters()
     t.ok(
       after.tested.scep > before.tested.scep && after.enroll.scep === before.enroll.scep,

@@ -67,6 +67,7 @@ const options: Options = {
       response.end(crl({ issuer: server.shape.ca, revoked }))
     },
     GetNextCACert: response => {
+      if (state.withholdNext) return void response.writeHead(404).end('none is near')
       response.writeHead(200, { 'content-type': 'application/x-x509-next-ca-cert' })
       response.end(signedData(bag([next.certificate]), [], { signer: present }))
     },

@@ -19,6 +19,8 @@ export interface Instruction {
   answers?: Misdeed[]
   /** An issuing CA and an RA below the root, and days that are left of each and of the RADIUS server's certificate; only at the start. */
   ending?: { root: number; ca: number; ra: number; server: number }
+  /** The next CA is not offered yet. */
+  withholdNext?: boolean
   /** The next CA takes over. */
   switchOver?: true
   /** Named as CRL distribution point in what is issued from now on. */
