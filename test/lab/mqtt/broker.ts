@@ -13,6 +13,8 @@ export interface Broker extends AsyncDisposable {
   pid: () => number
   stop: (signal?: NodeJS.Signals) => Promise<void>
   start: () => Promise<void>
+  /** Its log has a line like this, from now on. */
+  says: (line: RegExp) => Promise<void>
 }
 
 /** A port that nobody listens on. */
@@ -103,6 +105,10 @@ export async function daemon(
     pid: () => child?.pid ?? 0,
     start,
     stop,
+    says: async line => {
+      if (child === undefined) throw new Error('the broker is not running')
+      await says(child, line)
+    },
     [Symbol.asyncDispose]: async () => {
       await stop('SIGKILL')
       await rm(directory, { recursive: true, force: true })
@@ -110,20 +116,30 @@ export async function daemon(
   }
 }
 
-function says(child: ChildProcess, text: RegExp): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let log = ''
-    const timer = setTimeout(() => reject(new Error(`the broker is not running after 60 s:\n${log}`)), 60_000)
-    child.once('exit', code => reject(new Error(`the broker ended with ${code}:\n${log}`)))
-    child.once('error', reject)
-    const hear = (data: Buffer) => {
-      if (log.length < 65536) log += data.toString()
-      if (text.test(log)) {
-        clearTimeout(timer)
-        resolve()
+/** Resolves with a log that matches, from now on; rejects after 60 s, or when the broker ends. */
+async function says(child: ChildProcess, text: RegExp): Promise<void> {
+  const stop = new AbortController()
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let log = ''
+      const fail = (why: string) => () => reject(new Error(`the broker ${why}: ${String(text)}\n${log}`))
+      const timer = setTimeout(fail('does not say within 60 s'), 60_000)
+      const hear = (data: Buffer) => {
+        if (log.length < 65536) log += data.toString()
+        if (text.test(log)) resolve()
       }
-    }
-    child.stdout?.on('data', hear)
-    child.stderr?.on('data', hear)
-  })
+      const ended = fail('ended before it said')
+      child.once('exit', ended).once('error', reject)
+      const streams = [child.stdout, child.stderr]
+      for (const stream of streams) stream?.on('data', hear)
+      stop.signal.addEventListener('abort', () => {
+        clearTimeout(timer)
+        child.off('exit', ended).off('error', reject)
+        // Somebody has to read on, or the broker would wait for room in the pipe.
+        for (const stream of streams) stream?.off('data', hear).resume()
+      })
+    })
+  } finally {
+    stop.abort()
+  }
 }

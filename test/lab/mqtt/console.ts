@@ -15,6 +15,8 @@ export interface ConsoleOptions {
   answers?: string[]
   columns?: number
   signal?: AbortSignal
+  /** Called with what is printed, while it is. */
+  hear?: (text: string) => void
 }
 
 /** @param line words as on a command line; a list where a word has spaces */
@@ -23,11 +25,14 @@ export async function fleet(
   line: string | readonly string[],
   options: ConsoleOptions = {},
 ): Promise<Outcome> {
-  const { environment = {}, answers, columns, signal } = options
+  const { environment = {}, answers, columns, signal, hear } = options
   let out = ''
   let err = ''
   const io: Io = {
-    out: text => (out += text),
+    out: text => {
+      out += text
+      hear?.(text)
+    },
     err: text => (err += text),
     environment: { SONDE_BROKER: url, ...environment },
     colour: false,

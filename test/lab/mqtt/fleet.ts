@@ -3,10 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { pem } from '../../unit/desired/documents.ts'
-import { fleet } from './console.ts'
+import { fleet, type ConsoleOptions } from './console.ts'
 import { freePort } from './broker.ts'
 import { onEveryBroker } from './brokers.ts'
-import { arrived, sensor, until, type Sensor } from './sensor.ts'
+import { arrived, sensor, told, until, type Sensor } from './sensor.ts'
 
 const url = 'http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe?'
 const corpFlags = `--interface wired --alias Corp --method TLS --enrollment-network onboarding --url ${url} --challenge-password hush --common-name {serial} --alternative-name dns:{name} --encryption AES-128 --signature SHA-256 --key rsa-2048 --renewal 30d --wait 5`
@@ -36,7 +36,7 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
     await arrived(self)
     sensors.push(self)
   }
-  const run = (line: string | readonly string[], more = {}) => fleet(broker.url, line, more)
+  const run = (line: string | readonly string[], more: ConsoleOptions = {}) => fleet(broker.url, line, more)
 
   await t.test(
     'a SCEP network without its enrollment network is refused, naming it (S2-06, S2-10)',
@@ -153,8 +153,7 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
       two.facts = {
         networks: { corp: { ...network, phase: 'joined', certificate: certificate('2030-01-01T00:00:00Z') } },
       }
-    for (const self of sensors) self.report()
-    await new Promise(resolve => setTimeout(resolve, 1200))
+    await Promise.all(sensors.map(told))
     t.match(await run('problems --check'), {
       code: 1,
       out: /s1 +corp +802.1X failed with unknown CA +local TLS alert/,
@@ -185,13 +184,16 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
 
   await t.test('events are watched as they come', async t => {
     const stop = new AbortController()
-    const watching = run('watch --json', { signal: stop.signal })
-    await new Promise(resolve => setTimeout(resolve, 600))
-    sensors[1]?.say('something happened')
-    await until(() => sensors[1]?.outbox.size === 0)
-    await new Promise(resolve => setTimeout(resolve, 100))
+    let seen = ''
+    const watching = run('watch s2 --json', { signal: stop.signal, hear: text => (seen ||= text) })
+    // Nobody knows when it listens: something happens until it is seen.
+    await until(() => {
+      if (sensors[1]?.outbox.size === 0 && seen === '') sensors[1].say('something happened')
+      return seen !== ''
+    })
     stop.abort()
-    t.match((await watching).json(), { sensor: 's2', message: { text: 'something happened' } })
+    await watching
+    t.match(JSON.parse(seen.split('\n')[0] ?? ''), { sensor: 's2', message: { text: 'something happened' } })
   })
 
   await t.test('export holds no secret unless asked, and import keeps those that are there', async t => {
@@ -212,10 +214,10 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
 
   await t.test('a sensor that cannot read a document is not given it', async t => {
     const [one] = sensors
-    if (one) one.facts = { schemas: { network: [2], sensor: [1] } }
-    one?.report()
-    await new Promise(resolve => setTimeout(resolve, 1200))
+    if (one) one.facts = { schemas: { network: [2], sensor: [2] } }
+    await Promise.all(sensors.map(told))
     t.match(await run('network edit corp --alias X'), { code: 1, err: /do not read schema 1.*: s1/ })
+    t.match(await run('assign s1 b'), { code: 1, err: /s1 does not read schema 1 of sensor documents/ })
   })
   for (const self of sensors) await self[Symbol.asyncDispose]()
 })

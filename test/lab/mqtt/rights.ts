@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import mqtt, { type IClientOptions } from 'mqtt'
 import t, { type Test } from 'tap'
 import { mosquitto, type Broker } from './broker.ts'
+import { operator } from './operator.ts'
 import { fleet, type ConsoleOptions } from './console.ts'
 import { arrived, sensor, until } from './sensor.ts'
 import { authority, type Authority } from './tls.ts'
@@ -119,7 +120,14 @@ async function attack(t: Test, place: Guarded, login: IClientOptions): Promise<v
   }
   await client.publishAsync('sonde/sensors/one/events', '{}', { qos: 1 })
   t.equal(client.connected, true)
-  await new Promise(resolve => setTimeout(resolve, 200))
+  // A fence: whatever the broker had for it was sent before what is published now.
+  await client.subscribeAsync('sonde/sensors/one/commands', { qos: 1 })
+  await using boss = await operator(place.url, [], {
+    ...{ ca: place.authority.caPem, username: 'operator', password, clientId: 'operator' },
+  })
+  await boss.publish('sonde/sensors/two/commands', { bait: true })
+  await boss.publish('sonde/sensors/one/commands', { fence: true })
+  await until(() => seen.at(-1) === 'sonde/sensors/one/commands')
   const own = /^sonde\/(sensors\/one\/(desired|commands|presence)|networks\/corp)$/
   t.same(
     seen.filter(topic => !own.test(topic)),
@@ -238,8 +246,9 @@ t.test('by a static file made by `sonde fleet acl`', async t => {
   await scenario(t, place, folder, login, async () => {
     const made = await fleet(place.url, 'acl operator', place.operator)
     await writeFile(acl, made.out)
+    const reloaded = place.broker.says(/Reloading config/)
     process.kill(place.broker.pid(), 'SIGHUP')
-    await new Promise(resolve => setTimeout(resolve, 300))
+    await reloaded
   })
 })
 

@@ -17,6 +17,8 @@ export interface Sensor extends AsyncDisposable {
   /** What the report says beside the documents. */
   facts: Record<string, unknown>
   report: () => void
+  /** The last report that the broker acknowledged. */
+  acknowledged: Record<string, unknown> | undefined
   /** An event of the timeline. */
   say: (text: string) => number
   commands: Message[]
@@ -66,6 +68,7 @@ export async function sensor({
     outbox,
     facts: {},
     report,
+    acknowledged: undefined,
     say: text => outbox.append({ at: Date.now(), event: 'test', severity: 'info', text }),
     commands: [],
     statuses: [],
@@ -81,6 +84,7 @@ export async function sensor({
       },
       changed: status => self.statuses.push(status),
       reported: (sent, connectedAt) => {
+        self.acknowledged = sent as Record<string, unknown>
         const { applied } = sent as { applied: { state: string } }
         state.reached(applied.state, connectedAt, independent)
       },
@@ -124,6 +128,13 @@ function reportOf(sensor: string, { view }: DesiredState): Reported {
     schemas: { network: [1], sensor: [1] },
     ...{ applied, problems, awaiting, ...(rejected && { rejected }) },
   }
+}
+
+/** The broker has a report with the facts as they are now. */
+export async function told(self: Sensor): Promise<void> {
+  self.report()
+  const known = () => Object.entries(self.facts).every(([key, value]) => self.acknowledged?.[key] === value)
+  await until(known, 5000, () => standing(self))
 }
 
 /** Connected, or an error after 5 s. */
