@@ -17,23 +17,25 @@ import { within } from './waiting.ts'
 /** Milliseconds for everything until the certificate is renewed. */
 const deadline = 60_000
 
+/** The exit code after Ctrl-C, as a shell has it. */
+const interrupted = 130
+
 /** Returns the exit code. Whatever happens, namespaces and processes are gone when it does; the logs stay after a failure. */
 export async function demonstrate(options: Options, outputs: Outputs, signal: AbortSignal): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'sonde-demo-'))
   const code = await new Demonstration(options, outputs, folder).run(signal)
+  if (code === interrupted) outputs.errors.write('interrupted\n')
   if (code !== 1) await rm(folder, { recursive: true, force: true })
   return code
 }
 
 class Demonstration {
   readonly #options: Options
-  readonly #outputs: Outputs
   readonly #folder: string
   readonly #stage: Stage
 
   constructor(options: Options, outputs: Outputs, folder: string) {
     this.#options = options
-    this.#outputs = outputs
     this.#folder = folder
     this.#stage = new Stage(options, outputs)
   }
@@ -57,9 +59,7 @@ class Demonstration {
       if (this.#options.stay) await stay({ lab, sensor, stage, folder: this.#folder }, this.#options, stop)
       return 0
     } catch (error) {
-      if (!stop.aborted) return this.#fail(this.#unexpected(error, signal))
-      this.#outputs.errors.write('interrupted\n')
-      return 130
+      return stop.aborted ? interrupted : this.#fail(this.#unexpected(error, signal))
     }
   }
 

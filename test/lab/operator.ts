@@ -73,6 +73,7 @@ export class Operator implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.messages.fail('the operator has gone') // or a wait that nobody needs any more would keep the process alive
     await this.#client.endAsync(true)
   }
 }
