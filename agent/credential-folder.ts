@@ -90,7 +90,7 @@ export class CredentialFolder {
 
   async #begin(assignment: string): Promise<void> {
     if ((await this.#state())?.assignment === assignment) return
-    await this.#clear()
+    await this.forget()
     await privateFolder(this.#root)
     await this.#writeState({ assignment })
   }

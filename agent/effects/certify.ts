@@ -30,6 +30,8 @@ export interface Purpose {
   prepare: (key: KeyObject, caps: scep.Capabilities) => Promise<scep.Enrolment>
   /** The key that signs the message and opens the reply: the new one, or at renewal that of the certificate in force. */
   signer: (key: KeyObject, enrolment: scep.Enrolment) => KeyObject
+  /** What is to be reported beside what the transaction shows. */
+  notices?: Notice[]
 }
 
 /** A reply that is on its way is waited for this long after an interruption: it may hold the certificate. */
@@ -81,7 +83,7 @@ export async function certify(
   await folder.complete({ certificate, chain, anchors, authorities }, purpose.role)
   context.memory.sawAuthorities(network.id, { at: context.now(), authorities })
   context.clock.witness(certificateFacts(certificate))
-  context.memory.noticed(network.id, 'scep', noticesOf(warnings))
+  context.memory.noticed(network.id, 'scep', [...noticesOf(warnings), ...(purpose.notices ?? [])])
   await sayIssued(outcome, purpose, context)
   await lookAhead(exchange, purpose, whole, context)
 }

@@ -13,7 +13,7 @@ import { AgentError } from '../errors.ts'
 import { readKey } from '../keys.ts'
 import * as scep from '../scep/index.ts'
 import type { RenewalMethod } from '../server-memory.ts'
-import type { Network } from '../types.ts'
+import type { Network, Notice } from '../types.ts'
 import { certify, type Purpose } from './certify.ts'
 import type { Context } from './context.ts'
 import { asAgentError } from './findings.ts'
@@ -27,12 +27,12 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
   const settings = network.profile.scep
   await context.renewals.began(context.now())
   const old = await inForce(network, current.generation, context)
+  const password = settings.challengeOnRenewal ? settings.challengePassword : undefined
   let method: RenewalMethod = 'RenewalReq'
   const purpose: Purpose = {
     ...{ network, settings, interface: step.interface, role: 'candidate' },
     basis: caps => {
       method = methodFor(settings, caps, context)
-      const password = settings.challengeOnRenewal ? settings.challengePassword : undefined
       return digest12([
         'renewal',
         current.certificate.fingerprint,
@@ -45,13 +45,13 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
     prepare: key =>
       scep.prepareRenewal({
         ...{ key, method, signature: settings.signature, currentCertificate: old.certificate },
-        ...(settings.challengeOnRenewal &&
-          settings.challengePassword !== undefined && { challengePassword: settings.challengePassword }),
+        ...(password !== undefined && { challengePassword: password }),
         ...(settings.template !== undefined && { template: settings.template }),
         validFrom: new Date(context.now()),
       }),
     signer: (key, { signerCertificate }) =>
       new X509Certificate(signerCertificate).checkPrivateKey(old.key) ? old.key : key,
+    notices: password === undefined ? [] : [passwordSent],
   }
   try {
     await certify(purpose, path, signal, context)
@@ -62,6 +62,13 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
       await context.servers.refused(settings.url, method)
     throw tooEarly(error, current.certificate.notAfter - context.now())
   }
+}
+
+/** B-71: RFC 8894 section 2.4 would leave it out, but servers that check it are many. */
+const passwordSent: Notice = {
+  code: 'challenge-on-renewal',
+  severity: 'info',
+  text: 'the challenge password was sent with the renewal: set scep.challengeOnRenewal to false where the server does not ask for it (RFC 8894 section 2.4)',
 }
 
 /** B-74: the CA's own window has not opened; asked again when a quarter of what is left has passed. */

@@ -1,14 +1,15 @@
 /** Renewal over the tested network, make before break (S2-51, S2-52, S2-64, S2-65). */
 import t from 'tap'
 import { asReported, eventsOf } from '../main-job/scene.ts'
+import type { Document } from '../sensor.ts'
 import { renewInARow } from './in-a-row.ts'
 import { isFailed, isJoined, settled, settledOn } from './scene.ts'
 
-// Two minutes of validity: due 1.2 s after it is issued, and tried again after 12 s, a tenth of the lifetime.
+// Ten of each in test/long. Two minutes of validity: due 1.2 s after it is issued, and tried again after 12 s, a tenth of the lifetime.
 t.test(
-  'S1-23, S2-50: ten renewals in a row of certificates that live two minutes cost one planned login each, and nothing is lost',
+  'S1-23, S2-50: renewals in a row, both ways, of certificates that live two minutes cost one planned login each, and nothing is lost',
   async t => {
-    await renewInARow(t, { byRenewalReq: 5, byPkcsReq: 5 }, { validity: 120 })
+    await renewInARow(t, { byRenewalReq: 3, byPkcsReq: 3 }, { validity: 120 })
   },
 )
 
@@ -91,17 +92,29 @@ t.test(
   },
 )
 
-t.test('B-70: where the server has no Renewal, a PKCSReq signed by the certificate in force', async t => {
-  const caps = 'POSTPKIOperation\nSHA-1\nSHA-256\nAES\n'
-  await using scene = await settledOn(t, { caps, validity: 86_400 })
-  const { lab, scep } = scene
-  const mark = scene.mark()
-  await lab.operator.command('sensor-1', { id: 'renew-1', command: 'renew', network: 'corp' })
-  await mark.inUse()
-  const [first] = scep.issued
-  t.match(scep.messages, [
-    { messageType: '19', challenge: true },
-    { messageType: '19', signer: first?.fingerprint256, challenge: true },
-  ])
-  t.equal(scep.messages.length, 2)
-})
+t.test(
+  'B-70, B-71: where the server has no Renewal, a PKCSReq signed by the certificate in force, with the password or without',
+  async t => {
+    const caps = 'POSTPKIOperation\nSHA-1\nSHA-256\nAES\n'
+    await using scene = await settledOn(t, { caps, validity: 86_400 })
+    const { lab, scep } = scene
+    const mark = scene.mark()
+    await lab.operator.command('sensor-1', { id: 'renew-1', command: 'renew', network: 'corp' })
+    await mark.inUse()
+    const [first] = scep.issued
+    t.match(scep.messages, [
+      { messageType: '19', challenge: true },
+      { messageType: '19', signer: first?.fingerprint256, challenge: true },
+    ])
+    await scep.tell({ challenge: null })
+    await scene.change({ challengeOnRenewal: false })
+    const isSaid = (document: Document): boolean =>
+      asReported(document).networks['corp']?.notices?.some(({ code }) => code === 'challenge-on-renewal') ===
+      true
+    await scene.sensor.reported(isSaid, 'that the password was sent is said')
+    const again = scene.mark()
+    await lab.operator.command('sensor-1', { id: 'renew-2', command: 'renew', network: 'corp' })
+    await again.inUse()
+    t.match(scep.messages.slice(2), [{ messageType: '19', challenge: false }])
+  },
+)

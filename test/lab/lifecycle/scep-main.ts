@@ -77,7 +77,8 @@ const server = new ScepTestServer(options)
 
 function obey(instruction: Instruction): void {
   state = { ...state, ...instruction }
-  if (instruction.challenge !== undefined) options.challenge = instruction.challenge
+  if (instruction.challenge === null) delete options.challenge
+  else if (instruction.challenge !== undefined) options.challenge = instruction.challenge
   if (instruction.switchOver) Object.assign(server.shape, { ...plain(next), caps: server.shape.caps })
   if (instruction.caps !== undefined) server.shape.caps = instruction.caps
   answers.push(...(instruction.answers ?? []).map(name => misdeeds[name]))

@@ -12,7 +12,7 @@ export interface Instruction {
   /** Seconds from now until notAfter, and before now of notBefore, of what is issued from now on. */
   validity?: number
   backdate?: number
-  challenge?: string
+  challenge?: string | null
   /** The keywords of GetCACaps. */
   caps?: string
   /** What is answered to the next pkiMessages, one each. */
