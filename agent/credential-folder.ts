@@ -7,7 +7,8 @@
  *   <generation>/   the same folder once complete, renamed; never changed again
  *   current         link to the generation in force
  *   candidate       link to its replacement until a login has proved it
- * Whatever a power cut leaves half done is finished or dropped by `recover`.
+ * Whatever a power cut leaves half done is finished or dropped by `recover`. What a worn card has damaged counts as not there, so that
+ * the sensor helps itself to a new certificate instead of not starting.
  */
 import type { KeyObject } from 'node:crypto'
 import { readdir, readlink } from 'node:fs/promises'
@@ -33,13 +34,21 @@ import {
   type Role,
   plain,
 } from './credential-record.ts'
-import { isMissing, writeDurable, writeSynced } from './durable.ts'
+import { isMissing, readJson, writeDurable, writeSynced } from './durable.ts'
 import { openKey, type KeyKind, type SpareKeys } from './keys.ts'
-import type { CredentialState } from './types.ts'
+import type { CertificateFacts, CredentialState } from './types.ts'
 
 interface StateFile {
   assignment: string
   removed?: { at: number }
+}
+
+function factsOf(pem: string): CertificateFacts | undefined {
+  try {
+    return certificateFacts(pem)
+  } catch {
+    return undefined
+  }
 }
 
 const isGeneration = (name: string): boolean => /^\d{4}-[0-9a-f]{8}$/.test(name)
@@ -108,8 +117,7 @@ export class CredentialFolder {
   }
 
   async request<E>(): Promise<OpenRequest<E> | undefined> {
-    const text = await readIfThere(this.#path('open', 'request.json'))
-    return text === undefined ? undefined : (JSON.parse(text) as OpenRequest<E>)
+    return readJson<OpenRequest<E>>(this.#path('open', 'request.json'))
   }
 
   /** On disk before the request leaves (RFC 8894 section 3.3.3: a lost reply is polled for by the same transactionID). */
@@ -177,8 +185,8 @@ export class CredentialFolder {
   /** Finishes what a power cut interrupted. */
   async recover(): Promise<void> {
     if ((await this.#state())?.removed) return this.#clear()
-    const about = await readIfThere(this.#path('open', 'about.json'))
-    if (about !== undefined) await this.#close(JSON.parse(about) as About)
+    const about = await readJson<About>(this.#path('open', 'about.json'))
+    if (about !== undefined) await this.#close(about)
     const [current, candidate] = await Promise.all([this.#linked('current'), this.#linked('candidate')])
     if (candidate !== undefined && candidate === current) await this.dropCandidate()
   }
@@ -232,11 +240,12 @@ export class CredentialFolder {
     if (known) return known
     const [pem, about] = await Promise.all([
       readIfThere(this.files(generation).certificate),
-      readIfThere(this.#path(generation, 'about.json')),
+      readJson<Partial<About>>(this.#path(generation, 'about.json')),
     ])
-    if (pem === undefined) return undefined
-    const { authorities = [], role: issuedAs = role } = JSON.parse(about ?? '{}') as Partial<About>
-    const read = { generation, certificate: certificateFacts(pem), authorities, role: issuedAs }
+    const certificate = pem === undefined ? undefined : factsOf(pem)
+    if (!certificate) return undefined
+    const { authorities = [], role: issuedAs = role } = about ?? {}
+    const read = { generation, certificate, authorities, role: issuedAs }
     this.#read.set(generation, read)
     return read
   }
@@ -267,8 +276,7 @@ export class CredentialFolder {
   }
 
   async #state(): Promise<StateFile | undefined> {
-    const text = await readIfThere(this.#path('state.json'))
-    return text === undefined ? undefined : (JSON.parse(text) as StateFile)
+    return readJson<StateFile>(this.#path('state.json'))
   }
 
   async #writeState(state: StateFile): Promise<void> {

@@ -118,5 +118,15 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
+/** What the file holds; undefined where there is none, or none that is JSON: a worn card gives back zeros. */
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readIfThere(path)
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as T)
+  } catch {
+    return undefined
+  }
+}
+
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT'

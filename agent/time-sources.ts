@@ -11,17 +11,18 @@ import { within } from './within.ts'
 const run = promisify(execFile)
 
 /** systemd-timesyncd touches a file when it has synchronised; chrony answers for itself. */
-export async function isSystemClockSynchronised(signal: AbortSignal): Promise<boolean> {
+export async function isSystemClockSynchronised(signal: AbortSignal, folder = '/run'): Promise<boolean> {
   const there = async (path: string): Promise<boolean> =>
     access(path).then(
       () => true,
       () => false,
     )
-  if (await there('/run/systemd/timesync/synchronized')) return true
-  if (!(await there('/run/chrony'))) return false
+  if (await there(`${folder}/systemd/timesync/synchronized`)) return true
+  if (!(await there(`${folder}/chrony`))) return false
   try {
     const { stdout } = await run('chronyc', ['-c', 'tracking'], { signal, timeout: 2000 })
-    return stdout.trim().split(',').at(-1) === 'Normal'
+    // The last field is the leap status: on the day of a leap second it is another than `Normal`.
+    return /,(Normal|Insert second|Delete second)$/.test(stdout.trim())
   } catch {
     return false
   }

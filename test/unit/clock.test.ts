@@ -1,10 +1,10 @@
 /** The clock as a lower bound with a source (S1-27), and what a time server's answer says. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Clock } from '../../agent/clock.ts'
-import { offsetOf } from '../../agent/time-sources.ts'
+import { isSystemClockSynchronised, offsetOf } from '../../agent/time-sources.ts'
 import { buildTime } from '../../agent/version.ts'
 
 const year = 365 * 86_400_000
@@ -94,6 +94,29 @@ t.test('what only an unprotected server claimed is not saved; what is proved is'
   other.atLeast(buildTime + year, 'certificate')
   await other.save()
   near(t, (await Clock.open({ folder, trustSystemClock: false })).now(), buildTime + year, 'after a restart')
+})
+
+t.test('S1-27: timesyncd or chrony vouch for the system clock where they have synchronised it', async t => {
+  const folder = await folderFor(t)
+  const { signal } = new AbortController()
+  const isRight = (): Promise<boolean> => isSystemClockSynchronised(signal, folder)
+  t.notOk(await isRight(), 'neither runs')
+  await mkdir(join(folder, 'chrony'))
+  const path = process.env['PATH']
+  t.teardown(() => (process.env['PATH'] = path))
+  process.env['PATH'] = `${folder}:${path ?? ''}`
+  const fields = 'A29FC801,ntp.example.org,3,1763870000.1,0.0001,0.0001,0.001,-1.2,0.0,0.1,0.02,0.001,64.2'
+  for (const [leap, right] of [
+    ['Normal', true],
+    ['Insert second', true],
+    ['Not synchronised', false],
+  ] as const) {
+    await writeFile(join(folder, 'chronyc'), `#!/bin/sh\necho '${fields},${leap}'\n`, { mode: 0o755 })
+    t.equal(await isRight(), right, `chrony says ${leap}`)
+  }
+  await mkdir(join(folder, 'systemd/timesync'), { recursive: true })
+  await writeFile(join(folder, 'systemd/timesync/synchronized'), '')
+  t.ok(await isRight(), 'timesyncd has')
 })
 
 t.test('trusted, it follows the system clock, or a time server by the monotonic clock', async t => {

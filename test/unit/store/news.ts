@@ -1,5 +1,5 @@
 /** What happens to a credential is said at least once: what the disk shows and nobody is known to have heard is said at the start. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -113,6 +113,32 @@ t.test(
     t.match((await run(t, folder)).renewals.state, { enrolments: [], requested: ['branch'] })
   },
 )
+
+for (const file of [
+  'state.json',
+  'current/certificate.pem',
+  'current/about.json',
+  'told.json',
+  'open/request.json',
+])
+  t.test(
+    `a worn card has made zeros of ${file}: the agent starts, and what cannot be read counts as not there`,
+    async t => {
+      const folder = await folderOf(t)
+      const { corp, news } = await run(t, folder)
+      await obtain(corp, 'one', 'current')
+      await news.record()
+      await corp.key('ec-p256', undefined, () => undefined)
+      await writeFile(join(folder, 'credentials/dot1x/corp', file), Buffer.alloc(512))
+      const again = await run(t, folder)
+      const { assignment, current, open } = await again.corp.read()
+      t.equal(assignment, file === 'state.json' ? '' : 'a1')
+      t.equal(current === undefined, file === 'current/certificate.pem')
+      t.equal(open, undefined)
+      await again.corp.begin('a2')
+      t.ok(await obtain(again.corp, 'two', 'current'), 'and it can be enrolled anew')
+    },
+  )
 
 t.test('S2-70: a forgotten network is remembered until it is said that it was forgotten', async t => {
   const folder = await folderOf(t)
