@@ -6,6 +6,7 @@ export function certificateFacts(pem: string): CertificateFacts {
   const certificate = new X509Certificate(pem)
   return {
     fingerprint: plainFingerprint(certificate.fingerprint256),
+    sha1: plainFingerprint(certificate.fingerprint),
     subject: oneLine(certificate.subject),
     issuer: oneLine(certificate.issuer),
     serial: certificate.serialNumber.toLowerCase(),

@@ -18,7 +18,7 @@ export class HealthSampler {
   }
 
   get last(): Health | undefined {
-    return this.#last
+    return this.#last && { ...this.#last, uptime: Math.round(uptime()) }
   }
 
   start(changed: () => void): Disposable {

@@ -13,6 +13,7 @@ import { ahead, effectsOf, Port, preflight, TrustFiles, type Context } from './e
 import { HealthSampler } from './health.ts'
 import { Frequencies } from './frequencies.ts'
 import { openLog, type Log } from './log.ts'
+import { LinkProblem } from './link-problem.ts'
 import { Loop } from './loop.ts'
 import { Memory } from './memory.ts'
 import { brokerLinkSettings } from './mqtt-settings.ts'
@@ -47,6 +48,7 @@ class Agent implements AsyncDisposable {
   readonly #startedAt: number
   readonly #change = new Change()
   readonly #memory = new Memory()
+  readonly #linkProblem = new LinkProblem()
   readonly #link: Link
   readonly #revert: Revert
   readonly #ports: ReadonlyMap<string, Port>
@@ -145,9 +147,12 @@ class Agent implements AsyncDisposable {
       },
       changed: status => {
         this.#log.debug({ link: status }, 'link')
+        this.#linkProblem.look(status, this.#now())
         this.#revert.arm(status)
       },
       cloned: problem => {
+        this.#linkProblem.saw(problem, this.#now())
+        this.#change.notify()
         this.#say({ event: problem.code, severity: 'error', text: problem.title, data: { problem } })
       },
     }
@@ -259,6 +264,7 @@ class Agent implements AsyncDisposable {
     this.#reported = {
       ...report({ desired, actual, running, ...about, ...device }),
       ...documentsOf(state.view),
+      ...this.#linkProblem.reported(this.#now()),
     }
     this.#link.report(this.#reported)
     this.#status.show(this.#reported)

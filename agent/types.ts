@@ -51,6 +51,8 @@ export interface Identity {
 export interface CertificateFacts {
   /** SHA-256 of the DER, hex without colons. */
   fingerprint: string
+  /** SHA-1 of it, as many servers and their pages still show it. */
+  sha1: string
   subject: string
   issuer: string
   serial: string
@@ -228,7 +230,7 @@ export interface Health {
   /** Megabytes, to the next ten. */
   memoryAvailable: number
   diskAvailable: number
-  /** Seconds since the device was started. */
+  /** Seconds since the device was started; alone it is no change to be told. */
   uptime: number
 }
 

@@ -61,7 +61,8 @@ export function problemsOf({ id, reported, desired, presence }: FleetSensor): Sh
           },
         ]
       : []
-  return [...networks, ...documents, ...awaiting, ...rejected, ...silent]
+  const link = reported?.link ? [{ sensor, network: '', ...reported.link.problem }] : []
+  return [...networks, ...documents, ...awaiting, ...rejected, ...link, ...silent]
 }
 
 const lastLevel = (topic: string): string => {
@@ -87,7 +88,12 @@ export const coloured = (word: string): Cell => {
   return colour === undefined ? { text: word } : { text: word, colour }
 }
 
-export const stateOf = ({ presence }: FleetSensor): string => presence?.state ?? 'unknown'
+/** With the end of a planned absence, and that it is late. */
+export function stateOf({ presence }: FleetSensor, now = Date.now()): string {
+  if (presence?.state !== 'away' || presence.until === undefined) return presence?.state ?? 'unknown'
+  const { until } = presence
+  return Date.parse(until) < now ? `away, and should be back since ${until}` : `away until ${until}`
+}
 
 /** `applied/wanted`, as one word where they agree. */
 export function versionOf({ reported, desired }: FleetSensor): string {
@@ -105,7 +111,7 @@ export function rowOf(sensor: FleetSensor, now: number): (Cell | string)[] {
   return [
     id,
     reported?.about.name ?? '',
-    coloured(stateOf(sensor)),
+    coloured(sensor.presence?.state ?? 'unknown'),
     versionOf(sensor),
     networks.map(([name]) => name).join(' '),
     worst === undefined ? '' : coloured(worst[1].phase),

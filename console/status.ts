@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Reported } from '../agent/desired/reported.ts'
-import { describe } from './commands/look.ts'
+import { describe } from './describe.ts'
 import type { Io } from './io.ts'
+import { problemsOf } from './sensors.ts'
 
 /** Exit code: 0 shown, 1 with problems, 3 the agent has not reported. `folder`: the agent's runtime folder. */
 export async function runStatusCommand(argv: readonly string[], folder: string, io: Io): Promise<number> {
@@ -17,8 +18,8 @@ export async function runStatusCommand(argv: readonly string[], folder: string, 
     )
     return 3
   }
+  const sensor = { id: reported.about.sensor, reported }
   if (argv.includes('--json')) io.out(`${JSON.stringify(reported, null, 2)}\n`)
-  else describe({ id: reported.about.sensor, reported }, io)
-  const failing = Object.values(reported.networks).some(network => network.problem !== undefined)
-  return failing || reported.problems.length > 0 ? 1 : 0
+  else describe(sensor, io)
+  return problemsOf(sensor).length > 0 ? 1 : 0
 }

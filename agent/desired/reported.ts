@@ -27,6 +27,8 @@ export const ReportedProblem = z.object({
 export const ReportedCertificate = z.object({
   /** SHA-256 of the DER, hex. */
   fingerprint: z.string(),
+  /** SHA-1 of it. */
+  sha1: z.string(),
   subject: z.string(),
   issuer: z.string(),
   serial: z.string(),
@@ -141,6 +143,10 @@ export const Reported = z.object({
     }),
   ),
   networks: z.record(z.string(), ReportedNetwork),
+  /** What is wrong between the sensor and its broker although it is reached: a cloned card, rights that are missing. */
+  link: z.optional(
+    z.object({ problem: z.object({ ...Finding.shape, since: Time, last: Time, count: z.int() }) }),
+  ),
   /** Versions of documents this sensor reads. */
   schemas: z.object({ network: z.array(z.int()), sensor: z.array(z.int()) }),
   /** The documents in force. */

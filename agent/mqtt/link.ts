@@ -137,9 +137,10 @@ export class Link implements AsyncDisposable {
     this.#session?.session.subscribe()
   }
 
-  /** The whole reported state: sent at once, then at most once a second; only the last one counts, and only a change (but of `at`). */
-  report(report: object): void {
-    const content = JSON.stringify({ ...report, at: undefined })
+  /** The whole reported state: sent at once, then at most once a second; only the last one counts, and only a change of more than the time. */
+  report(report: { health?: object | undefined }): void {
+    const health = report.health && { ...report.health, uptime: undefined }
+    const content = JSON.stringify({ ...report, at: undefined, health })
     if (content === this.#content) return
     this.#content = content
     this.#outgoing.report = report

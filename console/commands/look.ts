@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { isId } from '../../agent/desired/topics.ts'
 import type { Context, Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
-import type { Io } from '../io.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
-import { certificatesOf, coloured, problemsOf, rowOf, stateOf, versionOf } from '../sensors.ts'
+import { describe } from '../describe.ts'
+import { certificatesOf, problemsOf, rowOf } from '../sensors.ts'
 import { distance, paint, printable, table, type Cell } from '../table.ts'
 
 const write = ({ io }: Pick<Context, 'io'>, heads: string[], rows: (Cell | string)[][]): void =>
@@ -32,49 +32,6 @@ export const show: Run = async context => {
   if (context.json) writeJson(context, sensor)
   else describe(sensor, context.io)
   return undefined
-}
-
-/** One sensor on the screen, as `sonde fleet show` and `sonde status` have it. */
-export function describe(sensor: FleetSensor, io: Io): void {
-  const line = (name: string, value: string | undefined): void => {
-    if (value !== undefined && value !== '')
-      io.out(`${paint(name.padEnd(12), 'bold', io.colour)} ${printable(value)}\n`)
-  }
-  const { reported } = sensor
-  line('Sensor', sensor.id)
-  line('State', stateOf(sensor))
-  line('Version', versionOf(sensor))
-  if (reported) {
-    const { name, serial, model, hostname, version, macs } = reported.about
-    line('Name', name)
-    line('Serial', serial)
-    line('Model', model)
-    line('Host', hostname)
-    line('Agent', version)
-    for (const [port, mac] of Object.entries(macs))
-      line(port, `${mac} ${reported.interfaces[port]?.address ?? ''}`)
-    const { clock, health } = reported
-    line('Clock', `${clock.trusted ? 'trusted' : 'not trusted'} (${clock.source})`)
-    if (health) {
-      const temperature = health.temperature === undefined ? '' : `, ${String(health.temperature)} °C`
-      const free = `${String(health.memoryAvailable)} MB of memory and ${String(health.diskAvailable)} MB of disk free`
-      line('Health', `load ${String(health.load)}, ${free}${temperature}`)
-    }
-    line('Reported', `${reported.at} (${distance(Date.now(), Date.parse(reported.at))})`)
-    io.out('\n')
-    const networks = Object.entries(reported.networks).map(([id, { role, phase, certificate, lastTest }]) => {
-      const tested = lastTest === undefined ? '' : lastTest.passed ? 'passed' : 'failed'
-      return [id, role, coloured(phase), tested, certificate?.subject ?? '', certificate?.notAfter ?? '']
-    })
-    write({ io }, ['NETWORK', 'ROLE', 'PHASE', 'TEST', 'CERTIFICATE', 'EXPIRES'], networks)
-  }
-  const problems = problemsOf(sensor)
-  if (problems.length > 0) io.out('\n')
-  for (const { network, title, detail, hint } of problems) {
-    io.out(
-      `${paint(printable(`${network} ${title}`.trim()), 'red', io.colour)}\n  ${printable(detail)}\n  ${printable(hint)}\n`,
-    )
-  }
 }
 
 /** Exit code 1 with `--check` when there are any. */

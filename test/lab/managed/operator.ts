@@ -24,12 +24,28 @@ t.test(
     t.match(await fleet('show sensor-1'), /CN=sensor-1/)
     const { notAfter } = networks['corp']?.certificate as { notAfter?: string }
     t.match(await fleet('certificates'), notAfter, 'the expiry date (S2-61)')
+    const [{ serial } = { serial: '' }] = await lab.scep.issued()
+    const reversed = (serial.match(/../g) ?? []).toReversed().join('')
+    const mappings = await fleet('certificates --mappings')
+    t.match(mappings, new RegExp(`sensor-1 +corp +X509:<I>.*O=Lab.*<SR>${reversed}$`, 'm'), 'S2-13')
+    t.match(await fleet('problems --check'), 'no problems')
     t.match(await fleet('command sensor-1 test corp'), 'every test passed')
 
     const change = 'network edit corp --alias Renamed'
     await t.rejects(fleet(change), { message: /--insecure/ })
     t.match(await fleet(`${change} --insecure`), /1 of 1 sensors have it in force/)
     await sensor.reported(r => asReported(r).networks['corp']?.alias === 'Renamed', 'the agent has it', 5_000)
+
+    await fleet('network edit corp --server-name radius.elsewhere.example --insecure')
+    await sensor.reported(r => asReported(r).networks['corp']?.phase === 'failing', 'it fails', 20_000)
+    const title = '802.1X failed'
+    t.match(await fleet('problems'), new RegExp(`sensor-1 +corp +${title}`), 'S2-66')
+    await t.rejects(fleet('problems --check'), { message: /exit code 1/ })
+    const seen = await fleet('triage sensor-1 corp')
+    t.match(seen, new RegExp(`corp failing.*${title}.*EAP`, 's'), 'what the supplicant saw')
+    const broken = lab.operator.messages.end
+    await fleet('network edit corp --server-name radius.example.org --insecure')
+    await tested(sensor, 'corp', 20_000, broken)
 
     t.match(await fleet('unassign sensor-1 corp'), /./)
     await sensor.reported(r => !asReported(r).interfaces['eth0']?.joined, 'corp is left', 5_000)

@@ -85,6 +85,8 @@ t.test(
   },
 )
 
+const linkOf = (document: object) => (document as { link?: { problem: { code: string } } }).link
+
 t.test(
   'a card that was cloned is noticed by the agents themselves, and both go on with their work',
   async t => {
@@ -108,6 +110,13 @@ t.test(
       since,
     )
     t.match(noticed.text, /./)
+    const { link } = (await sensor.reported(
+      r => linkOf(r)?.problem.code === 'identity-in-use',
+      'and reported as a problem',
+      10_000,
+      since,
+    )) as { link?: { problem: object } }
+    t.match(link?.problem, { title: /same id/, hint: /cloned card/, since: String, count: Number })
     await event(
       sensor,
       each => each.epoch !== epoch && each.event === 'joined' && each.network === 'corp',

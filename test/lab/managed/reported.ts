@@ -4,6 +4,7 @@ import t from 'tap'
 import { run } from '../command.ts'
 import { documents } from '../documents.ts'
 import { raise } from '../lab.ts'
+import { folderOf } from '../main-job/credential.ts'
 import { publish, tested } from '../main-job/scene.ts'
 import { checkout } from '../pki.ts'
 
@@ -22,7 +23,13 @@ const whole = {
     corp: {
       ...{ phase: 'joined', role: 'tested', alias: 'Corporate', interface: 'eth0', assignment: 'first' },
       certificate: {
-        ...{ fingerprint: /^[0-9a-f]{64}$/i, subject: 'CN=sensor-1', issuer: /O=Lab/, serial: String },
+        ...{
+          fingerprint: /^[0-9a-f]{64}$/,
+          sha1: /^[0-9a-f]{40}$/,
+          subject: 'CN=sensor-1',
+          issuer: /O=Lab/,
+          serial: String,
+        },
         ...{ names: Array, key: /rsa/i, notBefore: time, notAfter: time },
       },
       renewal: { rule: String, due: time, forecast: String },
@@ -58,8 +65,24 @@ t.test('S2-61: the report is complete and small, and `sonde status` shows it wit
   t.match(shown, whole)
   const text = await status()
   const { notAfter = '' } = reported.networks['corp']?.certificate as { notAfter?: string }
-  for (const words of ['sensor-1', 'corp', 'joined', 'CN=sensor-1', notAfter])
+  const { renewal, certificate } = reported.networks['corp'] as unknown as {
+    renewal?: { due?: string }
+    certificate?: { fingerprint: string; sha1: string }
+  }
+  const due = renewal?.due ?? 'no due date'
+  for (const words of ['sensor-1', 'corp', 'joined', 'CN=sensor-1', notAfter, due])
     t.ok(text.includes(words), words)
+  t.match(text, /^Uptime +\d+ (s|min|h|d)$/m)
+  const by = { sha1: certificate?.sha1, sha256: certificate?.fingerprint }
+  for (const [digest, hex] of Object.entries(by)) {
+    const shown = await run('openssl', [
+      ...['x509', '-noout', '-fingerprint', `-${digest}`],
+      ...['-in', join(folderOf(sensor), 'current', 'certificate.pem')],
+    ])
+    const fingerprint = shown.trim().split('=')[1] ?? 'none'
+    t.ok(text.includes(fingerprint), `${digest}, as openssl shows it`)
+    t.equal(hex, fingerprint.replaceAll(':', '').toLowerCase())
+  }
 })
 
 const isTested = (shown: unknown): boolean =>

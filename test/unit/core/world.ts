@@ -92,6 +92,7 @@ export const queue = { interval: 3_600_000, strict: false, spread: 0, sensor: 's
 
 export const certificateOf = (fingerprint: string): CertificateFacts => ({
   fingerprint,
+  sha1: `sha1-of-${fingerprint}`,
   subject: 'CN=serial',
   issuer: 'CN=CA',
   serial: '01',

@@ -1,7 +1,8 @@
 /** The small pure parts of the link. */
 import t from 'tap'
 import { delays } from '../../../agent/mqtt/backoff.ts'
-import { findingOf } from '../../../agent/mqtt/findings.ts'
+import { findingOf, identityInUse } from '../../../agent/mqtt/findings.ts'
+import { LinkProblem } from '../../../agent/link-problem.ts'
 import { ConnectionRefused } from '../../../agent/mqtt/connection.ts'
 import { away, offline, online, readPresence } from '../../../agent/mqtt/presence.ts'
 import { networkOfTopic, topicsOf } from '../../../agent/desired/topics.ts'
@@ -50,5 +51,29 @@ t.test('what is wrong with the link has a stable code', t => {
     t.equal(finding.code, code)
     t.notMatch(JSON.stringify(finding), 'secret')
   }
+  t.end()
+})
+
+t.test('a cloned card is a problem of the report while it is seen, and for ten minutes after', t => {
+  const problem = new LinkProblem()
+  t.same(problem.reported(0), {})
+  problem.saw(identityInUse('s1'), 1_000)
+  problem.saw(identityInUse('s1'), 60_000)
+  t.match(problem.reported(61_000), {
+    link: {
+      problem: {
+        ...{ code: 'identity-in-use', count: 2 },
+        ...{ since: '1970-01-01T00:00:01.000Z', last: '1970-01-01T00:01:00.000Z' },
+      },
+    },
+  })
+  t.same(problem.reported(660_000), {}, 'over')
+  problem.look({ state: 'connecting', since: 0, problem: identityInUse('s1') }, 700_000)
+  t.same(problem.reported(700_000), {}, 'who is not connected has no reader')
+  problem.look(
+    { state: 'connected', since: 0, problem: findingOf('mqtt://b', new Error('no'), 'subscribe') },
+    700_000,
+  )
+  t.match(problem.reported(700_000), { link: { problem: { code: 'broker-denied', count: 1 } } })
   t.end()
 })
