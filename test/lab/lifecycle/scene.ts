@@ -52,6 +52,8 @@ export interface SceneOptions {
   sensor?: Partial<SensorOptions>
   /** Other documents, made when the SCEP server stands. */
   documents?: (documents: Documents, lab: Lab, scep: OwnScepServer | undefined) => Promise<Documents>
+  /** The network that is tested last; corp unless told. */
+  last?: string
 }
 
 /** A lab whose sensor has a certificate for corp, and has tested corp. Renewal follows `scep.renewal`. */
@@ -66,7 +68,7 @@ export async function settled(
     const plain = await documentsWith(lab, {}, await scep(lab))
     const documents = (await options.documents?.(plain, lab, undefined)) ?? plain
     await publish(lab, documents)
-    await tested(sensor, 'corp', 60_000)
+    await tested(sensor, options.last ?? 'corp', 60_000)
     return new LabScene(lab, sensor, documents)
   } catch (error) {
     await lab[Symbol.asyncDispose]()
