@@ -18,7 +18,8 @@ export type Stage =
 /** What an attempt is told: the supplicant's signals, the carrier, our own acts, and the time. */
 export type AttemptNews =
   | InterfaceEvent
-  | { kind: 'carrier'; up: boolean; enabled: boolean }
+  | { kind: 'carrier'; up: boolean }
+  | { kind: 'enabled'; enabled: boolean }
   | { kind: 'act'; act: 'select' | 'logon' | 'reselect' }
   | { kind: 'tick' }
 
@@ -78,11 +79,14 @@ export interface Attempt {
   needed?: { field: string; ms: number }
   /** Of a wire; a radio has one only once it is associated. */
   carrier?: boolean
-  /** The interface is down, or its radio is blocked (rfkill). */
+  /** The interface is down, or its radio blocked (rfkill): as the kernel says, and as the supplicant says. */
+  down?: boolean
   disabled?: boolean
   /** When there first was an association; it outlives a new selection. */
   linked?: number
   disconnectReason?: number
+  /** On the air: when an association ended before it was authenticated, and there has been none since. */
+  lost?: number
   assocStatus?: number
   /** Of a network that was not found: the access points of its name that are in range all the same. */
   offers?: readonly Offer[]
@@ -137,7 +141,9 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
     case 'request':
       return overdue({ ...seen, needed: { field: event.field, ms: event.ms } }, event.ms)
     case 'carrier':
-      return { ...seen, carrier: event.up, disabled: !event.enabled }
+      return { ...seen, carrier: event.up }
+    case 'enabled':
+      return { ...seen, down: !event.enabled }
     case 'disconnect-reason':
       return { ...seen, disconnectReason: event.reason }
     case 'assoc-status':
@@ -161,10 +167,13 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
 export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure } | undefined {
   if (attempt.outcome !== undefined) return undefined
   const { deadlines, times, needed } = attempt
-  if (attempt.disabled === true) return { ms: deadlines.noAuthenticator, code: 'interface-disabled' }
+  if (attempt.down === true || attempt.disabled === true)
+    return { ms: deadlines.noAuthenticator, code: 'interface-disabled' }
   if (attempt.carrier === false) return { ms: deadlines.noAuthenticator, code: 'no-carrier' }
   if (needed !== undefined)
     return { ms: Math.max(needed.ms, deadlines.parameterNeeded), code: 'parameter-needed' }
+  if (attempt.lost !== undefined)
+    return { ms: Math.max(deadlines.association, attempt.lost + 5_000), code: 'access-point-lost' }
   const authenticated = times.authenticated ?? (attempt.eap ? undefined : times.associated)
   if (authenticated !== undefined)
     return { ms: authenticated + deadlines.handshake, code: 'handshake-timeout' }
@@ -182,9 +191,7 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
 }
 
 function stateChanged(before: Attempt, { state, ms }: Extract<AttemptEvent, { kind: 'state' }>): Attempt {
-  // Of a wire the supplicant does not tell: there it comes with the carrier.
-  const disabled = before.medium === 'wireless' ? state === 'interface_disabled' : before.disabled
-  const attempt: Attempt = disabled === undefined ? before : { ...before, disabled }
+  const attempt: Attempt = { ...before, disabled: state === 'interface_disabled' }
   switch (state) {
     case 'scanning':
       return entered(attempt, 'scanning', ms)
@@ -192,16 +199,16 @@ function stateChanged(before: Attempt, { state, ms }: Extract<AttemptEvent, { ki
     case 'associating':
       return entered(attempt, 'associating', ms)
     case 'associated':
-      return { ...entered(attempt, 'associated', ms), linked: attempt.linked ?? ms }
+      return { ...entered(found(attempt), 'associated', ms), linked: attempt.linked ?? ms }
     case 'completed':
       // Without 802.1X the supplicant is content with a wire that has no carrier.
       if (attempt.carrier === false) return entered(attempt, 'completed', ms)
       return { ...entered(attempt, 'completed', ms), outcome: { kind: 'joined', ms } }
     case 'disconnected':
       // 802.11 reason 15 is the four-way handshake running out of time: in practice a wrong passphrase.
-      return attempt.passphrase !== 'none' && attempt.disconnectReason === 15
-        ? failed(attempt, 'wrong-passphrase', ms)
-        : attempt
+      if (attempt.passphrase !== 'none' && attempt.disconnectReason === 15)
+        return failed(attempt, 'wrong-passphrase', ms)
+      return isLoss(attempt) ? { ...attempt, lost: ms } : attempt
     case '4way_handshake':
     case 'group_handshake':
     case 'inactive':
@@ -209,6 +216,17 @@ function stateChanged(before: Attempt, { state, ms }: Extract<AttemptEvent, { ki
     case 'unknown':
       return attempt
   }
+}
+
+const isLoss = ({ medium, eap, times }: Attempt): boolean =>
+  medium === 'wireless' && eap && times.associated !== undefined && times.authenticated === undefined
+
+/** What was learnt of the access point before belongs to that one. */
+function found({ lost, ...attempt }: Attempt): Attempt {
+  if (lost === undefined) return attempt
+  const { selecting, scanning, associating } = attempt.times
+  const times = { selecting, scanning, associating }
+  return { ...attempt, times: Object.fromEntries(Object.entries(times).filter(([, ms]) => ms !== undefined)) }
 }
 
 /** One access point's refusal is not the last word: another may take us, unless it did not like our passphrase. */
@@ -257,6 +275,7 @@ function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' 
 const again = (attempt: Attempt, ms: number): Attempt => ({
   ...beginAttempt(attempt.eap, attempt.deadlines, attempt.passphrase, attempt.medium),
   ...(attempt.carrier === undefined ? {} : { carrier: attempt.carrier }),
+  ...(attempt.down === undefined ? {} : { down: attempt.down }),
   ...(attempt.disabled === undefined ? {} : { disabled: attempt.disabled }),
   ...(attempt.linked === undefined ? {} : { linked: attempt.linked }),
   times: { selecting: ms },

@@ -30,6 +30,7 @@ export type JoinFailure =
   | 'interface-disabled'
   | 'not-found'
   | 'association-rejected'
+  | 'access-point-lost'
   | 'wrong-passphrase'
   | 'handshake-timeout'
 
@@ -58,6 +59,7 @@ const RETRY: Record<SupplicantErrorCode, Retry> = {
   'interface-disabled': 'backoff',
   'not-found': 'backoff',
   'association-rejected': 'backoff',
+  'access-point-lost': 'backoff',
   'wrong-passphrase': 'change',
   'handshake-timeout': 'backoff',
 }

@@ -16,6 +16,8 @@ export function describe(event: AttemptEvent): string[] {
       return [`${at} state ${event.state}`]
     case 'carrier':
       return [`${at} carrier ${event.up ? 'up' : 'lost'}`]
+    case 'enabled':
+      return [`${at} interface ${event.enabled ? 'up' : 'down'}`]
     case 'disconnect-reason':
       return [`${at} disconnect reason ${String(event.reason)}`]
     case 'auth-status':

@@ -72,6 +72,13 @@ export const LINK_FINDINGS = {
     hint: 'Check passphrase, management frame protection and access lists of the access point.',
     retry: 'backoff',
   },
+  'access-point-lost': {
+    title: 'The access point was lost on the way',
+    detail: 'the access point fell silent before the authentication was over',
+    side: 'network',
+    hint: 'Check how strongly the sensor hears it, and whether it restarts or sends its stations elsewhere.',
+    retry: 'backoff',
+  },
   'wrong-passphrase': {
     title: 'The access point did not accept the passphrase',
     detail: 'the four-way handshake did not finish',

@@ -3,7 +3,7 @@ import { type BusSignal, variant } from './bus.ts'
 import type { Medium } from './attempt.ts'
 import { country as countryCode, demand } from './checks.ts'
 import { isSupplicantError, type SupplicantError } from './errors.ts'
-import type { Links } from './links.ts'
+import type { LinkChange, Links } from './links.ts'
 import { NetworkBlocks, type NetworkEntry } from './networks.ts'
 import { asState, eventsOf, type InterfaceEvent, type State } from './signals.ts'
 import type { InterfaceSettings } from './supplicant.ts'
@@ -15,7 +15,8 @@ const PROPERTIES = 'org.freedesktop.DBus.Properties'
 /** What a listener of an interface is told: the supplicant's signals, the carrier, and the handle's own end. */
 export type InterfaceNews =
   | InterfaceEvent
-  | { kind: 'carrier'; up: boolean; enabled: boolean }
+  | { kind: 'carrier'; up: boolean }
+  | { kind: 'enabled'; enabled: boolean }
   | { kind: 'gone'; error: SupplicantError }
 
 /** The actual state of an interface, read out of the supplicant. */
@@ -39,8 +40,9 @@ export class SupplicantInterface {
   readonly path: string
   readonly #connection: Connection
   readonly #listeners = new Set<(news: InterfaceNews, at: number) => void>()
-  readonly #carrier: Disposable
+  readonly #linking: Disposable
   readonly #blocks: NetworkBlocks
+  #link: { up: boolean | undefined; enabled: boolean | undefined }
   #state: State = 'unknown'
   #current: string | undefined
   #gone: SupplicantError | undefined
@@ -51,8 +53,9 @@ export class SupplicantInterface {
     this.path = path
     this.#connection = connection
     this.#blocks = new NetworkBlocks(this)
-    this.#carrier = connection.links.on(({ name, carrier: up, enabled }) => {
-      if (name === settings.name) this.#tell({ kind: 'carrier', up, enabled }, performance.now())
+    this.#link = { up: this.carrier, enabled: connection.links.enabled(settings.name) }
+    this.#linking = connection.links.on(change => {
+      if (change.name === settings.name) this.#linked(change)
     })
   }
 
@@ -154,6 +157,16 @@ export class SupplicantInterface {
     await this.call('SelectNetwork', 'o', [path])
   }
 
+  /**
+   * Has the supplicant forget the keys (PMKs) that it keeps of a block's access points, which would let it join without
+   * EAP and without SAE. There is no call for it; any changed value does it, and these mean nothing to a station.
+   */
+  async forgetKeys(path: string): Promise<void> {
+    const set = (value: number) =>
+      this.#set(path, NETWORK, 'Properties', variant('a{sv}', { beacon_int: variant('i', value) }))
+    await Promise.all([set(100), set(101)])
+  }
+
   async enable(path: string, enabled = true): Promise<void> {
     await this.#set(path, NETWORK, 'Enabled', variant('b', enabled))
   }
@@ -206,8 +219,8 @@ export class SupplicantInterface {
   }
 
   /**
-   * Whether TLS sessions and PMKs may be resumed. Off, every join shows certificate and key anew: only so does a join
-   * prove a renewed certificate.
+   * Whether TLS sessions may be resumed. Off, every join shows certificate and key anew: only so does a join prove a
+   * renewed certificate.
    */
   async setFastReauth(on: boolean): Promise<void> {
     await this.#set(this.path, INTERFACE, 'FastReauth', variant('b', on))
@@ -248,9 +261,17 @@ export class SupplicantInterface {
     this.#gone = error
     this.#state = 'unknown'
     this.#current = undefined
-    this.#carrier[Symbol.dispose]()
+    this.#linking[Symbol.dispose]()
     this.#tell({ kind: 'gone', error }, performance.now())
     this.#listeners.clear()
+  }
+
+  #linked({ carrier: up, enabled }: LinkChange): void {
+    const before = this.#link
+    this.#link = { up, enabled }
+    const at = performance.now()
+    if (before.enabled !== enabled) this.#tell({ kind: 'enabled', enabled }, at)
+    if (before.up !== up) this.#tell({ kind: 'carrier', up }, at)
   }
 
   #tell(news: InterfaceNews, at: number): void {

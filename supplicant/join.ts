@@ -56,7 +56,10 @@ export async function join(
   try {
     await before
     const network = await target.install(block, options.blobs)
-    await lookWhereItWas(target, block, options.frequencies ?? [], signal)
+    await Promise.all([
+      target.medium === 'wireless' ? target.forgetKeys(network) : undefined,
+      lookWhereItWas(target, block, options.frequencies ?? [], signal),
+    ])
     signal.throwIfAborted()
     const attempt = beginAttempt(usesEap(block), options.deadlines, passphraseOf(block), target.medium)
     return await attemptOn(target, network, attempt, options, signal)
@@ -148,13 +151,13 @@ class Run implements Disposable {
     this.#attempt = {
       ...attempt,
       ...(this.#wired && target.carrier !== undefined ? { carrier: target.carrier } : {}),
-      disabled: target.enabled === false,
+      down: target.enabled === false,
     }
     this.#options = options
     this.#subscription = target.on((news, at) => {
       if (news.kind === 'gone') this.#settle?.reject(news.error)
-      else if (news.kind === 'carrier') {
-        if (this.#wired) this.#next(news, at)
+      else if (news.kind === 'carrier' || news.kind === 'enabled') {
+        if (this.#wired || news.kind === 'enabled') this.#next(news, at)
       }
       // What was on its way before our own selection belongs to what was joined before.
       else if (this.#selected) this.#next(news, at)
@@ -279,6 +282,7 @@ const SENTENCES: Record<JoinFailure, string> = {
   'interface-disabled': 'the interface is down, or its radio is blocked',
   'not-found': 'the network was not found',
   'association-rejected': 'the access point refused the association',
+  'access-point-lost': 'the access point was lost on the way',
   'wrong-passphrase': 'the access point did not accept the passphrase',
   'handshake-timeout': 'the port did not open',
 }

@@ -53,7 +53,7 @@ export class Links implements Disposable {
     return this.#links.get(name)?.enabled
   }
 
-  /** Told of every carrier that comes or goes. */
+  /** Told of every link that changed in one of the two. */
   on(listener: (change: LinkChange) => void): Disposable {
     this.#listeners.add(listener)
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
@@ -116,9 +116,9 @@ export class Links implements Disposable {
   #line(line: string): void {
     const change = parseLink(line)
     if (change === undefined) return
-    const before = this.carrier(change.name)
+    const before = this.#links.get(change.name)
     this.#links.set(change.name, change)
-    if (before === change.carrier) return
+    if (before?.carrier === change.carrier && before.enabled === change.enabled) return
     for (const listener of [...this.#listeners]) listener(change)
   }
 }

@@ -86,6 +86,11 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
       return attempt.assocStatus === undefined
         ? { code, detail: 'the access point does not answer' }
         : { code, detail: `the access point answered with status ${attempt.assocStatus}` }
+    case 'access-point-lost':
+      // Negative reasons are our own: we missed it.
+      return (attempt.disconnectReason ?? 0) <= 0
+        ? { code }
+        : { code, detail: `the access point disconnected with reason ${attempt.disconnectReason}` }
     case 'handshake-timeout':
       if (!attempt.eap) return { code }
       return { code: attempt.method === undefined ? 'bare-success' : 'port-not-open' }

@@ -89,6 +89,7 @@ class Watch implements Disposable {
       case 'blob-removed':
       case 'psk-mismatch':
       case 'scan-done':
+      case 'enabled':
         break
     }
   }

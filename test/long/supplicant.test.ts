@@ -1,22 +1,38 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { join, type SupplicantInterface } from '../../supplicant/index.ts'
+import { agentStrokes, strikeTheAgent } from '../lab/supplicant/agent.ts'
 import { credentials, type Credentials, tlsBlock } from '../lab/supplicant/credentials.ts'
 import { combinations, strikeAgainAndAgain } from '../lab/supplicant/cycles.ts'
 import { SupplicantLab } from '../lab/supplicant/lab.ts'
 import { Pki } from '../lab/supplicant/pki.ts'
 import { sample } from './sample.ts'
 
-t.setTimeout(1_200_000)
+t.setTimeout(2_400_000)
 
-t.test('200 joins struck by a death at every stage leave nothing behind', { timeout: 900_000 }, async t => {
-  // Each round begins one further, so that a tenth of them still holds every stroke at every stage.
-  const cycles = Array.from({ length: 10 }, (_, round) => [
-    ...combinations.slice(round),
-    ...combinations.slice(0, round),
-  ])
-  await strikeAgainAndAgain(t, sample(cycles.flat()))
-})
+await t.test(
+  '200 joins struck by a death at every stage leave nothing behind',
+  { timeout: 900_000 },
+  async t => {
+    // Each round begins one further, so that a tenth of them still holds every stroke at every stage.
+    const cycles = Array.from({ length: 10 }, (_, round) => [
+      ...combinations.slice(round),
+      ...combinations.slice(0, round),
+    ])
+    await strikeAgainAndAgain(t, sample(cycles.flat()))
+  },
+)
+
+// These wait more than they work: side by side.
+t.jobs = 2
+
+t.test(
+  'the agent is struck at every stage of a join, and recovers by itself',
+  { timeout: 1_200_000 },
+  async t => {
+    await strikeTheAgent(t, sample(agentStrokes))
+  },
+)
 
 /** Seconds from our join call until somebody answers, and within how many more the port is open. */
 const LATE: [number, number][] = [

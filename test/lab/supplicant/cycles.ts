@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Test } from 'tap'
 import { isSupplicantError, join, type Stage, type Supplicant } from '../../../supplicant/index.ts'
-import { Bus } from '../../../supplicant/bus.ts'
 import { type Credentials, credentials, tlsBlock } from './credentials.ts'
+import { matchRules } from './match-rules.ts'
 import { SupplicantLab } from './lab.ts'
 import { Pki } from './pki.ts'
 
@@ -61,15 +61,8 @@ async function serve(lab: SupplicantLab, all: Credentials, radius: boolean): Pro
 /** What could leak, counted by the bus, by Node, and by the library itself. */
 async function held(lab: SupplicantLab, wpa: Supplicant) {
   await wpa.logLevel() // the supplicant answers in order: nothing asked before is still on its way
-  await using bus = await Bus.connect(lab.bus.address)
-  const [rules] = await bus.call({
-    destination: 'org.freedesktop.DBus',
-    path: '/org/freedesktop/DBus',
-    interface: 'org.freedesktop.DBus.Debug.Stats',
-    member: 'GetStats',
-  })
   const timers = process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
-  return { matchRules: (rules as Record<string, unknown>)['MatchRules'], timers, ...wpa.counts() }
+  return { matchRules: await matchRules(lab.bus.address), timers, ...wpa.counts() }
 }
 
 setFlagsFromString('--expose-gc')

@@ -39,23 +39,19 @@ t.test(
       ],
       [
         'no carrier',
-        run(beginAttempt(true), [7, state('associated')], [8, { kind: 'carrier', up: false, enabled: true }]),
+        run(beginAttempt(true), [7, state('associated')], [8, { kind: 'carrier', up: false }]),
         10_000,
         'no-carrier',
       ],
       [
         'no carrier, and EAP had started',
-        run(beginAttempt(true), [20, eap('started')], [30, { kind: 'carrier', up: false, enabled: true }]),
+        run(beginAttempt(true), [20, eap('started')], [30, { kind: 'carrier', up: false }]),
         10_000,
         'no-carrier',
       ],
       [
         'the interface itself is down',
-        run(
-          beginAttempt(true),
-          [7, state('associated')],
-          [8, { kind: 'carrier', up: false, enabled: false }],
-        ),
+        run(beginAttempt(true), [7, state('associated')], [8, { kind: 'enabled', enabled: false }]),
         10_000,
         'interface-disabled',
       ],
@@ -154,6 +150,31 @@ t.test(
     t.equal(run(psk, [5, { kind: 'auth-status', status: 0 }]).outcome, undefined)
   },
 )
+
+t.test('an access point that is lost on the way is not a RADIUS server that is silent', async t => {
+  const air = beginAttempt(true, {}, 'none', 'wireless')
+  const lost = run(air, [100, state('associated')], [200, eap('started')], [3_000, state('disconnected')])
+  t.same(nextDeadline(lost), { ms: 20_000, code: 'access-point-lost' })
+  const late = run(air, [19_000, state('associated')], [19_500, state('disconnected')])
+  t.same(nextDeadline(late), { ms: 24_500, code: 'access-point-lost' }, 'another may still be found')
+  const another = run(lost, [4_000, state('associated')])
+  t.match(another, { lost: undefined, times: { 'eap-started': undefined, associated: 4_000 } })
+  t.same(nextDeadline(another), { ms: 10_000, code: 'no-authenticator' }, 'another one is another matter')
+  const wire = run(
+    beginAttempt(true),
+    [7, state('associated')],
+    [20, eap('started')],
+    [30, state('disconnected')],
+  )
+  t.match(nextDeadline(wire), { code: 'radius-silent' }, 'a wire has no access point')
+  const shut = run(
+    air,
+    [5, state('associated')],
+    [9, eap('completion', 'success')],
+    [20, state('disconnected')],
+  )
+  t.match(nextDeadline(shut), { code: 'handshake-timeout' }, 'EAP was through: it is the keys')
+})
 
 t.test('a radio that needed most of the time for its scan still gets time for EAP', async t => {
   t.same(nextDeadline(run(beginAttempt(true), [9_000, state('associated')])), {

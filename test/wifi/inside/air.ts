@@ -88,6 +88,12 @@ export class Air implements AsyncDisposable {
     await this.#knob(radio, 'group', String(group))
   }
 
+  /** As by `rfkill block`: the switch belongs to the radio and is seen where the radio is. */
+  async blocked(radio: string, blocked: boolean): Promise<void> {
+    const script = `for soft in /sys/class/ieee80211/${this.#phys.get(radio) ?? ''}/rfkill*/soft; do echo ${blocked ? 1 : 0} > $soft; done`
+    await this.site.spaces.exec('sensor', 'sh', ['-c', script])
+  }
+
   async #knob(radio: string, name: string, value: string): Promise<void> {
     await writeFile(`/sys/kernel/debug/ieee80211/${this.#phys.get(radio) ?? ''}/hwsim/${name}`, value)
   }

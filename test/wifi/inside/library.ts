@@ -10,7 +10,7 @@ import type { Daemon } from '../../lab/daemon.ts'
 import { Journal } from '../../lab/journal.ts'
 import { interfaceName } from './access-point.ts'
 import { failures, fails } from './failures.ts'
-import { comesBack, isRestricted, roams } from './roaming.ts'
+import { comesBack, isRestricted, isStruck, isSwitchedOff, roams } from './roaming.ts'
 import { Air, radios, station } from './air.ts'
 import { type Kind, kinds, ssids } from './kinds.ts'
 import { program, type Scene, scenario } from './scenario.ts'
@@ -33,6 +33,15 @@ program(async () => {
   )
   await scenario('the sensor roams between two access points of one SSID', logs, scene =>
     roams(scene, air, wlan),
+  )
+  await scenario('a radio that is switched off is not a network that is missing', logs, scene =>
+    isSwitchedOff(scene, air, wlan),
+  )
+  await scenario('the access point is gone at every stage of a join', logs, scene =>
+    isStruck(scene, air, wlan, async () => {
+      await wpa.logLevel() // it answers in order: nothing asked before is still on its way
+      return wpa.counts()
+    }),
   )
   await scenario('an access point is gone and comes back', logs, scene => comesBack(scene, air, wlan))
 })

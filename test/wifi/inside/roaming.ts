@@ -1,14 +1,18 @@
 import {
+  type Attempt,
+  isSupplicantError,
   join,
   networkBlock,
   scan,
+  type Stage,
   type SupplicantInterface,
+  triage,
   watch,
   type WatchEvent,
 } from '../../../supplicant/index.ts'
 import { Journal } from '../../lab/journal.ts'
 import { frequencyOf, offers } from './access-point.ts'
-import { type Air, radios } from './air.ts'
+import { type Air, radios, station } from './air.ts'
 import { network, tls } from './kinds.ts'
 import type { Scene } from './scenario.ts'
 
@@ -89,6 +93,71 @@ export async function comesBack(scene: Scene, air: Air, target: SupplicantInterf
   await point.start()
   await events.find('reconnected', 'the return is told', stopped)
   scene.is((await target.read()).state, 'completed', 'also after the access point was restarted')
+  await point.stop()
+}
+
+const stages: readonly Stage[] = ['associating', 'eap-started', 'verified']
+
+/** How a join may end whose access point is out of range from some stage on; it may also be through already. */
+const endings = ['not-found', 'association-rejected', 'access-point-lost']
+
+/** The access point is gone at each stage of a join, and in range again: the join ends, and the next one succeeds. */
+export async function isStruck(
+  scene: Scene,
+  air: Air,
+  target: SupplicantInterface,
+  counts: () => Promise<object>,
+): Promise<void> {
+  const ssids = [{ ssid: 'r-struck', lines: offers.wpa2Enterprise }]
+  const point = await air.accessPoint({ name: here, channel: channels[here], ssids })
+  const { block } = networkBlock(network('r-struck', 'wpa2-enterprise', { eap: tls(air) }))
+  const known = { frequencies: [frequencyOf(channels[here])] }
+  const deadlines = { association: 8_000 }
+  await join(target, block, known)
+  const before = await counts()
+  for (const stage of stages) {
+    await target.disconnect()
+    let struck: Promise<void> | undefined
+    const onProgress = (attempt: Attempt) => {
+      if (attempt.stage === stage) struck ??= air.group(here, 2)
+    }
+    const ended = await join(target, block, { ...known, deadlines, onProgress }).then(
+      () => 'joined',
+      (error: unknown) => (isSupplicantError(error) ? error.code : String(error)),
+    )
+    await struck
+    scene.ok(struck !== undefined && [...endings, 'joined'].includes(ended), `gone at ${stage}: ${ended}`)
+    await air.group(here, 1)
+    const { ms, attempt } = await join(target, block, known)
+    scene.is(attempt.method, 'TLS', `in range again: joined in ${Math.round(ms)} ms, by the certificate`)
+    scene.comment(JSON.stringify(attempt.times))
+    scene.is(await counts(), before, 'nothing is left behind')
+  }
+  await point.stop()
+}
+
+/** Down, or blocked (rfkill): told apart from a network that is not there, and joined when that is over. */
+export async function isSwitchedOff(scene: Scene, air: Air, target: SupplicantInterface): Promise<void> {
+  const ssids = [{ ssid: 'r-off', lines: offers.psk }]
+  const point = await air.accessPoint({ name: here, channel: channels[here], ssids })
+  const { block } = networkBlock(network('r-off', 'wpa2-psk', { passphrase: 'sesame sesame' }))
+  const known = { frequencies: [frequencyOf(channels[here])] }
+  const link = (state: 'up' | 'down') => air.site.spaces.ip('sensor', [`link set ${station} ${state}`])
+  const ways = [
+    ['taken down', () => link('down'), () => link('up')],
+    ['blocked', () => air.blocked(station, true), () => air.blocked(station, false).then(() => link('up'))],
+  ] as const
+  for (const [how, off, on] of ways) {
+    await off()
+    const error = await join(target, block, { ...known, deadlines: { noAuthenticator: 2_000 } }).catch(
+      (error: unknown) => error,
+    )
+    const found = isSupplicantError(error) && error.attempt ? triage(error.attempt) : undefined
+    scene.is([found?.code, found?.title], ['interface-disabled', 'The radio is switched off'], how)
+    await on()
+    await join(target, block, known)
+    scene.ok(true, `${how}, and back: joined`)
+  }
   await point.stop()
 }
 
