@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import mqtt, { type IClientOptions } from 'mqtt'
 import t, { type Test } from 'tap'
-import { mosquitto, type Broker } from './broker.ts'
+import { freePort, mosquitto, type Broker } from './broker.ts'
+import { grantsOfOperator, publishedConfiguration } from './published.ts'
 import { operator } from './operator.ts'
 import { fleet, type ConsoleOptions } from './console.ts'
 import { arrived, sensor, until } from './sensor.ts'
@@ -16,6 +17,7 @@ const password = 'operator-password'
 
 interface Guarded extends AsyncDisposable {
   url: string
+  byCertificate: string
   broker: Broker
   authority: Authority
   operator: ConsoleOptions
@@ -25,18 +27,16 @@ interface Guarded extends AsyncDisposable {
 async function guarded(folder: string, more?: string): Promise<Guarded> {
   const ca = await authority(join(folder, 'pki'))
   const server = await ca.issue('server', 'DNS:localhost,IP:127.0.0.1')
-  const published = await readFile(new URL('../../../config/mosquitto/sonde.conf', import.meta.url), 'utf8')
-  const lines = published
-    .replace(/^(listener .*|set_tcp_nodelay .*)$/gm, '')
-    .replace(/^persistence true$/m, 'persistence true\npersistence_location %d/')
-    .replace(/^cafile .*$/m, `cafile ${ca.ca}`)
-    .replace(/^certfile .*$/m, `certfile ${server.certificate}`)
-    .replace(/^keyfile .*$/m, `keyfile ${server.key}`)
-    .replace('/var/lib/mosquitto/dynamic-security.json', join(folder, 'dynsec.json'))
-    .replace(/^plugin [\s\S]*?^plugin_opt.*$/m, plugin => more ?? plugin)
+  const second = await freePort()
+  const lines = await publishedConfiguration({
+    ...{ ca: ca.ca, certificate: server.certificate, key: server.key, instead: more, persistence: '%d' },
+    // The first listener, and what it is, is mosquitto()'s.
+    listeners: ['', `listener ${second} 127.0.0.1`],
+    dynamicSecurity: join(folder, 'dynsec.json'),
+  })
   if (more === undefined)
     await run('mosquitto_ctrl', ['dynsec', 'init', join(folder, 'dynsec.json'), 'operator', password])
-  const broker = await mosquitto(lines.split('\n'))
+  const broker = await mosquitto(lines.replace(/^set_tcp_nodelay .*$/m, '').split('\n'))
   const url = `mqtts://localhost:${broker.port}`
   const environment = {
     SONDE_BROKER_USER: 'operator',
@@ -44,9 +44,7 @@ async function guarded(folder: string, more?: string): Promise<Guarded> {
     SONDE_BROKER_CA: ca.ca,
   }
   return {
-    url,
-    broker,
-    authority: ca,
+    ...{ url, byCertificate: `mqtts://localhost:${second}`, broker, authority: ca },
     operator: { environment },
     [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
   }
@@ -67,21 +65,14 @@ async function grantOperator({ broker, authority: { ca } }: Guarded): Promise<vo
     password,
     'dynsec',
   ]
-  const text = await readFile(new URL('../../../config/mosquitto/README.md', import.meta.url), 'utf8')
-  const commands = [...text.matchAll(/^mosquitto_ctrl -u operator dynsec (.*)$/gm)].map(match =>
-    (match[1] ?? '').replaceAll("'", '').split(' '),
-  )
+  const commands = await grantsOfOperator()
   for (const command of commands) await run('mosquitto_ctrl', [...base, ...command])
 }
 
 /** What a client with these words gets of what it asks for: everything one sensor may try on another. */
-async function attack(t: Test, place: Guarded, login: IClientOptions): Promise<void> {
-  const connecting = mqtt.connectAsync(place.url, {
-    ca: place.authority.caPem,
-    protocolVersion: 5,
-    reconnectPeriod: 0,
-    ...login,
-  })
+async function attack(t: Test, place: Guarded, login: IClientOptions, url = place.url): Promise<void> {
+  const options = { ca: place.authority.caPem, protocolVersion: 5, reconnectPeriod: 0, ...login } as const
+  const connecting = mqtt.connectAsync(url, options)
   const client = await connecting.catch(() => undefined)
   if (client === undefined) {
     t.equal(login.clientId, 'two', 'it does not even connect under the id of another')
@@ -164,12 +155,16 @@ async function scenario(
     username: 'one',
     password: passwords.one,
   })
+  const certificateOf = async (id: string) => {
+    const { certificate, key } = await place.authority.issue(id, `DNS:${id}`)
+    return { cert: await readFile(certificate, 'utf8'), key: await readFile(key, 'utf8') }
+  }
+  // Its account is the common name of its certificate.
+  const own = await certificateOf('two')
   await using two = await sensor({
     ...common,
-    directory: join(folder, 'two'),
-    name: 'two',
-    username: 'two',
-    password: passwords.two,
+    ...{ directory: join(folder, 'two'), name: 'two', url: place.byCertificate },
+    ...{ certificate: own.cert, key: own.key },
   })
   await arrived(one)
   await arrived(two)
@@ -189,6 +184,9 @@ async function scenario(
   await one.link.leave()
   await attack(t, place, { username: 'one', password: passwords.one, clientId: 'one' })
   await attack(t, place, { username: 'one', password: passwords.one, clientId: 'two' })
+  const { cert, key } = await certificateOf('one')
+  await attack(t, place, { cert, key, clientId: 'one' }, place.byCertificate)
+  await attack(t, place, { cert, key, clientId: 'two' }, place.byCertificate)
   t.equal(two.link.status.state, 'connected', 'it does not push another off the broker with its client id')
   t.match(
     (await ok('list --json')).json(),
@@ -235,10 +233,7 @@ t.test('by a static file made by `sonde fleet acl`', async t => {
   const [acl, passwords] = [join(folder, 'sonde.acl'), join(folder, 'sonde.passwd')]
   const account = (id: string, secret: string) => run('mosquitto_passwd', ['-b', passwords, id, secret])
   await account('operator', password)
-  await using place = await guarded(
-    folder,
-    `password_file ${passwords}\nacl_file ${acl}\nuse_username_as_clientid true`,
-  )
+  await using place = await guarded(folder, `password_file ${passwords}\nacl_file ${acl}`)
   const login = async (id: string) => {
     await account(id, `password-of-${id}`)
     return `password-of-${id}`

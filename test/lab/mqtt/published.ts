@@ -1,0 +1,37 @@
+/** config/mosquitto/ as it is published, with the paths and ports of another place. */
+import { readFile } from 'node:fs/promises'
+
+const read = (name: string) => readFile(new URL(`../../../config/mosquitto/${name}`, import.meta.url), 'utf8')
+
+export interface Place {
+  /** Lines for the listeners: passwords, and client certificates. */
+  listeners: readonly [string, string]
+  ca: string
+  certificate: string
+  key: string
+  /** A folder that the broker keeps its database in. */
+  persistence: string
+  dynamicSecurity: string
+  /** Replaces the two lines of the plugin. */
+  instead?: string | undefined
+}
+
+export async function publishedConfiguration(place: Place): Promise<string> {
+  const [passwords, certificates] = place.listeners
+  return (await read('sonde.conf'))
+    .replace(/^listener 8883$/m, passwords)
+    .replace(/^listener 8884$/m, certificates)
+    .replace(/^#(use_username_as_clientid true)$/m, place.instead === undefined ? '' : '$1')
+    .replace(/^persistence true$/m, `persistence true\npersistence_location ${place.persistence}/`)
+    .replaceAll(/^cafile .*$/gm, `cafile ${place.ca}`)
+    .replaceAll(/^certfile .*$/gm, `certfile ${place.certificate}`)
+    .replaceAll(/^keyfile .*$/gm, `keyfile ${place.key}`)
+    .replace('/var/lib/mosquitto/dynamic-security.json', place.dynamicSecurity)
+    .replace(/^plugin [\s\S]*?^plugin_opt.*$/m, plugin => place.instead ?? plugin)
+}
+
+/** The commands of the README that give the operator the documents: the words after `dynsec`. */
+export async function grantsOfOperator(): Promise<string[][]> {
+  const commands = (await read('README.md')).matchAll(/^mosquitto_ctrl -u operator dynsec (.*)$/gm)
+  return [...commands].map(match => (match[1] ?? '').replaceAll("'", '').split(' '))
+}
