@@ -9,6 +9,16 @@ let listener: Listener | undefined
 /** Says that the point `name` is reached, e.g. `write credentials/…/key.pem`, `scep PKCSReq`, `step join`. */
 export const checkpoint = (name: string): void => listener?.(name)
 
+/** Told of every point until it is disposed of; there is one listener at a time. */
+export function onCheckpoint(tell: Listener): Disposable {
+  listener = tell
+  return {
+    [Symbol.dispose]: () => {
+      listener = undefined
+    },
+  }
+}
+
 /**
  * `SONDE_KILL_AT="text"` kills the process (SIGKILL, as a power cut does) at the first point whose name begins with the text, or
  * with `SONDE_KILL_NTH=n` at the nth;

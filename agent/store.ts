@@ -1,12 +1,14 @@
 /**
  * `$STATE_DIRECTORY`: what must outlive a restart. `store.json` carries the number of its format;
- * a newer one is refused, because an agent that does not know it would damage what it holds.
+ * a newer one is refused, because an agent that does not know it would damage what it holds, and an older one is migrated.
  */
 import { join } from 'node:path'
 import { privateFolder, readIfThere, writeDurable } from './durable.ts'
 import { AgentError } from './errors.ts'
+import { finishMigration, migrate, type Migration } from './store-migration.ts'
 
-export const storeFormat = 1
+/** One from each format to the next, beginning with that from 1 to 2. There has been one format so far. */
+const known: readonly Migration[] = []
 
 export interface Store {
   root: string
@@ -16,12 +18,18 @@ export interface Store {
 }
 
 /** Opens or makes the store. Throws `store-format` for a newer format or an unreadable `store.json`. */
-export async function openStore(root: string): Promise<Store> {
+export async function openStore(root: string, migrations = known): Promise<Store> {
   await privateFolder(root)
+  await finishMigration(root)
   const path = join(root, 'store.json')
+  const newest = migrations.length + 1
+  const header = JSON.stringify({ format: newest }) + '\n'
   const text = await readIfThere(path)
-  if (text === undefined) await writeDurable(path, JSON.stringify({ format: storeFormat }) + '\n')
-  else checkFormat(path, text)
+  if (text === undefined) await writeDurable(path, header)
+  else {
+    const format = formatOf(path, text, newest)
+    if (format < newest) await migrate(root, migrations.slice(format - 1), header)
+  }
   const store: Store = {
     root,
     credentials: join(root, 'credentials'),
@@ -32,22 +40,23 @@ export async function openStore(root: string): Promise<Store> {
   return store
 }
 
-function checkFormat(path: string, text: string): void {
+function formatOf(path: string, text: string, newest: number): number {
   let format: unknown
   try {
     format = (JSON.parse(text) as { format?: unknown }).format
   } catch (cause) {
-    throw unreadable(path, 'it is not JSON', { cause })
+    throw unreadable(path, 'it is not JSON', newest, { cause })
   }
-  if (format !== storeFormat) throw unreadable(path, `its format is ${JSON.stringify(format)}`)
+  if (typeof format === 'number' && Number.isInteger(format) && format >= 1 && format <= newest) return format
+  throw unreadable(path, `its format is ${JSON.stringify(format)}`, newest)
 }
 
-const unreadable = (path: string, detail: string, options?: { cause: unknown }): AgentError =>
+const unreadable = (path: string, detail: string, newest: number, options?: { cause: unknown }): AgentError =>
   new AgentError(
     {
       code: 'store-format',
       title: 'The state folder cannot be used',
-      detail: `${path}: ${detail}; this agent reads format ${String(storeFormat)}`,
+      detail: `${path}: ${detail}; this agent reads formats up to ${String(newest)}`,
       hint: 'run the agent version that wrote it, or move the state folder away to enrol afresh',
       side: 'sensor',
       retry: 'never',

@@ -12,6 +12,7 @@ const top = join(import.meta.dirname, '../../..')
 const writers: Record<string, string> = {
   'agent/durable.ts': 'every write, link, rename, removal and fsync passes a checkpoint',
   'agent/mqtt/outbox-log.ts': 'the timeline: checkpoints of its own',
+  'agent/store-migration.ts': 'copies; what it puts in place goes through durable.ts',
   'agent/status-file.ts': 'for `sonde status`, gone with the power',
   'agent/path/udhcpc.ts': 'scripts of the DHCP client, gone with the power',
   'agent/path/isolation.ts': 'settings of the kernel',
