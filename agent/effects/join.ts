@@ -189,6 +189,13 @@ const where = (step: { interface: string; network: string }): { interface: strin
 export const strayed = (): DOMException =>
   new DOMException('the address was one of another segment', 'AbortError')
 
+const lockedOnTheAir = {
+  title: 'Nothing comes through after 802.1X succeeded',
+  hint:
+    'look at the access point or its controller: the VLAN that RADIUS assigns must exist there and behind it; ' +
+    'if it does, this network has no DHCP server and nobody else who is heard',
+}
+
 const locked = (network: Network, cause: unknown): AgentError =>
   new AgentError(
     {
@@ -200,6 +207,7 @@ const locked = (network: Network, cause: unknown): AgentError =>
         'if the switch shows both, this network has no DHCP server and nobody else who is heard',
       side: 'network',
       retry: 'backoff',
+      ...(network.profile.wireless && lockedOnTheAir),
     },
     { cause },
   )
