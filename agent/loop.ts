@@ -47,6 +47,9 @@ interface Running {
 /** Milliseconds. The longest step is an enrolment at a server that answers in its last second. */
 const longestStep = 300_000
 
+/** Milliseconds. A supplicant that hangs is given up after 5 s, call by call, which must not look like a loop that hangs. */
+const patience = 20_000
+
 const device = ''
 
 export class Loop {
@@ -67,13 +70,13 @@ export class Loop {
   }
 
   /**
-   * Whether every lane turns: it has looked within the last seconds when asked to, or its step is younger than
-   * any step may become.
+   * Whether every lane turns: it looks within so many milliseconds when asked to, or its step is younger than any
+   * step may become.
    */
-  async alive(): Promise<boolean> {
+  async alive(within = patience): Promise<boolean> {
     const asked = performance.now()
     this.#world.change.notify()
-    const late = AbortSignal.timeout(5000)
+    const late = AbortSignal.timeout(within)
     const turning = (lane: string): boolean => {
       const running = this.#running.get(lane)
       return running ? asked - running.since < longestStep : (this.#looked.get(lane) ?? 0) >= asked
