@@ -101,8 +101,9 @@ export class DynamicSecurity {
       { command: 'createRole', rolename: role, acls },
       { command: 'createClient', username: sensor, clientid: sensor, password },
       { command: 'setClientPassword', username: sensor, password },
-      { command: 'addClientRole', username: sensor, rolename: role },
     ])
+    if ((await this.#rolesOf(sensor)).has(role)) return
+    await this.#each([{ command: 'addClientRole', username: sensor, rolename: role }])
   }
 
   async dismiss(sensor: string): Promise<void> {
@@ -120,10 +121,23 @@ export class DynamicSecurity {
       const acls = [...acl('subscribeLiteral', topic), ...acl('publishClientReceive', topic)]
       await this.#each([{ command: 'createRole', rolename: name(network), acls }])
     }
+    // mosquitto 2.0.11 calls a role that is held already an internal error.
+    const held = await this.#rolesOf(sensor)
+    const missing = networks.map(name).filter(role => !held.has(role))
+    const over = lose.map(name).filter(role => held.has(role))
     await this.#each([
-      ...networks.map(network => ({ command: 'addClientRole', username: sensor, rolename: name(network) })),
-      ...lose.map(network => ({ command: 'removeClientRole', username: sensor, rolename: name(network) })),
+      ...missing.map(rolename => ({ command: 'addClientRole', username: sensor, rolename })),
+      ...over.map(rolename => ({ command: 'removeClientRole', username: sensor, rolename })),
     ])
+  }
+
+  async #rolesOf(sensor: string): Promise<Set<string>> {
+    const [answer] = await this.#ask([{ command: 'getClient', username: sensor }])
+    if (answer?.error !== undefined)
+      throw new Failure(`the broker has no account ${sensor}: ${answer.error}`, {
+        hint: `make it first: sonde fleet sensor add ${sensor}; or --no-rights`,
+      })
+    return new Set(answer?.data?.client?.roles?.map(({ rolename }) => rolename))
   }
 
   #topics(topics: readonly string[]): string[] {

@@ -209,6 +209,7 @@ t.test('by the dynamic-security plugin: the role first, then the document', asyn
   await scenario(t, place, folder, login, async () => undefined)
   const unassigned = await fleet(place.url, 'unassign one corp --wait 0', place.operator)
   t.equal(unassigned.code, 0, unassigned.err)
+  t.match(await fleet(place.url, 'sensor add one', place.operator), { code: 0 }, 'a new password')
   t.match(await fleet(place.url, 'sensor remove one', place.operator), {
     code: 0,
     out: /may no longer connect/,
