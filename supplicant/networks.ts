@@ -31,7 +31,7 @@ interface Stored {
 export class NetworkBlocks {
   readonly #target: InterfaceCalls
   /** What this handle has put in or found, as long as nobody takes it out. */
-  readonly #installed = new Map<string, { all: string; secrets: string }>()
+  readonly #installed = new Map<string, { all: string; secrets: string; idStr: string }>()
   readonly #blobs = new Set<string>()
   /** Object paths of all blocks, kept up by signals. */
   #paths = new Set<string>()
@@ -46,16 +46,29 @@ export class NetworkBlocks {
     const digest = digests(block)
     const known = [...this.#installed].find(([, { all }]) => all === digest.all)
     if (known !== undefined && blobs.every(({ name }) => this.#blobs.has(name))) return known[0]
-    const [stored] = await Promise.all([this.#stored(), Promise.all(blobs.map(blob => this.addBlob(blob)))])
-    const same = stored.filter(entry => fromStored(entry.properties['id_str'] ?? '') === block.id_str)
-    const kept = same.find(
-      ({ path, properties }) =>
-        isSame(properties, block) && (this.#installed.get(path) ?? digest).secrets === digest.secrets,
-    )
+    const [same] = await Promise.all([
+      this.#named(block, digest.secrets),
+      Promise.all(blobs.map(blob => this.addBlob(blob))),
+    ])
+    const kept = same.find(({ alike }) => alike)
     await Promise.all(same.filter(entry => entry !== kept).map(entry => this.remove(entry.path)))
     const path = kept?.path ?? (await this.#add(block, encoded))
-    this.#installed.set(path, digest)
+    this.#installed.set(path, { ...digest, idStr: block.id_str })
     return path
+  }
+
+  /** Blocks with the `id_str` of this one. They are read only where somebody else may have put one in: 150 properties each. */
+  async #named(block: NetworkBlock, secrets: string): Promise<{ path: string; alike: boolean }[]> {
+    if ([...this.#paths].every(path => this.#installed.has(path)))
+      return [...this.#installed].flatMap(([path, { idStr }]) =>
+        idStr === block.id_str ? [{ path, alike: false }] : [],
+      )
+    return (await this.#stored())
+      .filter(({ properties }) => fromStored(properties['id_str'] ?? '') === block.id_str)
+      .map(({ path, properties }) => {
+        const known = this.#installed.get(path)?.secrets ?? secrets
+        return { path, alike: isSame(properties, block) && known === secrets }
+      })
   }
 
   async entries(): Promise<NetworkEntry[]> {

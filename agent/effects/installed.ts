@@ -13,6 +13,8 @@ export class InstalledBlocks implements Disposable {
   readonly #known = new Map<string, InstalledBlock | undefined>()
   /** Added, and by whom has not been read. */
   readonly #unread = new Set<string>()
+  /** Blocks of others that were disabled before anything of ours was there: they stay so when we let go. */
+  readonly asleep = new Set<string>()
   #changes = 0
   #complete = false
 
@@ -22,6 +24,7 @@ export class InstalledBlocks implements Disposable {
       if (news.kind !== 'network-added' && news.kind !== 'network-removed') return
       this.#changes += 1
       this.#known.delete(news.network)
+      this.asleep.delete(news.network)
       if (news.kind === 'network-added') this.#unread.add(news.network)
       else this.#unread.delete(news.network)
     })
@@ -39,6 +42,9 @@ export class InstalledBlocks implements Disposable {
       const before = this.#changes
       const networks = await this.#handle.networks()
       const blocks = networks.map(({ path, idStr }) => [path, ownBlock(path, idStr)] as const)
+      // SelectNetwork disables all others, so once one of ours is there nothing can be said of them.
+      if (!this.#complete && blocks.every(([, block]) => block === undefined))
+        for (const { path, enabled } of networks) if (!enabled) this.asleep.add(path)
       if (before !== this.#changes) return blocks.flatMap(([, block]) => block ?? [])
       this.#known.clear()
       this.#unread.clear()

@@ -196,7 +196,7 @@ export class Port {
     if (!handle || handle.gone) return
     for (const entry of (await absent(handle.networks())) ?? []) {
       if (ownBlock(entry.path, entry.idStr)) await absent(handle.removeNetwork(entry.path))
-      else await absent(handle.enable(entry.path))
+      else if (this.#blocks?.asleep.has(entry.path) !== true) await absent(handle.enable(entry.path))
     }
     for (const blob of (await absent(handle.read()))?.blobs ?? [])
       if (isOwnBlob(blob)) await absent(handle.removeBlob(blob))

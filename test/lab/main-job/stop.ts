@@ -22,6 +22,10 @@ class Elsewhere {
     return this.#busctl('get-property', service, path, ...split(member))
   }
 
+  async set(path: string, member: string, ...value: string[]): Promise<void> {
+    await this.#busctl('set-property', service, path, ...split(member), ...value)
+  }
+
   async #busctl(...args: string[]): Promise<string> {
     return (await run('busctl', [`--address=${this.#lab.bus.address}`, ...args])).trim()
   }
@@ -52,6 +56,9 @@ t.test(
     const port = pathIn(await elsewhere.call('/fi/w1/wpa_supplicant1', '.CreateInterface', ...eth0))
     const block = ['a{sv}', '2', 'key_mgmt', 's', 'NONE', 'id_str', 's', 'somebody-else']
     const foreign = pathIn(await elsewhere.call(port, '.Interface.AddNetwork', ...block))
+    const asleep = pathIn(await elsewhere.call(port, '.Interface.AddNetwork', ...block))
+    await elsewhere.set(foreign, '.Network.Enabled', 'b', 'true')
+    await elsewhere.set(asleep, '.Network.Enabled', 'b', 'false')
     const enabled = (): Promise<string> => elsewhere.property(foreign, '.Network.Enabled')
     const before = await kernel(lab)
 
@@ -69,10 +76,11 @@ t.test(
     await lab.switch.closed(2_000, closings)
     t.match(
       await elsewhere.property(port, '.Interface.Networks'),
-      `ao 1 "${foreign}"`,
-      'only the foreign block is left',
+      `ao 2 "${foreign}" "${asleep}"`,
+      'only the foreign blocks are left',
     )
-    t.equal(await enabled(), 'b true', 'and it is enabled again')
+    t.equal(await enabled(), 'b true', 'one is enabled again')
+    t.equal(await elsewhere.property(asleep, '.Network.Enabled'), 'b false', 'and one as disabled as it was')
     t.match(await elsewhere.property(port, '.Interface.Blobs'), /^a\{say\} 0$/, 'no blob is left')
     t.equal(await kernel(lab), before, 'addresses, rules and routes are as they were')
   },
