@@ -1,16 +1,19 @@
 /** What is known of the fleet, out of retained messages. */
 import { createHash } from 'node:crypto'
-import type { Presence } from '../agent/desired/messages.ts'
+import { Presence } from '../agent/desired/messages.ts'
 import { parseNetworkProfile, parseSensorDocument } from '../agent/desired/parse.ts'
 import type { NetworkProfile } from '../agent/desired/profile.ts'
 import type { Reported } from '../agent/desired/reported.ts'
 import type { SensorDocument } from '../agent/desired/sensor.ts'
 import type { Broker } from './broker.ts'
+import { readReport } from './report.ts'
 
 export interface FleetSensor {
   id: string
   presence?: Presence
   reported?: Reported
+  /** Places of its report that cannot be read. */
+  odd?: string[]
   /** What is retained for it; undefined where nothing is, or nothing that can be read. */
   desired?: SensorDocument
 }
@@ -69,27 +72,27 @@ export class Fleet {
   }
 
   #sensor(id: string, part: 'presence' | 'reported' | 'desired', payload: Buffer): void {
-    const { [part]: _, ...rest } = this.sensors.get(id) ?? { id }
-    const sensor: FleetSensor = { ...rest, id }
+    const { [part]: _, ...before } = this.sensors.get(id) ?? { id }
+    const sensor: FleetSensor = { ...before, id }
+    if (part === 'reported') delete sensor.odd
     const document = readJson(payload)
     if (part === 'desired') {
       const result = parseSensorDocument(payload)
       if (result.ok) sensor.desired = result.document.value
-    } else if (part === 'presence' && isRecord(document)) sensor.presence = document as Presence
-    else if (part === 'reported' && isReported(document)) sensor.reported = document
-    if (sensor.presence ?? sensor.reported ?? sensor.desired) this.sensors.set(id, sensor)
+    } else if (part === 'presence') {
+      const presence = Presence.safeParse(document)
+      if (presence.success) sensor.presence = presence.data
+    } else if (payload.length > 0) {
+      const { reported, odd } = readReport(document)
+      if (reported) sensor.reported = reported
+      if (odd.length > 0) sensor.odd = odd
+    }
+    if (sensor.presence ?? sensor.reported ?? sensor.desired ?? sensor.odd) this.sensors.set(id, sensor)
     else this.sensors.delete(id)
   }
 }
 
 type Part = 'presence' | 'reported' | 'desired' | 'networks'
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null
-
-/** A newer agent may report more, and an older one less: only what everything leans on is asked for. */
-const isReported = (value: unknown): value is Reported =>
-  isRecord(value) && isRecord(value['about']) && isRecord(value['networks']) && isRecord(value['applied'])
 
 function readJson(payload: Buffer): unknown {
   try {

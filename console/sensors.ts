@@ -14,7 +14,7 @@ export interface ShownProblem {
 }
 
 /** Everything wrong with a sensor: networks, documents, and what they wait for. */
-export function problemsOf({ id, reported, desired, presence }: FleetSensor): ShownProblem[] {
+export function problemsOf({ id, reported, odd = [], desired, presence }: FleetSensor): ShownProblem[] {
   const sensor = id
   const networks = Object.entries(reported?.networks ?? {}).flatMap(
     ([network, { problem }]): ShownProblem[] =>
@@ -62,7 +62,14 @@ export function problemsOf({ id, reported, desired, presence }: FleetSensor): Sh
         ]
       : []
   const link = reported?.link ? [{ sensor, network: '', ...reported.link.problem }] : []
-  return [...networks, ...documents, ...awaiting, ...rejected, ...link, ...silent]
+  const unreadable = odd.map((detail): ShownProblem => ({
+    ...{ sensor, network: '', code: 'report-unreadable', title: 'The report cannot be read' },
+    ...{
+      detail,
+      hint: 'look who writes the topics of this sensor, and whether its agent is newer than this program',
+    },
+  }))
+  return [...networks, ...documents, ...awaiting, ...rejected, ...link, ...unreadable, ...silent]
 }
 
 const lastLevel = (topic: string): string => {

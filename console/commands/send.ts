@@ -1,6 +1,6 @@
 /** command SENSOR COMMAND [NETWORK]: something to do now, with its reply. */
 import { randomBytes } from 'node:crypto'
-import { commandNames, Command, type Reply } from '../../agent/desired/messages.ts'
+import { commandNames, Command, Reply } from '../../agent/desired/messages.ts'
 import { nearest } from '../../agent/desired/problems.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import { text, type Run } from '../context.ts'
@@ -56,7 +56,8 @@ export const send: Run = async context => {
 
 function read(payload: Buffer): Reply | undefined {
   try {
-    return JSON.parse(payload.toString()) as Reply
+    const reply = Reply.safeParse(JSON.parse(payload.toString()))
+    return reply.success ? reply.data : undefined
   } catch {
     return undefined
   }

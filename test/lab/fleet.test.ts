@@ -2,4 +2,5 @@
 import './mqtt/jobs.ts'
 import './mqtt/fleet.ts'
 import './mqtt/editing.ts'
+import './mqtt/hostile.ts'
 import './mqtt/rights.ts'

@@ -123,7 +123,7 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
     t.match(await run('problems --check'), { code: 0, out: 'no problems\n' })
     const [one, two] = sensors
     const certificate = (notAfter: string) => ({
-      fingerprint: 'f',
+      ...{ fingerprint: 'f', sha1: 's' },
       subject: 'CN=x',
       issuer: 'CN=ca',
       serial: '2b0000000011ac0000000012',

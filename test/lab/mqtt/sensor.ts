@@ -100,6 +100,8 @@ export async function sensor({
   return self
 }
 
+const startedAt = new Date().toISOString()
+
 /** As the agent reports, with every network joined. */
 function reportOf(sensor: string, { view }: DesiredState): Reported {
   const { applied, awaited: awaiting, problems, rejected, desired } = view
@@ -120,7 +122,7 @@ function reportOf(sensor: string, { view }: DesiredState): Reported {
       macs: {},
       version: '0.1.0',
       node: process.version,
-      startedAt: now,
+      startedAt,
     },
     clock: { trusted: true, source: 'system', system: 'right' },
     interfaces: {},

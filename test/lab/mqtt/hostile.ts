@@ -1,0 +1,42 @@
+/** A sensor that is broken, or in the wrong hands, writes whatever it likes on its own topics. */
+import t from 'tap'
+import { sensor as document } from '../../unit/desired/documents.ts'
+import { mosquitto } from './broker.ts'
+import { fleet } from './console.ts'
+import { operator } from './operator.ts'
+import { arrived, sensor, told } from './sensor.ts'
+
+t.test('reports that cannot be read are said, and cost nobody the sight of the other sensors', async t => {
+  await using broker = await mosquitto()
+  await using writer = await operator(broker.url, ['sonde/sensors/+/reported'])
+  await using good = await sensor({ directory: t.testdir(), url: broker.url, name: 'good' })
+  await arrived(good)
+  await told(good)
+  const report = (await writer.until('the good one reports', ({ topic }) => topic.includes('good'))).json()
+  const reports: Record<string, unknown> = {
+    nothing: null,
+    words: 'no object',
+    empty: {},
+    torn: { ...report, about: [], applied: 7 },
+    network: { ...report, networks: { corp: null, odd: { phase: 'joined', certificate: 5, problem: 'x' } } },
+    lists: { ...report, problems: 'x', awaiting: 7, rejected: 'q', link: 4 },
+    steering: { ...report, about: { ...(report['about'] as object), name: '\u001b[2J\u001b[31m' } },
+  }
+  for (const [id, bad] of Object.entries(reports)) {
+    await writer.publish(`sonde/sensors/${id}/reported`, bad, { retain: true })
+    await writer.publish(`sonde/sensors/${id}/presence`, { state: 7 }, { retain: true })
+    await writer.publish(`sonde/sensors/${id}/desired`, document(1), { retain: true })
+  }
+  await writer.publish('sonde/networks/odd', ['no', 'profile'], { retain: true })
+  const lines = ['list', 'problems', 'certificates', 'network list', 'export', 'acl me']
+  const asked = [...lines, ...Object.keys(reports).flatMap(id => [`show ${id}`, `triage ${id}`])]
+  const answers = await Promise.all(asked.map(line => fleet(broker.url, line)))
+  for (const [i, line] of asked.entries()) {
+    t.equal(answers[i]?.code, 0, line)
+    t.notMatch(answers[i]?.out, '\u001b')
+  }
+  t.match(answers[0]?.out, /good +online/)
+  for (const id of ['nothing', 'words', 'empty', 'torn', 'network', 'lists'])
+    t.match(answers[1]?.out, new RegExp(`^${id} .*The report cannot be read`, 'm'))
+  t.match(answers[1]?.out, /networks\.odd\.certificate/, 'with the place')
+})
