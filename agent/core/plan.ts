@@ -2,9 +2,17 @@
  * Read the desired state, read the actual state, compute what is missing. Pure: `now` is an argument.
  * The loop of each interface does the first of its steps and looks again (design: docs/decisions.md).
  */
-import type { Actual, CredentialState, Desired, InterfaceState, Network, NetworkHistory } from '../types.ts'
+import type { Actual, CredentialState, Desired, InterfaceState, Network } from '../types.ts'
 import { credentialStatus } from './credential.ts'
-import { earlier, failedProofOf, inspectEvery, nextRenewal, type QueueSettings } from './renewal.ts'
+import {
+  awaitsProof,
+  candidateOf,
+  failedProofOf,
+  inspectEvery,
+  nextRenewal,
+  renewalPath,
+  type QueueSettings,
+} from './renewal.ts'
 import { isHeldBack } from './setback.ts'
 import type { Step } from './step.ts'
 import { Waking } from './waking.ts'
@@ -154,12 +162,6 @@ function triedSince(network: Network, at: number, actual: Actual): boolean {
   return held?.action === 'join' && held.last >= at
 }
 
-/** One that has expired untried is of no use to anybody. */
-function candidateOf(network: Network, actual: Actual, now: number): CredentialState['candidate'] {
-  const candidate = actual.credentials[network.id]?.candidate
-  return candidate && now <= candidate.certificate.notAfter ? candidate : undefined
-}
-
 type Candidate = NonNullable<CredentialState['candidate']>
 
 function candidateRevision(network: Network, { certificate }: Candidate, actual: Actual): string {
@@ -176,14 +178,13 @@ function prove(network: Network, candidate: Candidate, { actual, state }: View):
   return [...install, { action: 'prove', ...at, generation }]
 }
 
-/** S2-51: over the network itself; only the ladder, where the operator switched it on, goes over the enrollment network. */
 function renewal(view: View): Task[] {
   const { desired, actual, now, options, wake } = view
   const next = nextRenewal(desired, actual, now, options.queue)
   if (!next) return []
   const { network, at, overtakes } = next
+  if (awaitsProof(network, actual, now)) return []
   const candidate = candidateOf(network, actual, now)
-  if (candidate && !failedProofOf(network, actual)?.judged) return []
   wake.by(at)
   if (at > now) return []
   const asked = actual.renewals.requested.includes(network.id)
@@ -191,29 +192,13 @@ function renewal(view: View): Task[] {
     return network.interface === view.state.name
       ? [{ networks: [network], steps: prove(network, candidate, view) }]
       : []
-  const over = renewalPath(network, view)
+  const { over, from } = renewalPath(network, desired, actual, now)
+  wake.by(from)
   const steps = reach(over, view)
   if (!steps) return []
   const step = { action: 'renew' as const, interface: view.state.name, network: network.id, over: over.id }
   const networks = over.id === network.id ? [network] : [over]
   return [{ networks, steps: [...steps, overtakes === undefined ? step : { ...step, overtakes }] }]
-}
-
-/** The ladder, where it is switched on: too long without the server over the tested network, or without that network. */
-function renewalPath(network: Network, { desired, actual, now, wake }: View): Network {
-  const hours = network.profile.scep?.ladder?.enrollmentNetworkAfterHours
-  const since = unreachableSince(actual.history[network.id])
-  if (hours === undefined || since === undefined) return network
-  const late = since + hours * 3_600_000
-  wake.by(late)
-  return (now >= late ? enrollmentNetworkOf(network, desired) : undefined) ?? network
-}
-
-/** A server that answered and refused was reached; a network that cannot be joined reaches nobody. */
-function unreachableSince({ failedRenewal, setback }: NetworkHistory = {}): number | undefined {
-  const ours = setback && setback.action !== 'enroll' ? setback.since : undefined
-  const theirs = failedRenewal?.finding.side === 'network' ? failedRenewal.since : undefined
-  return earlier(ours, theirs)
 }
 
 function test(network: Network, view: View): Task[] {

@@ -3,10 +3,19 @@
  * Rows: S1-22..30, S1-55, S1-56, S2-53..56, S2-60.
  */
 import type { Renewal } from '../desired/profile.ts'
-import type { Actual, CertificateFacts, Desired, FailedProof, Network } from '../types.ts'
+import type {
+  Actual,
+  CertificateFacts,
+  CredentialState,
+  Desired,
+  FailedProof,
+  Network,
+  NetworkHistory,
+} from '../types.ts'
 import { credentialStatus } from './credential.ts'
 import { digest12 } from './hash.ts'
-import { basisOf } from './want.ts'
+import { isHeldBack } from './setback.ts'
+import { basisOf, enrollmentNetworkOf } from './want.ts'
 
 const day = 86_400_000
 const hour = 3_600_000
@@ -83,6 +92,8 @@ interface Item {
   /** Not before, as the server said. */
   opens: number
   requested: boolean
+  /** It cannot be attempted now, whatever the queue says. */
+  stuck: boolean
   /** Seconds. */
   pollEvery: number
 }
@@ -107,12 +118,13 @@ export function nextRenewal(
   settings: QueueSettings,
 ): NextRenewal | undefined {
   const items = desired.tested.flatMap(network => itemOf(network, desired, actual, now, settings))
-  const requested = items.find(item => item.requested)
-  if (requested) return { network: requested.network, at: now }
-  const sorted = items.sort((a, b) => a.due - b.due)
+  const sorted = [...items].sort((a, b) => a.due - b.due)
   const [head] = sorted
   if (!head) return undefined
   const item = settings.strict ? head : mostUrgent(head, sorted, actual, now)
+  const asked = items.filter(({ requested }) => requested)
+  const requested = asked.find(({ stuck }) => !stuck) ?? (item.stuck ? asked[0] : undefined)
+  if (requested) return { network: requested.network, at: now }
   // A clock that was corrected backwards must not make the queue wait for its own past.
   const proved = failedProofOf(item.network, actual)?.at ?? -Infinity
   const after = Math.min(Math.max(actual.renewals.lastAttempt ?? -Infinity, proved), now)
@@ -125,11 +137,14 @@ export function nextRenewal(
 
 /**
  * The head, unless others are near their end: those go before a head that is not, and where several are, the one that was
- * tried longest ago, so that a server that is down does not let the certificates of another one expire.
+ * tried longest ago, so that a server that is down does not let the certificates of another one expire. Nor does one that
+ * cannot be attempted at all.
  */
 function mostUrgent(head: Item, sorted: readonly Item[], actual: Actual, now: number): Item {
   const tried = ({ network }: Item): number => actual.history[network.id]?.failedRenewal?.last ?? -Infinity
-  const [first, ...others] = sorted.filter(item => inLastTenth(item, now))
+  const urgent = sorted.filter(item => inLastTenth(item, now))
+  const possible = urgent.filter(({ stuck }) => !stuck)
+  const [first, ...others] = possible.length > 0 ? possible : urgent
   return first ? others.reduce((best, item) => (tried(item) < tried(best) ? item : best), first) : head
 }
 
@@ -172,9 +187,53 @@ function itemOf(
       due: Math.max(due ?? now, spreadDue, yields ? opens : 0),
       opens,
       requested,
+      stuck: opens > now || isStuck(network, desired, actual, now),
       pollEvery: scep.polling.every,
     },
   ]
+}
+
+/** Its way there is closed, or a new certificate is there already and waits for its proof. */
+function isStuck(network: Network, desired: Desired, actual: Actual, now: number): boolean {
+  const { over } = renewalPath(network, desired, actual, now)
+  const held = actual.history[over.id]?.setback
+  const closed = held?.action !== 'enroll' && isHeldBack(held, basisOf(over, desired, actual), now)
+  const absent = actual.interfaces[over.interface]?.supplicant !== true
+  return closed || absent || awaitsProof(network, actual, now)
+}
+
+/** One that has expired untried is of no use to anybody. */
+export function candidateOf(network: Network, actual: Actual, now: number): CredentialState['candidate'] {
+  const candidate = actual.credentials[network.id]?.candidate
+  return candidate && now <= candidate.certificate.notAfter ? candidate : undefined
+}
+
+/** There is a new certificate, and nothing is judged of it yet. */
+export const awaitsProof = (network: Network, actual: Actual, now: number): boolean =>
+  candidateOf(network, actual, now) !== undefined && failedProofOf(network, actual)?.judged !== true
+
+/**
+ * S2-51: over the network itself; only the ladder, where the operator switched it on, goes over the enrollment network, when it
+ * was too long without the server over the tested network, or without that network. `from` is when it does.
+ */
+export function renewalPath(
+  network: Network,
+  desired: Desired,
+  actual: Actual,
+  now: number,
+): { over: Network; from?: number } {
+  const hours = network.profile.scep?.ladder?.enrollmentNetworkAfterHours
+  const since = unreachableSince(actual.history[network.id])
+  if (hours === undefined || since === undefined) return { over: network }
+  const from = since + hours * hour
+  return { over: (now >= from ? enrollmentNetworkOf(network, desired) : undefined) ?? network, from }
+}
+
+/** A server that answered and refused was reached; a network that cannot be joined reaches nobody. */
+function unreachableSince({ failedRenewal, setback }: NetworkHistory = {}): number | undefined {
+  const ours = setback && setback.action !== 'enroll' ? setback.since : undefined
+  const theirs = failedRenewal?.finding.side === 'network' ? failedRenewal.since : undefined
+  return earlier(ours, theirs)
 }
 
 const tooEarly = 'scep-renewal-too-early'

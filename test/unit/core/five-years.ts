@@ -23,6 +23,8 @@ export interface Server {
   validity: number
   /** When it does not answer. */
   outages: readonly Span[]
+  /** When its network cannot be joined. */
+  closed: readonly Span[]
   /** What it does with the requests it gets, one after the other, for ever. */
   moods: readonly Mood[]
   /** Renews in this last part of the validity only. */
@@ -138,12 +140,13 @@ export class Years {
       const due = dueAt(current.certificate, { when: 'half-life' }) ?? notAfter
       const server = this.#servers[index]
       const [from, to] = [notAfter - (notAfter - due) / 10, notAfter]
-      const cuts = [from, to, ...(server?.outages.flat() ?? [])]
+      const away = [...(server?.outages ?? []), ...(server?.closed ?? [])]
+      const cuts = [from, to, ...away.flat()]
         .filter(at => at >= from && at <= to)
         .sort((a, b) => a - b)
       const spans = cuts.slice(1).map((at, place): number => {
         const before = cuts[place] ?? at
-        return within(server?.outages ?? [], (before + at) / 2) ? 0 : at - before
+        return within(away, (before + at) / 2) ? 0 : at - before
       })
       this.expired.push({ network: id, usable: Math.max(0, ...spans) })
     }
@@ -173,7 +176,7 @@ export class Years {
     const basis = basisOf(network, this.#desired, this.#actual)
     const generation = step.action === 'prove' ? { generation: step.generation } : {}
     this.#memory.failed(network.id, { action: step.action, finding: problem, basis, ...generation }, at, 0.5)
-    if (step.action === 'prove') this.#alone()
+    if (step.action === 'prove' || step.action === 'join') this.#alone()
   }
 
   /** A refused login leaves the interface on no network. */
@@ -184,6 +187,8 @@ export class Years {
   }
 
   #problem(step: Step, network: Network, index: number, server: Server): Finding | undefined {
+    const login = step.action === 'prove' || step.action === 'join'
+    if (login && within(server.closed, this.#real)) return finding('no-authenticator', 'network', 'change')
     if (step.action === 'prove') {
       this.proofs += 1
       const left =

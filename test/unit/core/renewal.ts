@@ -74,13 +74,13 @@ t.test('a shorter life makes a quicker pace, never under 10 s', async t => {
   t.equal(paceOf(certificate('2021-01-01T00:00Z', '2021-01-01T00:01Z'), hour), 10_000)
 })
 
-const branch: Network = { ...corp, id: 'branch', assignment: 'b1', sha256: 'dd' }
-const two = desiredOf({ tested: [corp, branch] })
+export const branch: Network = { ...corp, id: 'branch', assignment: 'b1', sha256: 'dd' }
+export const two = desiredOf({ tested: [corp, branch] })
 export const due = (hoursAgo: number, left = 200 * hour): CredentialState => {
   const at = now - hoursAgo * hour
   return issued('f1', 'a1', { notBefore: at - (now + left - at), notAfter: now + left })
 }
-const both = (corpDue: number, branchDue: number, left = 200 * hour) => ({
+export const both = (corpDue: number, branchDue: number, left = 200 * hour) => ({
   corp: due(corpDue, left),
   branch: { ...due(branchDue, left), assignment: 'b1' },
 })
@@ -94,7 +94,7 @@ export const failing = (
     ...{ since: now - 2 * hour, last: now - hour / 2, count: 1, basis },
   },
 })
-const next = (actual: Actual, settings = queue, desired = two) => {
+export const next = (actual: Actual, settings = queue, desired = two) => {
   const found = nextRenewal(desired, actual, now, settings)
   return (
     found && {

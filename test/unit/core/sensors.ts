@@ -9,6 +9,7 @@ const anySpan = fc
 const anyServer: fc.Arbitrary<Server> = fc.record({
   validity: fc.constantFrom(2, 7, 30, 90, 365, 730),
   outages: fc.array(anySpan, { maxLength: 8 }),
+  closed: fc.oneof(fc.constant([]), fc.array(anySpan, { maxLength: 4 })),
   moods: fc.constantFrom<Mood[]>(
     ['issues'],
     ['refuses', 'issues'],
