@@ -10,12 +10,29 @@ import { problemsOf, type Problem } from './desired/problems.ts'
 import { Id } from './desired/profile.ts'
 
 const text = z.string().check(z.minLength(1), z.maxLength(1024))
+/** wpa_supplicant reads keys there, by the same path. */
+const folder = text.check(z.regex(/^\//, 'not an absolute path: begin it with /'))
 const interfaceName = z.string().check(z.regex(/^[A-Za-z0-9_.-]{1,15}$/, 'not an interface name'))
 
 const Mqtt = z.strictObject({
   /** Tried in turn: mqtt:// or mqtts://. */
-  urls: z.array(z.url({ protocol: /^mqtts?$/ })).check(z.minLength(1), z.maxLength(8)),
-  prefix: z._default(z.string().check(z.regex(/^[A-Za-z0-9_/-]{1,128}$/)), 'sonde'),
+  urls: z
+    .array(
+      z.url({
+        ...{ protocol: /^mqtts?$/, hostname: /./ },
+        error: 'not the URL of a broker, e.g. mqtts://broker.example.org',
+      }),
+    )
+    .check(z.minLength(1), z.maxLength(8)),
+  prefix: z._default(
+    z
+      .string()
+      .check(
+        z.maxLength(128),
+        z.regex(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, 'not a topic: A-Z a-z 0-9 _ - between single slashes'),
+      ),
+    'sonde',
+  ),
   username: z.optional(text),
   password: z.optional(text),
   /** Paths of PEM files. */
@@ -35,10 +52,13 @@ export const Settings = z.strictObject({
   serial: z.optional(text),
   /** Display name until a sensor document says another. */
   name: z.optional(text),
-  stateDirectory: z.optional(text),
-  runtimeDirectory: z.optional(text),
+  stateDirectory: z.optional(folder),
+  runtimeDirectory: z.optional(folder),
   /** D-Bus address of the bus wpa_supplicant is on. */
-  bus: z._default(text, 'unix:path=/run/dbus/system_bus_socket'),
+  bus: z._default(
+    text.check(z.regex(/^[a-z]+:./, 'not a D-Bus address, e.g. unix:path=/run/dbus/system_bus_socket')),
+    'unix:path=/run/dbus/system_bus_socket',
+  ),
   /** The interfaces the agent joins networks with; no others are touched. */
   interfaces: z
     .array(
@@ -106,11 +126,10 @@ export type Settings = z.infer<typeof Settings> & { stateDirectory: string; runt
 export async function readSettings(path: string, environment: NodeJS.ProcessEnv): Promise<Settings> {
   const raw = withEnvironment(await readJson(path), environment)
   const parsed = z.safeParse(Settings, raw)
-  if (!parsed.success)
-    throw invalid(
-      path,
-      problemsOf(parsed.error.issues, raw, at => knownKeys(Settings, at)),
-    )
+  const problems = parsed.success
+    ? contradictions(parsed.data)
+    : problemsOf(parsed.error.issues, raw, at => knownKeys(Settings, at))
+  if (!parsed.success || problems.length > 0) throw invalid(path, problems)
   return {
     ...parsed.data,
     stateDirectory: parsed.data.stateDirectory ?? environment['STATE_DIRECTORY'] ?? '/var/lib/sonde',
@@ -118,9 +137,35 @@ export async function readSettings(path: string, environment: NodeJS.ProcessEnv)
   }
 }
 
+/** What no setting says by itself. */
+function contradictions({ interfaces, management, mqtt }: z.infer<typeof Settings>): Problem[] {
+  const names = interfaces.map(({ name }) => name)
+  const twice = names.flatMap((name, index) =>
+    names.indexOf(name) < index
+      ? [{ path: `interfaces[${String(index)}].name`, message: 'is there twice' }]
+      : [],
+  )
+  const shared = management !== 'tested' && names.includes(management.interface)
+  const hint = 'write "management": "tested" where the broker is reached over a tested interface'
+  const alone = (['certificate', 'key'] as const).filter(name => mqtt[name] === undefined)
+  const [missing] = alone
+  return [
+    ...twice,
+    ...(shared ? [{ path: 'management.interface', message: 'is among the tested interfaces', hint }] : []),
+    ...(alone.length === 1 && missing !== undefined
+      ? [
+          {
+            path: `mqtt.${missing}`,
+            message: 'is missing: a client certificate has a key, and a key a certificate',
+          },
+        ]
+      : []),
+  ]
+}
+
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'))
+    return JSON.parse((await readFile(path, 'utf8')).replace(/^\ufeff/, ''))
   } catch (cause) {
     throw invalid(path, [{ path: '', message: unreadable(cause) }], cause)
   }
@@ -130,7 +175,7 @@ async function readJson(path: string): Promise<unknown> {
 function unreadable(cause: unknown): string {
   if (cause instanceof SyntaxError) {
     const place = /at position \d+/.exec(cause.message)?.[0]
-    return place === undefined ? 'it is not valid JSON' : `it is not valid JSON, ${place}`
+    return `it is not valid JSON, ${place ?? (cause.message.includes('end of JSON') ? 'it ends too early' : 'at its beginning')}`
   }
   const { code = 'unknown error' } = cause as NodeJS.ErrnoException
   return code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`

@@ -2,10 +2,9 @@
 import { connectSupplicant, type Supplicant } from '../supplicant/index.ts'
 import { withBootstrap } from './bootstrap.ts'
 import { Change } from './change.ts'
-import { listenToCheckpoints } from './checkpoint.ts'
 import { runCommand } from './cli.ts'
 import { execute } from './commands.ts'
-import { readSettings, type Settings } from './config.ts'
+import type { Settings } from './config.ts'
 import type { QueueSettings } from './core/renewal.ts'
 import { report } from './core/report.ts'
 import { diagnostics } from './diagnostics.ts'
@@ -23,6 +22,7 @@ import { openParts, type Parts } from './parts.ts'
 import { backAt, Reachability } from './reachability.ts'
 import { documentsOf, type ReportedDocuments } from './reported-documents.ts'
 import { Revert } from './revert.ts'
+import { runnerOf } from './run.ts'
 import { feedWatchdog, tellSystemd } from './sd-notify.ts'
 import { SpareKeyKeeper } from './spare-keys.ts'
 import { StatusFile } from './status-file.ts'
@@ -37,6 +37,7 @@ export async function runAgent(settings: Settings, stop: AbortSignal, restart: (
   log.info({ version, sensor: parts.identity.sensor, model: parts.identity.model }, 'agent started')
   const linkSettings = await brokerLinkSettings(settings, parts.topics)
   await using supplicant = await connectSupplicant(settings.bus, {}, stop)
+  using _hurry = hurry(supplicant, stop)
   await using agent = new Agent(settings, parts, supplicant, linkSettings, log, restart)
   await agent.run(stop)
 }
@@ -271,28 +272,24 @@ class Agent implements AsyncDisposable {
   }
 }
 
-/** Exit codes: 0 stopped, 75 (EX_TEMPFAIL) start me again. */
-async function run(file: string): Promise<number> {
-  listenToCheckpoints(process.env)
-  const stop = new AbortController()
-  let code = 0
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.once(signal, () => {
-      stop.abort(new DOMException(signal, 'AbortError'))
-    })
-  const settings = await readSettings(file, process.env)
-  // Where systemd has not named one; the DHCP client's scripts go there too.
-  process.env['RUNTIME_DIRECTORY'] ??= settings.runtimeDirectory
-  await runAgent(settings, stop.signal, () => {
-    code = 75
-    // After the reply has been handed over.
-    setImmediate(() => {
-      stop.abort(new DOMException('restart', 'AbortError'))
-    })
-  })
-  return code
+/** Milliseconds. A call to a supplicant that hangs lasts 5 s, and letting go takes several. */
+const patience = 2_000
+
+/** Once we stop, the supplicant has so long to let go of us: then the bus is closed, which ends every call. */
+function hurry(supplicant: Supplicant, stop: AbortSignal): Disposable {
+  let timer: NodeJS.Timeout | undefined
+  const stopping = (): void => {
+    timer = setTimeout(() => void supplicant[Symbol.asyncDispose](), patience)
+  }
+  stop.addEventListener('abort', stopping)
+  return {
+    [Symbol.dispose]: () => {
+      stop.removeEventListener('abort', stopping)
+      clearTimeout(timer)
+    },
+  }
 }
 
-void runCommand(process.argv.slice(2), run).then(code => {
+void runCommand(process.argv.slice(2), runnerOf(runAgent)).then(code => {
   process.exitCode = code
 })

@@ -1,4 +1,5 @@
 /** From the device settings to the link's: files are read here, so that a missing one is a settings error with its path. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Settings } from './config.ts'
 import { AgentError } from './errors.ts'
@@ -17,19 +18,28 @@ export async function brokerLinkSettings({ mqtt }: Settings, topics: Topics): Pr
 
 async function pem(setting: string, path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw invalid(setting, path, 'cannot be read', cause)
+  })
   try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new AgentError(
-      {
-        code: 'settings-invalid',
-        title: 'The settings cannot be used',
-        detail: `${setting}: ${path} cannot be read`,
-        hint: 'give the path of a PEM file that the agent may read',
-        side: 'configuration',
-        retry: 'never',
-      },
-      { cause },
-    )
+    if (setting === 'mqtt.key') createPrivateKey(text)
+    else new X509Certificate(text)
+  } catch {
+    // The cause may quote what it read, which may be a key.
+    throw invalid(setting, path, `holds no ${setting === 'mqtt.key' ? 'private key' : 'certificate'} in PEM`)
   }
+  return text
 }
+
+const invalid = (setting: string, path: string, why: string, cause?: unknown): AgentError =>
+  new AgentError(
+    {
+      code: 'settings-invalid',
+      title: 'The settings cannot be used',
+      detail: `${setting}: ${path} ${why}`,
+      hint: 'give the path of a PEM file that the agent may read',
+      side: 'configuration',
+      retry: 'never',
+    },
+    { cause },
+  )

@@ -17,8 +17,20 @@ export interface Store {
   trust: string
 }
 
-/** Opens or makes the store. Throws `store-format` for a newer format or an unreadable `store.json`. */
+/**
+ * Opens or makes the store. Throws `store-format` for a newer format or an unreadable `store.json`, `store-unusable` where
+ * the folder cannot be one, `disk-full` or `disk-read-only`.
+ */
 export async function openStore(root: string, migrations = known): Promise<Store> {
+  try {
+    return await open(root, migrations)
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw unusable(root, error)
+    throw error
+  }
+}
+
+async function open(root: string, migrations: readonly Migration[]): Promise<Store> {
   await privateFolder(root)
   await finishMigration(root)
   const path = join(root, 'store.json')
@@ -62,4 +74,17 @@ const unreadable = (path: string, detail: string, newest: number, options?: { ca
       retry: 'never',
     },
     options,
+  )
+
+const unusable = (root: string, cause: Error): AgentError =>
+  new AgentError(
+    {
+      code: 'store-unusable',
+      title: 'The state folder cannot be used',
+      detail: `${root}: ${cause.message}`,
+      hint: 'name a folder in stateDirectory that the agent may make and write, or mend this one',
+      side: 'sensor',
+      retry: 'never',
+    },
+    { cause },
   )

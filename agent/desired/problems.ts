@@ -170,8 +170,9 @@ export function problemsOf(
         return [problem(path, form(issue))]
       case 'custom':
         return [problem(path, issue.message)]
-      case 'not_multiple_of':
       case 'invalid_key':
+        return [problem(path, issue.issues[0]?.message ?? 'is not valid')]
+      case 'not_multiple_of':
       case 'invalid_element':
         return [problem(path, 'is not valid')]
     }

@@ -15,6 +15,7 @@ import { test } from './test.ts'
 import { warn } from './warn.ts'
 
 export type { Context } from './context.ts'
+export { asAgentError } from './findings.ts'
 export { Port } from './port.ts'
 export { preflight } from './preflight.ts'
 export { TrustFiles } from './trust-files.ts'

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readSettings } from '../../agent/config.ts'
 import { AgentError } from '../../agent/errors.ts'
+import { brokerLinkSettings } from '../../agent/mqtt-settings.ts'
+import { topicsOf } from '../../agent/desired/topics.ts'
 import { parseNetworkProfile, parseSensorDocument } from '../../agent/desired/parse.ts'
 import { findings, findingsIn } from '../documents/findings.ts'
 import { fieldsOf, schemaOf } from '../documents/schemas.ts'
@@ -51,7 +53,38 @@ t.test(
           /interfaces\[1\]\.country: not a country: .*e\.g\. DE/,
         ],
       ],
+      [
+        'what contradicts each other',
+        JSON.stringify({
+          ...good,
+          interfaces: ['eth0', 'eth0'].map(name => ({ name, kind: 'wired' })),
+          management: { interface: 'eth0' },
+          mqtt: { urls: ['mqtts://broker'], key: '/etc/sonde/key.pem' },
+        }),
+        [
+          /interfaces\[1\]\.name: is there twice/,
+          /management\.interface: is among the tested interfaces \(write "management": "tested"/,
+          /mqtt\.certificate: is missing/,
+        ],
+      ],
+      [
+        'forms',
+        JSON.stringify({
+          ...{ ...good, bus: 'system', stateDirectory: 'state' },
+          mqtt: { urls: ['http://broker', 'mqtt://'], prefix: 'a//b/' },
+          bootstrap: { networks: { 'an id': {} } },
+        }),
+        [
+          /bus: not a D-Bus address, e\.g\. unix:/,
+          /stateDirectory: not an absolute path/,
+          /mqtt\.urls\[0\]: not the URL of a broker, e\.g\. mqtts:/,
+          /mqtt\.urls\[1\]: not the URL of a broker/,
+          /mqtt\.prefix: not a topic: /,
+          /bootstrap\.networks\.an id: not an id: 1 to 64 of/,
+        ],
+      ],
       ['no JSON', '{ "password": canary-secret }', [/: it is not valid JSON/]],
+      ['an empty file', '', [/: it is not valid JSON, it ends too early/]],
       ['no file', undefined, [/: there is no such file/]],
     ]
     for (const [name, text, problems] of cases) {
@@ -65,6 +98,33 @@ t.test(
     }
   },
 )
+
+t.test('settings as an editor saved them with a byte order mark are read', async t => {
+  const file = join(t.testdir(), 'sonde.json')
+  await writeFile(file, '\ufeff' + (await readFile(example, 'utf8')))
+  t.same(await readSettings(file, {}), await readSettings(example, {}))
+})
+
+t.test('files that the settings name are looked into before the broker is, and not quoted', async t => {
+  const settings = await readSettings(example, {})
+  const file = join(t.testdir({ 'key.pem': 'canary-secret' }), 'key.pem')
+  const cases = [
+    [{ ca: file }, /mqtt\.ca: .*key\.pem holds no certificate in PEM/],
+    [{ certificate: file, key: file }, /mqtt\.certificate: .* holds no certificate in PEM/],
+    [{ key: file }, /mqtt\.key: .* holds no private key in PEM/],
+    [{ ca: `${file}.not` }, /mqtt\.ca: .* cannot be read/],
+  ] as const
+  for (const [mqtt, detail] of cases) {
+    const { urls, prefix, keepalive, revertAfter } = settings.mqtt
+    const only = { ...settings, mqtt: { urls, prefix, keepalive, revertAfter, ...mqtt } }
+    const error = await brokerLinkSettings(only, topicsOf(prefix, 's')).catch(
+      (error: unknown) => error as AgentError,
+    )
+    if (!(error instanceof AgentError)) throw new Error('nothing was refused')
+    t.match(error.finding, { code: 'settings-invalid', detail })
+    t.notMatch(JSON.stringify(error.finding) + String(error.stack), /canary/)
+  }
+})
 
 t.test('the example shows every setting', async t => {
   const shown: unknown = JSON.parse(await readFile(example, 'utf8'))

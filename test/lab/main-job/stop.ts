@@ -1,4 +1,8 @@
 /** A clean stop takes back everything, and what is others' stays. */
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import process from 'node:process'
 import t from 'tap'
 import { run } from '../command.ts'
 import { documents } from '../documents.ts'
@@ -85,3 +89,45 @@ t.test(
     t.equal(await kernel(lab), before, 'addresses, rules and routes are as they were')
   },
 )
+
+/** A message bus that takes connections and never says a word. */
+async function mutedBus(lab: Lab): Promise<{ path: string } & AsyncDisposable> {
+  const path = join(lab.site.folder, 'muted-bus')
+  const server = createServer(socket => socket.on('error', () => undefined))
+  server.listen(path)
+  await once(server, 'listening')
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => sockets.add(socket))
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+t.test('SIGTERM is a clean stop within 4 s also where the bus or the supplicant does not answer', async t => {
+  await using lab = await raise(t)
+  await using bus = await mutedBus(lab)
+  const starting = await lab.sensor({ id: 'starting', settings: { bus: `unix:path=${bus.path}` } })
+  await starting.process.waitFor(/agent started/, 'it is about to look for the supplicant', 5_000)
+  await starting.stop()
+  t.match(starting.process.output.tail(1), /\[ended: exit code 0\]/, 'while it starts')
+
+  const before = await kernel(lab)
+  const sensor = await lab.sensor()
+  await publish(lab, await documents(lab))
+  await tested(sensor)
+  const { pid } = lab.supplicant
+  if (pid === undefined) throw new Error('there is no supplicant')
+  process.kill(pid, 'SIGSTOP')
+  try {
+    await sensor.stop()
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+  t.match(sensor.process.output.tail(1), /\[ended: exit code 0\]/, 'while the supplicant hangs')
+  t.equal(await kernel(lab), before, 'addresses, rules and routes are as they were')
+})

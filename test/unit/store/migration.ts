@@ -107,3 +107,11 @@ async function cutAt(root: string, at: number): Promise<string> {
   await openStore(root, [wired, tidied]).catch(() => undefined)
   return name
 }
+
+t.test('a state folder that cannot be one is named, with the fix', async t => {
+  const file = join(t.testdir({ file: '' }), 'file')
+  for (const root of [file, join(file, 'below')]) {
+    const refused: unknown = await openStore(root).catch((error: unknown) => error)
+    t.match(refused, { finding: { code: 'store-unusable', detail: root, hint: /stateDirectory/ } })
+  }
+})
