@@ -62,6 +62,8 @@ async function removeCertificate(id: string, { context, change }: CommandWorld):
   const state = await context.credentials.of(id).read()
   if (!state.current) return refused(`${id} has no certificate`)
   const at = context.now()
+  // What was asked for before and still waits would undo it.
+  for (const what of ['renew', 'enroll'] as const) await context.renewals.ended(what, id)
   await context.credentials.of(id).remove(at)
   context.memory.clear(id)
   context.news.tell(id, { kind: 'removed', at }, {})

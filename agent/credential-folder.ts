@@ -51,7 +51,7 @@ function factsOf(pem: string): CertificateFacts | undefined {
   }
 }
 
-const isGeneration = (name: string): boolean => /^\d{4}-[0-9a-f]{8}$/.test(name)
+const isGeneration = (name: string): boolean => /^\d{4,}-[0-9a-f]{8}$/.test(name)
 
 /** Generations out of use that are kept for diagnosis. */
 const keptGenerations = 3
@@ -212,16 +212,17 @@ export class CredentialFolder {
     await renameDurable(this.#path('open'), this.#path(generation))
     // A certificate that was asked for afresh replaces whatever waited for its proof.
     if (role === 'current' && (await this.#linked('candidate')) !== undefined) await this.dropCandidate()
+    await this.#prune()
     return generation
   }
 
   async #nextGeneration(fingerprint: string): Promise<string> {
-    const last = (await this.#generations()).at(-1)?.slice(0, 4) ?? '0'
-    return `${String(Number(last) + 1).padStart(4, '0')}-${fingerprint.slice(0, 8)}`
+    const last = (await this.#generations()).at(-1) ?? '0'
+    return `${String(parseInt(last, 10) + 1).padStart(4, '0')}-${fingerprint.slice(0, 8)}`
   }
 
   async #generations(): Promise<string[]> {
-    return (await this.#names()).filter(isGeneration).sort()
+    return (await this.#names()).filter(isGeneration).sort((a, b) => parseInt(a, 10) - parseInt(b, 10))
   }
 
   async #names(): Promise<string[]> {

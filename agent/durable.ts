@@ -73,8 +73,27 @@ const readOnly = (path: string, cause: unknown): AgentError =>
     { cause },
   )
 
-/** Replaces the file: temp, fsync, rename, fsync of the folder. */
+/** The last write of each file that is being written. */
+const writing = new Map<string, Promise<void>>()
+
+/**
+ * Replaces the file: temp, fsync, rename, fsync of the folder. Writes of one file follow each other as they were called, or one
+ * would rename the draft of another away.
+ */
 export async function writeDurable(path: string, content: string | Uint8Array): Promise<void> {
+  const before = writing.get(path)
+  const replaced = before
+    ? before.catch(() => undefined).then(() => replace(path, content))
+    : replace(path, content)
+  writing.set(path, replaced)
+  try {
+    await replaced
+  } finally {
+    if (writing.get(path) === replaced) writing.delete(path)
+  }
+}
+
+async function replace(path: string, content: string | Uint8Array): Promise<void> {
   const draft = `${path}.new`
   await writeSynced(draft, content)
   await renameDurable(draft, path)

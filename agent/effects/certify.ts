@@ -37,13 +37,29 @@ export interface Purpose {
 /** A reply that is on its way is waited for this long after an interruption: it may hold the certificate. */
 const grace = 3_000
 
-/** Leaves the issued certificate as `role`. Throws ScepError, PathError, or AgentError `scep-pending`, `scep-gave-up`, `issued-but-lost`. */
+/**
+ * Leaves the issued certificate as `role`. Throws ScepError, PathError, or AgentError `scep-pending`, `scep-gave-up`, `issued-but-lost`;
+ * an AbortError where a person has removed the certificate meanwhile, and then nothing is left (S1-15).
+ */
 export async function certify(
   purpose: Purpose,
   path: Path,
   signal: AbortSignal,
   context: Context,
 ): Promise<void> {
+  const folder = context.credentials.of(purpose.network.id)
+  const [result] = await Promise.allSettled([transact(purpose, path, signal, context)])
+  if ((await folder.read()).removed) {
+    await folder.empty()
+    throw removedMeanwhile(purpose)
+  }
+  if (result.status === 'rejected') throw result.reason
+}
+
+const removedMeanwhile = ({ network }: Purpose): DOMException =>
+  new DOMException(`the certificate of ${network.id} was removed`, 'AbortError')
+
+async function transact(purpose: Purpose, path: Path, signal: AbortSignal, context: Context): Promise<void> {
   const { network, settings } = purpose
   const wire = path.wire(settings.url.startsWith('https:') ? 'https:' : 'http:')
   using joint = either(signal, path.lost)
@@ -80,6 +96,7 @@ export async function certify(
   const { certificate, chain } = outcome
   const anchors = trust.chain.map(each => each.toString())
   const authorities = authoritiesOf(trust)
+  if ((await folder.read()).removed) throw removedMeanwhile(purpose)
   await folder.complete({ certificate, chain, anchors, authorities }, purpose.role)
   context.memory.sawAuthorities(network.id, { at: context.now(), authorities })
   context.clock.witness(certificateFacts(certificate))

@@ -1,6 +1,17 @@
 /** What the sensor keeps on disk: generations, removals, what a power cut left, queue and servers, and the format of it all. */
 import { createPrivateKey } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -106,6 +117,25 @@ t.test('a candidate is in force only when it is promoted, and few old generation
   const generations = (await readdir(path)).filter(name => /^\d{4}-/.test(name))
   t.equal(generations.length, 4, 'the one in force and three for diagnosis')
   t.notOk(generations.includes(first))
+})
+
+t.test('few are kept also where none is ever promoted, and beyond the ten thousandth', async t => {
+  const path = join(await folderFor(t), 'corp')
+  const folder = new CredentialFolder(path)
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await obtained(folder, name)
+  t.equal((await readdir(path)).filter(name => /^\d{4}-/.test(name)).length, 4)
+  const last = await readlink(join(path, 'current'))
+  await rename(join(path, last), join(path, last.replace(/^\d+/, '9999')))
+  for (const name of ['g', 'h']) await obtained(folder, name)
+  t.match((await folder.read()).current?.generation, /^10001-/)
+  await folder.remove(5)
+  t.strictSame(await readdir(path), ['state.json'])
+})
+
+t.test('writes of one file at once follow each other: nobody renames the draft of another away', async t => {
+  const path = join(await folderFor(t), 'file')
+  await Promise.all(['a', 'b', 'c'].map(content => writeDurable(path, content)))
+  t.equal(await readFile(path, 'utf8'), 'c', 'the last one is there')
 })
 
 t.test('a certificate asked for afresh replaces the candidate too', async t => {

@@ -1,6 +1,6 @@
 /** Removal and return of certificates and of networks: a removal is a fact, never undone by the loop (S1-15..17, S2-67..70). */
-import { access, readdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { folderOf } from '../main-job/credential.ts'
 import {
@@ -13,7 +13,7 @@ import {
   type Reported,
 } from '../main-job/scene.ts'
 import { raise, type Lab } from '../lab.ts'
-import type { Sensor } from '../sensor.ts'
+import type { Document, Sensor } from '../sensor.ts'
 import { trustedClock } from './scene.ts'
 
 const there = (path: string): Promise<boolean> =>
@@ -72,6 +72,17 @@ t.test(
     await lab.operator.command('sensor-1', { id: 'back', command: 'request-certificate', network: 'corp' })
     await tested(sensor, 'corp', 60_000, again)
     t.equal((await lab.scep.issued()).length, 2, 'S1-59: until a person asks')
+    const { onboarding } = await documentsWith(lab)
+    const closed = lab.operator.messages.end
+    await lab.operator.network('onboarding', { ...onboarding, eap: { ...onboarding.eap, password: 'wrong' } })
+    await lab.operator.command('sensor-1', { id: 'wish', command: 'request-certificate', network: 'corp' })
+    const isRefused = ({ event, network }: Document): boolean =>
+      event === 'step-failed' && network === 'onboarding'
+    await sensor.event(isRefused, 'the request waits for its enrollment network', 40_000, closed)
+    await lab.operator.command('sensor-1', { id: 'over', command: 'remove-certificate', network: 'corp' })
+    await sensor.heard('replies', ({ id, outcome }) => id === 'over' && outcome === 'done', 'it is removed')
+    const wishes = JSON.parse(await readFile(join(sensor.state, 'renewals.json'), 'utf8')) as object
+    t.match(wishes, { requested: [], enrolments: [] }, 'what was asked for before does not undo it')
   },
 )
 
