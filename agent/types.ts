@@ -126,6 +126,8 @@ export interface InterfaceState {
   name: string
   /** wpa_supplicant is on the bus and has this interface. */
   supplicant: boolean
+  /** Why it has not. */
+  problem?: Finding
   blocks: InstalledBlock[]
   joined?: JoinedNetwork
   lease?: LeaseFacts

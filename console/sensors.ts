@@ -1,4 +1,5 @@
 /** Judging what sensors report; the texts of tables and of `show`. Pure. */
+import type { Reported } from '../agent/desired/reported.ts'
 import type { FleetSensor } from './fleet.ts'
 import { distance, type Cell, type Colour } from './table.ts'
 
@@ -16,10 +17,8 @@ export interface ShownProblem {
 /** Everything wrong with a sensor: networks, documents, and what they wait for. */
 export function problemsOf({ id, reported, odd = [], desired, presence }: FleetSensor): ShownProblem[] {
   const sensor = id
-  const networks = Object.entries(reported?.networks ?? {}).flatMap(
-    ([network, { problem }]): ShownProblem[] =>
-      problem === undefined ? [] : [{ sensor, network, ...problem }],
-  )
+  const seen =
+    reported === undefined ? [] : [...ofInterfaces(sensor, reported), ...ofNetworks(sensor, reported)]
   const documents = (reported?.problems ?? []).map(({ topic, path, message, hint = '' }): ShownProblem => ({
     sensor,
     network: lastLevel(topic),
@@ -69,8 +68,19 @@ export function problemsOf({ id, reported, odd = [], desired, presence }: FleetS
       hint: 'look who writes the topics of this sensor, and whether its agent is newer than this program',
     },
   }))
-  return [...networks, ...documents, ...awaiting, ...rejected, ...link, ...unreadable, ...silent]
+  return [...seen, ...documents, ...awaiting, ...rejected, ...link, ...unreadable, ...silent]
 }
+
+/** An interface that wpa_supplicant does not have: nothing that is tested over it can be. */
+const ofInterfaces = (sensor: string, { interfaces }: Reported): ShownProblem[] =>
+  Object.values(interfaces).flatMap(({ problem }) =>
+    problem === undefined ? [] : [{ sensor, network: '', ...problem }],
+  )
+
+const ofNetworks = (sensor: string, { networks }: Reported): ShownProblem[] =>
+  Object.entries(networks).flatMap(([network, { problem }]) =>
+    problem === undefined ? [] : [{ sensor, network, ...problem }],
+  )
 
 const lastLevel = (topic: string): string => {
   const [kind, id] = topic.split('/').slice(-2)

@@ -2,6 +2,7 @@
  * The whole reported state (docs/mqtt.md), made anew from what a lane has just seen.
  * Pure, and without anything secret: certificates, results and problems only.
  */
+import type { Finding } from '../errors.ts'
 import type {
   Actual,
   ClockReading,
@@ -68,7 +69,10 @@ export interface Reported {
   }
   clock: ClockReading
   health?: Health
-  interfaces: Record<string, { supplicant: boolean; joined?: string; address?: string; gateway?: string }>
+  interfaces: Record<
+    string,
+    { supplicant: boolean; problem?: Finding; joined?: string; address?: string; gateway?: string }
+  >
   networks: Record<string, ReportedNetwork>
 }
 
@@ -115,10 +119,11 @@ export function report(input: ReportInput): Reported {
     clock: input.clock,
     ...(input.health && { health: input.health }),
     interfaces: Object.fromEntries(
-      Object.values(actual.interfaces).map(({ name, supplicant, joined, lease }) => [
+      Object.values(actual.interfaces).map(({ name, supplicant, problem, joined, lease }) => [
         name,
         {
           supplicant,
+          ...(problem && { problem }),
           ...(joined && { joined: joined.network }),
           ...(lease && { address: lease.address }),
           ...(lease?.gateway !== undefined && { gateway: lease.gateway }),

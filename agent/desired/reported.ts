@@ -137,6 +137,7 @@ export const Reported = z.object({
     z.string(),
     z.object({
       supplicant: z.boolean(),
+      problem: z.optional(Finding),
       joined: z.optional(z.string()),
       address: z.optional(z.string()),
       gateway: z.optional(z.string()),

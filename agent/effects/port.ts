@@ -9,6 +9,7 @@ import type { Frequencies } from '../frequencies.ts'
 import { hasGateway, looksLocked, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { Reachability } from '../reachability.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
+import { Absence } from './absence.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
 import { absent, InstalledBlocks } from './installed.ts'
 import { type InterfaceOptions, takeUp } from './interface.ts'
@@ -35,6 +36,7 @@ export class Port {
   #blocks: InstalledBlocks | undefined
   #watching: Disposable | undefined
   readonly #standby: Standby
+  readonly #absence: Absence
   /** `performance.now()` when the last path was given up. */
   #downSince: number | undefined
   #gap: number | undefined
@@ -44,6 +46,7 @@ export class Port {
   constructor(options: PortOptions) {
     this.name = options.name
     this.#standby = new Standby(options.name)
+    this.#absence = new Absence(options.name)
     this.#options = options
   }
 
@@ -64,8 +67,9 @@ export class Port {
   /** Reads the actual state; a supplicant that is not there is a state, not an error. */
   async state(): Promise<InterfaceState> {
     const handle = await this.#open()
-    const blocks = handle && this.#blocks && (await absent(this.#blocks.read()))
-    if (!blocks) return { name: this.name, supplicant: false, blocks: [] }
+    const blocks = handle && this.#blocks && (await this.#absence.over(this.#blocks.read()))
+    const { problem } = this.#absence
+    if (!blocks) return { name: this.name, supplicant: false, blocks: [], ...(problem && { problem }) }
     const current = blocks.find(block => block.path === handle.currentNetwork)
     // After a restart of the agent the supplicant may still hold the port open: that join counts. Only at the first
     // look: later the state stays `completed` over a lost carrier, which this port has been told of.
@@ -204,7 +208,7 @@ export class Port {
 
   async #open(): Promise<SupplicantInterface | undefined> {
     if (this.#handle && !this.#handle.gone) return this.#handle
-    const handle = await absent(takeUp(this.#options))
+    const handle = await this.#absence.over(takeUp(this.#options))
     if (handle && handle !== this.#handle) this.#watch(handle)
     return handle
   }

@@ -45,6 +45,8 @@ export const reported: Record<string, string> = {
   interfaces: 'Its interfaces, by name.',
   ...each('interfaces.*', {
     supplicant: 'Whether wpa_supplicant has it.',
+    problem: 'Why it has not.',
+    ...finding('problem'),
     joined: 'Id of the network it is on.',
     address: 'Its address.',
     gateway: 'Its gateway.',

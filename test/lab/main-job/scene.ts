@@ -50,7 +50,7 @@ export interface ReportedNetwork {
 export interface Reported {
   clock: { trusted: boolean; source: string; system: string }
   networks: Record<string, ReportedNetwork>
-  interfaces: Record<string, { joined?: string; address?: string }>
+  interfaces: Record<string, { joined?: string; address?: string; problem?: Problem }>
   problems: { topic: string; path: string; message: string; hint?: string }[]
   awaiting: { network: string; why: string }[]
   applied: { state: string; desired?: { version: number }; networks: Record<string, string> }

@@ -178,6 +178,12 @@ for (const [phase, network, reported, when] of phases)
     t.equal(reported.networks[network]?.phase, phase)
   })
 
+t.test('an interface that the supplicant does not have is reported with the reason', async t => {
+  const problem = { ...setbackNow.finding, code: 'supplicant-absent' }
+  const reported = reportOf(undefined, actualOf({}, { supplicant: false, problem }))
+  t.strictSame(reported.interfaces, { eth0: { supplicant: false, problem } })
+})
+
 t.test('the report carries certificate, results and problem with ISO times, and no secret', async t => {
   const history = {
     corp: {
