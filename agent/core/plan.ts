@@ -182,7 +182,8 @@ function renewal(view: View): Task[] {
   const { desired, actual, now, options, wake } = view
   const next = nextRenewal(desired, actual, now, options.queue)
   if (!next) return []
-  const { network, at, overtakes } = next
+  const { network, at, overtakes, nearest } = next
+  wake.by(nearest)
   if (awaitsProof(network, actual, now)) return []
   const candidate = candidateOf(network, actual, now)
   wake.by(at)

@@ -77,6 +77,8 @@ export interface NextRenewal {
   at: number
   /** It goes before the one that is due longest, because its own end is near. */
   overtakes?: string
+  /** When another comes near its end, and may overtake. */
+  nearest?: number
 }
 
 /** How the last login with the candidate ended, where it failed. */
@@ -122,6 +124,12 @@ export function nextRenewal(
   const [head] = sorted
   if (!head) return undefined
   const item = settings.strict ? head : mostUrgent(head, sorted, actual, now)
+  const nearest = settings.strict
+    ? undefined
+    : firstLastTenth(
+        sorted.filter(each => each !== item),
+        now,
+      )
   const asked = items.filter(({ requested }) => requested)
   const requested = asked.find(({ stuck }) => !stuck) ?? (item.stuck ? asked[0] : undefined)
   if (requested) return { network: requested.network, at: now }
@@ -132,6 +140,7 @@ export function nextRenewal(
     network: item.network,
     at: Math.max(now, item.due, item.opens, after + waitOf(item, actual, settings.interval)),
     ...(item !== head && { overtakes: head.network.id }),
+    ...(nearest !== undefined && { nearest }),
   }
 }
 
@@ -242,7 +251,16 @@ const tooEarly = 'scep-renewal-too-early'
 export const earlier = (one: number | undefined, other: number | undefined): number | undefined =>
   one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
 
-const inLastTenth = ({ certificate, due }: Item, now: number): boolean =>
-  now > certificate.notAfter - (certificate.notAfter - due) / 10
+const lastTenth = ({ certificate, due }: Item): number =>
+  certificate.notAfter - (certificate.notAfter - due) / 10
+
+const inLastTenth = (item: Item, now: number): boolean => now >= lastTenth(item)
+
+/** The first of them that is still to come. */
+const firstLastTenth = (items: readonly Item[], now: number): number | undefined =>
+  items
+    .map(lastTenth)
+    .filter(at => at > now)
+    .sort((a, b) => a - b)[0]
 
 export const defaultInterval = hour

@@ -1,6 +1,7 @@
 /** Several certificates near their end, and one of them cannot be attempted now: it must not cost the others (S1-22 … S1-25). */
 import t from 'tap'
-import { basisOf } from '../../../agent/core/want.ts'
+import { planInterface } from '../../../agent/core/plan.ts'
+import { basisOf, wantedRevision } from '../../../agent/core/want.ts'
 import type { Actual, Network, NetworkHistory } from '../../../agent/types.ts'
 import { both, branch, failing, next, two } from './renewal.ts'
 import { actualOf, corp, desiredOf, issued, now, queue, withProfile } from './world.ts'
@@ -84,4 +85,24 @@ t.test('what the ladder leads around can be attempted', async t => {
   const setback = history['corp']?.setback
   const down = { ...near, history: { corp: { ...(setback && { setback: { ...setback, basis } }) } } }
   t.match(next(down, queue, desired), { network: 'corp' })
+})
+
+t.test('the plan looks again when another comes near its end', async t => {
+  const credentials = both(5, 3, 6 * hour)
+  const near = actualOf({ credentials, history: {} })
+  const stuckFor = { ...near, history: { corp: held(corp, near, now + 40 * hour) } }
+  const options = { brokerOverTested: false, queue }
+  const tested = (network: Network) => ({
+    lastTest: { at: now, passed: true, probes: [], revision: wantedRevision(network, near, now) ?? '' },
+  })
+  const history = { corp: { ...held(corp, near, now + 40 * hour), ...tested(corp) }, branch: tested(branch) }
+  const seldom = desiredOf({ tested: [corp, branch], testEvery: 7 * 86_400 })
+  const start = (now + 6 * hour - (9 * hour) / 10 - now) / hour
+  const revision = wantedRevision(branch, near, now) ?? ''
+  const joined = { network: 'branch', revision, at: now }
+  const blocks = [{ path: '/1', network: 'branch', revision }]
+  const { eth0 } = actualOf({}, { joined, blocks }).interfaces
+  const at = { ...stuckFor, history, ...(eth0 && { interfaces: { eth0 } }) }
+  const { wakeAt } = planInterface(seldom, at, 'eth0', now, options)
+  t.equal(((wakeAt ?? 0) - now) / hour, start)
 })
