@@ -39,6 +39,6 @@ export async function enrolment({ lab, sensor, stage, options, signal }: Play): 
     lab.operator.desired(sensor.id, docs.sensor),
   ])
   stage.tell(end(stage.story, 'documents', Date.now(), { detail: 'retained, over MQTT' }))
-  await within(Promise.race([stage.over(), ended(sensor)]), signal)
+  await within(Promise.race([stage.over(), ended(sensor, lab)]), signal)
   return { story: stage.story, packets: await lab.counters() }
 }

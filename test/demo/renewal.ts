@@ -29,7 +29,7 @@ export async function renewal({ lab, sensor, stage, options, signal }: Play): Pr
   stage.tell(begin(stage.story, 'command', 'command renew published', Date.now()))
   await lab.operator.command(sensor.id, { id: 'demo-renew', command: 'renew', network: stage.story.tested })
   stage.tell(end(stage.story, 'command', Date.now(), { detail: 'over MQTT' }))
-  await within(Promise.race([stage.over(), ended(sensor)]), signal)
+  await within(Promise.race([stage.over(), ended(sensor, lab)]), signal)
   if (stage.story.failure) return { story: stage.story, packets: between(before, await lab.counters()) }
   const login = await within(lab.radius.accepted(sensor.id, patience, logged), signal)
   const packets = between(before, await lab.counters())

@@ -1,4 +1,5 @@
 /** Waiting for what may never come. */
+import type { Lab } from '../lab/lab.ts'
 import type { Sensor } from '../lab/sensor.ts'
 
 /** The promise's outcome, or the signal's reason if that comes first. */
@@ -19,8 +20,9 @@ export async function within<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** The agent ends only when it is told to: rejects when it ends. */
-export async function ended(sensor: Sensor): Promise<never> {
-  await sensor.process.ended
-  throw new Error(`the agent ended:\n${sensor.process.output.tail(10)}`)
+/** Rejects when the agent ends, or a daemon without which nothing more would be heard; they end only when they are told to. */
+export async function ended(sensor: Sensor, lab: Lab): Promise<never> {
+  const daemons = [sensor.process, lab.broker.daemon, lab.supplicant, lab.bus.daemon]
+  const died = await Promise.race(daemons.map(daemon => daemon.ended.then(() => daemon)))
+  throw new Error(`${died === sensor.process ? 'the agent' : died.name} ended:\n${died.output.tail(10)}`)
 }

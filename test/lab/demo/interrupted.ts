@@ -1,6 +1,6 @@
-/** Ctrl-C: whenever it comes, no namespace, no process and no file stays. */
+/** Ctrl-C: whenever it comes, no namespace, no process and no file stays. A daemon that dies ends it as well, and is named. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, watch } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, watch } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -96,6 +96,29 @@ void t.test('Ctrl-C leaves no namespace, no process and no file', { jobs: 3 }, t
       t.strictSame(others, [], 'nor any other that has to do with it')
       t.strictSame([...(await namespaces(`sonde-${String(demo.pid)}-`)).keys()], [], 'no namespace')
       t.strictSame(await readdir(demo.temporary), [], 'no file')
+    })
+  t.end()
+})
+
+const commandOf = (pid: number): Promise<string> =>
+  readFile(`/proc/${String(pid)}/cmdline`, 'latin1').catch(() => '')
+
+void t.test('a daemon that dies, without which nothing more is heard, is named at once', { jobs: 2 }, t => {
+  for (const daemon of ['mosquitto', 'wpa_supplicant'])
+    void t.test(daemon, async t => {
+      const demo = await demonstration(t)
+      await demo.says(/laboratory raised/)
+      await demo.says(/profiles, sensor document published/)
+      const members = await family(demo.pid)
+      const lines = await Promise.all(members.map(async ({ pid }) => ({ pid, line: await commandOf(pid) })))
+      // Its name, before the arguments: the namespace's own command has become it.
+      const found = lines.find(({ line }) => line.startsWith(`${daemon}\0`))
+      if (found === undefined) throw new Error(`${daemon} does not run`)
+      const since = performance.now()
+      process.kill(found.pid, 'SIGKILL')
+      t.equal(await demo.ended, 1, 'the exit code')
+      t.ok(performance.now() - since < patience, 'at once')
+      t.match(demo.said(), new RegExp(`${daemon} ended:[^]*at fault[^]*laboratory[^]*logs .*/sonde-demo-`))
     })
   t.end()
 })
