@@ -63,7 +63,7 @@ export function reportRenewal(
     ...(refused && { refusedRule: refused }),
     ...(due !== undefined && { due: iso(due) }),
     ...(next?.network.id === network.id && { next: iso(next.at) }),
-    forecast: forecast(certificate, rule, failedRenewal, now),
+    forecast: forecast(certificate, network.profile.scep, failedRenewal, now),
     ...(failedRenewal && {
       lastFailure: {
         ...failedRenewal.finding,
@@ -96,7 +96,7 @@ export function noticesOf(network: Network, { actual, now }: Input): Notice[] {
   const history = actual.history[network.id]
   const certificate = credential?.current?.certificate
   const rule = network.profile.scep?.renewal ?? { when: 'manual' }
-  const outlook = certificate ? forecast(certificate, rule, history?.failedRenewal, now) : ''
+  const outlook = certificate ? forecast(certificate, network.profile.scep, history?.failedRenewal, now) : ''
   const expiries = watchedOf(credential, history).flatMap(watched => {
     const days = expiryWarning(watched, now)
     return days === undefined ? [] : [expiryNotice(watched, days, outlook, now)]

@@ -2,7 +2,7 @@
  * Certificates near their end: our own, and those that an authentication or a renewal depends on. Pure.
  * Rows: S1-26, S2-60, S2-61.
  */
-import type { Renewal } from '../desired/profile.ts'
+import type { Scep } from '../desired/profile.ts'
 import type {
   Authority,
   CertificateFacts,
@@ -50,18 +50,20 @@ export function watchedOf(
   ]
 }
 
-/** "renewal due on …, last password accepted on …": what will happen without anybody doing anything. */
+/** "renewal due on …, last password accepted on …": what will happen without anybody doing anything. Without `scep` nothing does. */
 export function forecast(
   certificate: CertificateFacts,
-  rule: Renewal,
+  scep: Pick<Scep, 'renewal' | 'ladder'> | undefined,
   failed: FailedRenewal | undefined,
   now: number,
 ): string {
   const { notBefore, notAfter } = certificate
   const accepted = `last password accepted on ${minute(notBefore)}`
+  if (now > notAfter && scep?.ladder?.reenrollAfterExpiry)
+    return `expired on ${minute(notAfter)}: a new one is asked for over the enrollment network, ${accepted}`
   if (now > notAfter)
     return `expired on ${minute(notAfter)}: nothing is renewed any more, ${accepted}; remove the network from the sensor and add it again`
-  const due = dueAt(certificate, rule)
+  const due = scep && dueAt(certificate, scep.renewal)
   const plan = due === undefined ? 'renewal only on request' : `renewal due on ${minute(due)}`
   const obstacle = failed
     ? `; the last attempt on ${minute(failed.last)} failed: ${failed.finding.title}`

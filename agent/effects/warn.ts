@@ -13,10 +13,9 @@ export async function warn(step: StepOf<'warn'>, context: Context): Promise<void
   const watched = watchedOf(state, history)
   const certificate = watched.find(each => each.fingerprint === fingerprint)
   if (!network || !certificate) return
-  const rule = network.profile.scep?.renewal ?? { when: 'manual' }
   const now = context.now()
   const outlook = state.current
-    ? forecast(state.current.certificate, rule, history.failedRenewal, now)
+    ? forecast(state.current.certificate, network.profile.scep, history.failedRenewal, now)
     : 'there is no certificate'
   const { code, severity, text } = expiryNotice(certificate, days, outlook, now)
   const { role, subject, notAfter } = certificate

@@ -108,6 +108,15 @@ t.test('S2-60: after expiry it says that nothing is renewed any more, and the wa
   ])
 })
 
+t.test('with the ladder it says that it enrols again by itself', async t => {
+  const scep = corp.profile.scep
+  const ladder = { reenrollAfterExpiry: true }
+  const desired = desiredOf({ tested: [withProfile(corp, { ...(scep && { scep: { ...scep, ladder } }) })] })
+  const late = ofCorp({}, desired, issued(), now + 4 * day)
+  t.match(late?.renewal?.forecast, /^expired on .*: a new one is asked for over the enrollment network, /)
+  t.match(late?.notices, [{ code: 'certificate-expired', text: /a new one is asked for/ }])
+})
+
 t.test(
   'S1-28: a rule that cannot be kept is refused with both numbers, and the certificate is used',
   async t => {
