@@ -141,9 +141,7 @@ export class Years {
       const server = this.#servers[index]
       const [from, to] = [notAfter - (notAfter - due) / 10, notAfter]
       const away = [...(server?.outages ?? []), ...(server?.closed ?? [])]
-      const cuts = [from, to, ...away.flat()]
-        .filter(at => at >= from && at <= to)
-        .sort((a, b) => a - b)
+      const cuts = [from, to, ...away.flat()].filter(at => at >= from && at <= to).sort((a, b) => a - b)
       const spans = cuts.slice(1).map((at, place): number => {
         const before = cuts[place] ?? at
         return within(away, (before + at) / 2) ? 0 : at - before
