@@ -1,25 +1,43 @@
 /**
  * `node --import ./test/setup/typescript.mjs FILE.ts` runs TypeScript without building it. Only types are
- * removed, file by file, so `import.meta.url` and stack traces point to the source.
+ * removed, file by file, so `import.meta.url` and stack traces point to the source. What was made of a file is kept under
+ * node_modules/.cache by its content, because every test is a process of its own.
  */
-import { readFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { register } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
-import { transform } from 'esbuild'
 
 if (isMainThread) register(import.meta.url)
+
+const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline' }
+const { version } = JSON.parse(
+  readFileSync(new URL('../../node_modules/esbuild/package.json', import.meta.url), 'utf8'),
+)
+const cache = new URL('../../node_modules/.cache/typescript/', import.meta.url)
+mkdirSync(cache, { recursive: true })
+
+/** JavaScript of the file; the path is part of it, in its source map. */
+const compiled = async path => {
+  const source = await readFile(path, 'utf8')
+  const key = createHash('sha256')
+    .update(JSON.stringify([version, options, path, source]))
+    .digest('hex')
+  const kept = new URL(`${key}.mjs`, cache)
+  const there = await readFile(kept, 'utf8').catch(() => undefined)
+  if (there !== undefined) return there
+  const { transform } = await import('esbuild')
+  const { code } = await transform(source, { ...options, sourcefile: path })
+  const draft = new URL(`${key}.${process.pid}`, cache)
+  await writeFile(draft, code)
+  await rename(draft, kept)
+  return code
+}
 
 /** Node's loader hook; it runs in a thread of its own. */
 export const load = async (url, context, next) => {
   if (!url.startsWith('file:') || !url.endsWith('.ts')) return next(url, context)
-  const sourcefile = fileURLToPath(url)
-  const { code } = await transform(await readFile(sourcefile, 'utf8'), {
-    sourcefile,
-    loader: 'ts',
-    format: 'esm',
-    target: 'node20',
-    sourcemap: 'inline',
-  })
-  return { format: 'module', source: code, shortCircuit: true }
+  return { format: 'module', source: await compiled(fileURLToPath(url)), shortCircuit: true }
 }
