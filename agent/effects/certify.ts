@@ -194,7 +194,7 @@ async function ask(
     const polled = await polledFor(() => scep.pollCertificate(...sent), request.pending).catch(
       async (error: unknown) => {
         // Refused by whoever had to approve it: asking again under this transactionID can bring nothing any more.
-        if (request.pending && error instanceof scep.ScepError && isOver(error))
+        if (request.pending && error instanceof scep.ScepError && scep.endsTransaction(error))
           await context.credentials.of(purpose.network.id).dropRequest()
         throw error
       },
@@ -207,16 +207,12 @@ async function ask(
     checkpoint('scep reply')
     return outcome
   } catch (error) {
-    if (!(error instanceof scep.ScepError) || !isOver(error)) throw error
+    if (!(error instanceof scep.ScepError) || !scep.endsTransaction(error)) throw error
     if (resumed && error.kind === 'rejected') throw issuedButLost(error)
     await context.credentials.of(purpose.network.id).dropRequest()
     throw error
   }
 }
-
-/** The server has decided: the transaction will bring no certificate any more. */
-const isOver = ({ kind, problem }: scep.ScepError): boolean =>
-  kind === 'rejected' || problem.pkiStatus === 'FAILURE'
 
 /** What the poll brought; undefined when the server does not know the transaction or cannot poll at all. */
 async function polledFor(

@@ -5,6 +5,7 @@ import {
   alternativeName,
   describeCertificate,
   describeRequest,
+  endsTransaction,
   pendingGivenUp,
   pollCertificate,
   pollDelays,
@@ -160,7 +161,7 @@ async function known(outcome: Promise<Outcome>, folder: string): Promise<Outcome
   try {
     return await outcome
   } catch (error) {
-    if (error instanceof ScepError && error.kind === 'rejected') await dropOpen(folder)
+    if (error instanceof ScepError && endsTransaction(error)) await dropOpen(folder)
     throw error
   }
 }

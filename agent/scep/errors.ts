@@ -151,3 +151,7 @@ export function serverWords(words: string, ...secrets: (string | undefined)[]): 
 
 export const isAbortError = (error: unknown): boolean =>
   error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR'))
+
+/** The server has decided: the transaction will bring no certificate any more. */
+export const endsTransaction = ({ kind, problem }: ScepError): boolean =>
+  kind === 'rejected' || problem.pkiStatus === 'FAILURE'

@@ -39,6 +39,7 @@ export {
 export type { Issued } from './issued.ts'
 export { alternativeName, type AlternativeName, type MacCarrier, type Subject } from './names.ts'
 export {
+  endsTransaction,
   ScepError,
   type FailInfo,
   type PkiStatus,

@@ -16,7 +16,14 @@ async function installed(t: Test): Promise<Installed> {
   const cache = join(folder, 'cache')
   mkdirSync(cache)
   const outfile = join(folder, 'sonde.cjs')
-  await build({ entryPoints: ['agent/start.ts'], bundle: true, platform: 'node', format: 'cjs', outfile })
+  await build({
+    entryPoints: ['agent/start.ts'],
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    outfile,
+  })
   return {
     cache: join(cache, 'code-cache'),
     program: text => {

@@ -18,6 +18,7 @@ await build({
   outfile: driver,
   bundle: true,
   platform: 'node',
+  target: 'node20',
   format: 'esm',
 })
 
