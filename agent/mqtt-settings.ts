@@ -7,11 +7,10 @@ import type { LinkSettings } from './mqtt/link.ts'
 import type { Topics } from './desired/topics.ts'
 
 export async function brokerLinkSettings({ mqtt }: Settings, topics: Topics): Promise<LinkSettings> {
-  const [ca, certificate, key] = await Promise.all([
-    pem('mqtt.ca', mqtt.ca),
-    pem('mqtt.certificate', mqtt.certificate),
-    pem('mqtt.key', mqtt.key),
-  ])
+  // One after the other: of several mistakes the same one is always told first.
+  const ca = await pem('mqtt.ca', mqtt.ca)
+  const certificate = await pem('mqtt.certificate', mqtt.certificate)
+  const key = await pem('mqtt.key', mqtt.key)
   const { urls, username, password, keepalive } = mqtt
   return { topics, urls, username, password, ca, certificate, key, keepAlive: keepalive }
 }
