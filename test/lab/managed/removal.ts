@@ -112,8 +112,8 @@ t.test(
     t.match(noticed.text, /./)
     const { link } = (await sensor.reported(
       r => linkOf(r)?.problem.code === 'identity-in-use',
-      'and reported as a problem',
-      10_000,
+      'and reported as a problem, while the broker puts out one of the two at each attempt',
+      60_000,
       since,
     )) as { link?: { problem: object } }
     t.match(link?.problem, { title: /same id/, hint: /cloned card/, since: String, count: Number })
