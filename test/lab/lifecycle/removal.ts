@@ -133,6 +133,9 @@ t.test(
       40_000,
       since,
     )
+    const isDone = ({ event, data }: { event?: unknown; data?: unknown }): boolean =>
+      event === 'step-done' && (data as { action?: string }).action === 'forget'
+    await sensor.event(isDone, 'its folder goes when that is said for certain', 10_000, since)
     t.notOk(await there(folderOf(sensor)), 'nothing of it is left')
     t.ok(await there(dirname(folderOf(sensor))))
     const before = await lab.counters()
