@@ -104,6 +104,11 @@ export class Memory {
     this.#update(network, { server })
   }
 
+  /** A lease named this gateway. */
+  sawGateway(network: string, gateway: string): void {
+    this.#update(network, { gateway })
+  }
+
   /** A person asked: nothing is held back any more. */
   clear(network: string): void {
     const { setback: _, lastTest: __, ...rest } = this.of(network)

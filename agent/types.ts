@@ -187,6 +187,8 @@ export interface NetworkHistory {
   setback?: Setback
   lastJoin?: { at: number; ms: number; stages: Record<string, number> }
   lastTest?: TestResult & { revision: string }
+  /** Of the last lease. */
+  gateway?: string
   /** `problem` when it failed. */
   lastAction?: { action: string; at: number; problem?: Finding }
   failedProof?: FailedProof

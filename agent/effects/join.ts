@@ -9,6 +9,7 @@ import type { Context } from './context.ts'
 import { asAgentError } from './findings.ts'
 import { membership, type Membership } from './membership.ts'
 import type { Port } from './port.ts'
+import { afterSilence } from './silence.ts'
 import type { ServerCertificate } from '../../supplicant/index.ts'
 
 export async function install(step: StepOf<'install'>, context: Context): Promise<void> {
@@ -138,6 +139,7 @@ export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context:
   const { port, network } = at(step, context)
   try {
     const path = await port.lease(signal)
+    if (path.gateway !== undefined) context.memory.sawGateway(step.network, path.gateway)
     const text = `${path.address}/${String(path.prefix)} on ${step.interface}`
     const data = {
       address: path.address,
@@ -148,7 +150,8 @@ export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context:
     }
     context.say({ event: 'leased', severity: 'info', ...where(step), text, data })
   } catch (error) {
-    if (network.profile.eap && port.looksLocked(error)) throw locked(network, error)
+    if (network.profile.eap && port.looksLocked(error))
+      throw await afterSilence(network, error, signal, context)
     throw asAgentError(error)
   }
 }
@@ -188,26 +191,3 @@ const where = (step: { interface: string; network: string }): { interface: strin
 /** The step was done with an address of another segment: it means nothing, and is done again. */
 export const strayed = (): DOMException =>
   new DOMException('the address was one of another segment', 'AbortError')
-
-const lockedOnTheAir = {
-  title: 'Nothing comes through after 802.1X succeeded',
-  hint:
-    'look at the access point or its controller: the VLAN that RADIUS assigns must exist there and behind it; ' +
-    'if it does, this network has no DHCP server and nobody else who is heard',
-}
-
-const locked = (network: Network, cause: unknown): AgentError =>
-  new AgentError(
-    {
-      code: 'port-stays-locked',
-      title: 'The port stays locked after 802.1X succeeded',
-      detail: `${network.interface} was authenticated for ${network.id}, but not one frame has come back since`,
-      hint:
-        'look at the switch: the port must be authorised for this MAC, and the VLAN that RADIUS assigns must exist on it; ' +
-        'if the switch shows both, this network has no DHCP server and nobody else who is heard',
-      side: 'network',
-      retry: 'backoff',
-      ...(network.profile.wireless && lockedOnTheAir),
-    },
-    { cause },
-  )

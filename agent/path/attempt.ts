@@ -86,7 +86,7 @@ export class Attempt implements DhcpAttempt {
     this.#phase = 'discovering'
     checkpoint('dhcp')
     this.#receivedBefore = receivedFrames(this.interface)
-    const { leaseDeadlineMs = 15_000, carrierDeadlineMs = 5_000 } = this.#options
+    const { leaseDeadlineMs = 14_000, carrierDeadlineMs = 5_000 } = this.#options
     this.#after(leaseDeadlineMs, () => this.#giveUp(leaseDeadlineMs))
     this.#after(Math.min(carrierDeadlineMs, leaseDeadlineMs - 1), () => this.#checkCarrier(carrierDeadlineMs))
     this.#client.free()

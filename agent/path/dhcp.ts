@@ -5,7 +5,7 @@ import { checkInterfaceName } from './routing.ts'
 import type { UdhcpcOptions } from './udhcpc.ts'
 
 export interface DhcpOptions extends Omit<UdhcpcOptions, 'address'> {
-  /** From `kick` to the first lease; 15 s unless told. */
+  /** From `kick` to the first lease; 14 s unless told, which leaves a second of 15 to find out why there is none. */
   leaseDeadlineMs?: number
   /** From `kick` to a carrier; 5 s unless told: copper takes up to 4 s to negotiate. */
   carrierDeadlineMs?: number

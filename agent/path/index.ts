@@ -1,6 +1,6 @@
 export { PathError, looksLocked, type PathCode, type PathSide } from './errors.ts'
 export { startDhcp, type DhcpAttempt, type DhcpOptions } from './dhcp.ts'
-export { hasGateway } from './neighbour.ts'
+export { hasGateway, isAnswered } from './neighbour.ts'
 export { openPath, type Path, type PathEvent, type PathOptions, type Wire } from './path.ts'
 export { sweepLeftovers } from './sweep.ts'
 export type { Lease } from './lease.ts'

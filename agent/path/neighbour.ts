@@ -21,3 +21,19 @@ export async function hasGateway(path: Path, signal: AbortSignal): Promise<boole
   const states = rows.ok ? (rows.value as { state?: string[] }[]).flatMap(({ state = [] }) => state) : []
   return states.some(state => ['REACHABLE', 'DELAY', 'PROBE', 'STALE', 'PERMANENT'].includes(state))
 }
+
+/**
+ * Whether somebody has this address on the segment, asked without one of our own: an ARP probe, whose sender is 0.0.0.0
+ * (RFC 5227 section 2.1.1), so that nobody's memory of neighbours is touched. Takes 1 s where nobody answers; false also where busybox,
+ * of which udhcpc is a part, has no arping.
+ */
+export async function isAnswered(device: string, address: string, signal: AbortSignal): Promise<boolean> {
+  const probe = ['arping', '-D', '-f', '-q', '-c', '2', '-w', '1', '-I', device, address]
+  const ended = await run('busybox', probe, { signal, timeout: 1_000 }).then(
+    () => 0,
+    (error: unknown) => (error as { code?: unknown }).code,
+  )
+  signal.throwIfAborted()
+  // It looks for duplicates: exit code 1 is the answer.
+  return ended === 1
+}
