@@ -60,8 +60,12 @@ export const prepare = async say => {
     throw new SetupError(
       'network namespaces need root: run this as root (npm run test:unit does not need it)',
     )
-  await installPackages(packages, say)
-  if (!npmIsCurrent()) await installNpm(say)
+  // Side by side; none is left half way because the other failed.
+  const installed = await Promise.allSettled([
+    installPackages(packages, say),
+    npmIsCurrent() ? undefined : installNpm(say),
+  ])
+  for (const { reason } of installed) if (reason !== undefined) throw reason
 }
 
 /** Shows a SetupError as text and anything else with its stack; returns the exit code. */
