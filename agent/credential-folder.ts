@@ -104,6 +104,10 @@ export class CredentialFolder {
     await this.#writeState({ assignment })
   }
 
+  async isRemoved(): Promise<boolean> {
+    return (await this.#state())?.removed !== undefined
+  }
+
   /**
    * The key of the open enrolment, from disk, from the spare keys, or generated now. On disk when this resolves.
    * Calls while a key is being made share it.

@@ -12,6 +12,7 @@ import { ahead, effectsOf, Port, preflight, TrustFiles, type Context } from './e
 import { HealthSampler } from './health.ts'
 import { Frequencies } from './frequencies.ts'
 import { openLog, type Log } from './log.ts'
+import { hurry } from './hurry.ts'
 import { LinkProblem } from './link-problem.ts'
 import { Loop } from './loop.ts'
 import { Memory } from './memory.ts'
@@ -24,6 +25,7 @@ import { documentsOf, type ReportedDocuments } from './reported-documents.ts'
 import { Revert } from './revert.ts'
 import { runnerOf } from './run.ts'
 import { feedWatchdog, tellSystemd } from './sd-notify.ts'
+import { Soon } from './soon.ts'
 import { SpareKeyKeeper } from './spare-keys.ts'
 import { StatusFile } from './status-file.ts'
 import { TimeKeeper } from './time-keeper.ts'
@@ -58,6 +60,11 @@ class Agent implements AsyncDisposable {
   readonly #loop: Loop
   #commands: Commands | undefined
   #reported: object = {}
+  #seen: { desired: Desired; actual: Actual } | undefined
+  /** A step looks several times, and a report is sent once a second at most. */
+  readonly #reports = new Soon(50, () => {
+    this.#report()
+  })
   readonly #status: StatusFile
   readonly #health: HealthSampler
   readonly #restart: () => void
@@ -119,6 +126,7 @@ class Agent implements AsyncDisposable {
     this.#news[Symbol.dispose]()
     this.#revert[Symbol.dispose]()
     await this.#commands?.[Symbol.asyncDispose]()
+    this.#reports[Symbol.dispose]()
     // While there still is a path: what is waiting to be said, and `offline`.
     await this.#link[Symbol.asyncDispose]()
     await Promise.all([...this.#ports.values()].map(port => port.close()))
@@ -214,7 +222,8 @@ class Agent implements AsyncDisposable {
         })
       },
       seen: (desired, actual) => {
-        this.#report(desired, actual)
+        this.#seen = { desired, actual }
+        this.#reports.ask()
       },
     })
   }
@@ -257,7 +266,9 @@ class Agent implements AsyncDisposable {
     }
   }
 
-  #report(desired: Desired, actual: Actual): void {
+  #report(): void {
+    if (!this.#seen) return
+    const { desired, actual } = this.#seen
     const { identity, clock, state } = this.#parts
     const { running } = this.#loop
     const about = { identity, version, node: process.version, startedAt: this.#startedAt }
@@ -269,24 +280,6 @@ class Agent implements AsyncDisposable {
     }
     this.#link.report(this.#reported)
     this.#status.show(this.#reported)
-  }
-}
-
-/** Milliseconds. A call to a supplicant that hangs lasts 5 s, and letting go takes several. */
-const patience = 2_000
-
-/** Once we stop, the supplicant has so long to let go of us: then the bus is closed, which ends every call. */
-function hurry(supplicant: Supplicant, stop: AbortSignal): Disposable {
-  let timer: NodeJS.Timeout | undefined
-  const stopping = (): void => {
-    timer = setTimeout(() => void supplicant[Symbol.asyncDispose](), patience)
-  }
-  stop.addEventListener('abort', stopping)
-  return {
-    [Symbol.dispose]: () => {
-      stop.removeEventListener('abort', stopping)
-      clearTimeout(timer)
-    },
   }
 }
 

@@ -46,13 +46,17 @@ export class NetworkBlocks {
     const digest = digests(block)
     const known = [...this.#installed].find(([, { all }]) => all === digest.all)
     if (known !== undefined && blobs.every(({ name }) => this.#blobs.has(name))) return known[0]
-    const [same] = await Promise.all([
-      this.#named(block, digest.secrets),
-      Promise.all(blobs.map(blob => this.addBlob(blob))),
-    ])
+    // Calls are carried out in their order, so the block need not wait until the blobs are known to be there.
+    const adding = Promise.all(blobs.map(blob => this.addBlob(blob)))
+    adding.catch(() => undefined)
+    const same = await this.#named(block, digest.secrets)
     const kept = same.find(({ alike }) => alike)
     await Promise.all(same.filter(entry => entry !== kept).map(entry => this.remove(entry.path)))
     const path = kept?.path ?? (await this.#add(block, encoded))
+    await adding.catch(async (error: unknown) => {
+      if (kept === undefined) await this.remove(path)
+      throw error
+    })
     this.#installed.set(path, { ...digest, idStr: block.id_str })
     return path
   }

@@ -49,7 +49,7 @@ export async function certify(
 ): Promise<void> {
   const folder = context.credentials.of(purpose.network.id)
   const [result] = await Promise.allSettled([transact(purpose, path, signal, context)])
-  if ((await folder.read()).removed) {
+  if (await folder.isRemoved()) {
     await folder.empty()
     throw removedMeanwhile(purpose)
   }
@@ -96,7 +96,7 @@ async function transact(purpose: Purpose, path: Path, signal: AbortSignal, conte
   const { certificate, chain } = outcome
   const anchors = trust.chain.map(each => each.toString())
   const authorities = authoritiesOf(trust)
-  if ((await folder.read()).removed) throw removedMeanwhile(purpose)
+  if (await folder.isRemoved()) throw removedMeanwhile(purpose)
   await folder.complete({ certificate, chain, anchors, authorities }, purpose.role)
   context.memory.sawAuthorities(network.id, { at: context.now(), authorities })
   context.clock.witness(certificateFacts(certificate))

@@ -71,6 +71,9 @@ export async function ahead(steps: Step[], context: Context): Promise<void> {
   const step = steps.find(candidate => candidate.action === 'enroll')
   const network = step && findNetwork(context.desired(), step.network)
   if (!network?.profile.scep) return
+  // A join with what the enrolment brings comes next; while an address is awaited there is time to start what it needs.
+  const [first] = steps
+  if (first?.action === 'enroll') context.ports.get(first.interface)?.expectJoin()
   const { key } = network.profile.scep
   const folder = context.credentials.of(network.id)
   if (credentialStatus(network, await folder.read(), context.now()).kind !== 'absent') return
