@@ -1,3 +1,4 @@
+import { DEADLINES, type Deadlines, nextDeadline } from './deadlines.ts'
 import type { JoinFailure } from './errors.ts'
 import type { Bss } from './scan.ts'
 import type { InterfaceEvent, ServerCertificate } from './signals.ts'
@@ -20,33 +21,11 @@ export type AttemptNews =
   | InterfaceEvent
   | { kind: 'carrier'; up: boolean }
   | { kind: 'enabled'; enabled: boolean }
-  | { kind: 'act'; act: 'select' | 'logon' | 'reselect' }
+  | { kind: 'act'; act: 'select' | 'logon' | 'reselect' | 'restart' }
   | { kind: 'tick' }
 
 /** `ms` counts from the first SelectNetwork. */
 export type AttemptEvent = AttemptNews & { ms: number }
-
-/** Milliseconds from SelectNetwork after which an attempt counts as failed, because the supplicant never says so. */
-export interface Deadlines {
-  /** No association: the network is not there. */
-  association: number
-  /** Associated, but not one EAP signal. */
-  noAuthenticator: number
-  /** EAP started, but neither success nor failure; at least 10 s from its start. */
-  radiusSilent: number
-  /** The supplicant asked for a passphrase or password, which nobody will give. */
-  parameterNeeded: number
-  /** EAP succeeded or was not needed, but the port did not open; counted from that moment. */
-  handshake: number
-}
-
-export const DEADLINES: Deadlines = {
-  association: 20_000,
-  noAuthenticator: 10_000,
-  radiusSilent: 15_000,
-  parameterNeeded: 0,
-  handshake: 10_000,
-}
 
 export type Outcome = { kind: 'joined'; ms: number } | { kind: 'failed'; code: JoinFailure; ms: number }
 
@@ -84,6 +63,10 @@ export interface Attempt {
   disabled?: boolean
   /** When there first was an association; it outlives a new selection. */
   linked?: number
+  /** When we sent an EAPOL-Start in this association. */
+  asked?: number
+  /** When all was begun once more, because EAP had stopped half-way. */
+  restarted?: number
   disconnectReason?: number
   /** On the air: when an association ended before it was authenticated, and there has been none since. */
   lost?: number
@@ -127,7 +110,8 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
   const seen = { ...attempt, evidence: kept([...attempt.evidence, event]) }
   switch (event.kind) {
     case 'act':
-      return event.act === 'logon' ? seen : again(seen, event.ms)
+      if (event.act === 'logon') return { ...seen, asked: event.ms }
+      return { ...again(seen, event.ms), ...(event.act === 'restart' ? { restarted: event.ms } : {}) }
     case 'state':
       return stateChanged(seen, event)
     case 'eap':
@@ -163,33 +147,6 @@ export function advance(attempt: Attempt, event: AttemptEvent): Attempt {
   }
 }
 
-/** When the attempt is to be told the time next, and what it will have failed with by then. */
-export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure } | undefined {
-  if (attempt.outcome !== undefined) return undefined
-  const { deadlines, times, needed } = attempt
-  if (attempt.down === true || attempt.disabled === true)
-    return { ms: deadlines.noAuthenticator, code: 'interface-disabled' }
-  if (attempt.carrier === false) return { ms: deadlines.noAuthenticator, code: 'no-carrier' }
-  if (needed !== undefined)
-    return { ms: Math.max(needed.ms, deadlines.parameterNeeded), code: 'parameter-needed' }
-  if (attempt.lost !== undefined)
-    return { ms: Math.max(deadlines.association, attempt.lost + 5_000), code: 'access-point-lost' }
-  const authenticated = times.authenticated ?? (attempt.eap ? undefined : times.associated)
-  if (authenticated !== undefined)
-    return { ms: authenticated + deadlines.handshake, code: 'handshake-timeout' }
-  const started = times['eap-started']
-  if (started !== undefined)
-    return {
-      ms: Math.max(deadlines.radiusSilent, started + deadlines.radiusSilent - 5_000),
-      code: 'radius-silent',
-    }
-  if (attempt.linked !== undefined)
-    // A radio may have needed most of the time for its scan.
-    return { ms: Math.max(deadlines.noAuthenticator, attempt.linked + 5_000), code: 'no-authenticator' }
-  const met = times.associating !== undefined || attempt.assocStatus !== undefined
-  return { ms: deadlines.association, code: met ? 'association-rejected' : 'not-found' }
-}
-
 function stateChanged(before: Attempt, { state, ms }: Extract<AttemptEvent, { kind: 'state' }>): Attempt {
   const attempt: Attempt = { ...before, disabled: state === 'interface_disabled' }
   switch (state) {
@@ -222,11 +179,13 @@ const isLoss = ({ medium, eap, times }: Attempt): boolean =>
   medium === 'wireless' && eap && times.associated !== undefined && times.authenticated === undefined
 
 /** What was learnt of the access point before belongs to that one. */
-function found({ lost, ...attempt }: Attempt): Attempt {
-  if (lost === undefined) return attempt
-  const { selecting, scanning, associating } = attempt.times
+function found(attempt: Attempt): Attempt {
+  const { asked: _, ...associated } = attempt
+  if (attempt.lost === undefined) return associated
+  const { selecting = 0, scanning, associating } = attempt.times
   const times = { selecting, scanning, associating }
-  return { ...attempt, times: Object.fromEntries(Object.entries(times).filter(([, ms]) => ms !== undefined)) }
+  const known = Object.entries(times).filter(([, ms]) => ms !== undefined)
+  return { ...again(attempt, selecting), times: Object.fromEntries(known) }
 }
 
 /** One access point's refusal is not the last word: another may take us, unless it did not like our passphrase. */
@@ -265,11 +224,16 @@ function eapSignal(attempt: Attempt, event: Extract<AttemptEvent, { kind: 'eap' 
     case 'remote TLS alert':
       return { ...attempt, remoteAlert: parameter }
     case 'completion':
-      return parameter === 'success' ? entered(attempt, 'authenticated', ms) : failed(attempt, 'rejected', ms)
+      if (parameter === 'success') return entered(attempt, 'authenticated', ms)
+      return isStale(attempt) ? attempt : failed(attempt, 'rejected', ms)
     default:
       return attempt
   }
 }
+
+/** On the air every session begins with the question for the identity: without it this is the end of one that broke off. */
+const isStale = ({ medium, times }: Attempt): boolean =>
+  medium === 'wireless' && times['eap-started'] === undefined
 
 /** What was learnt belongs to the selection before this one; only its evidence stays. */
 const again = (attempt: Attempt, ms: number): Attempt => ({
@@ -278,6 +242,7 @@ const again = (attempt: Attempt, ms: number): Attempt => ({
   ...(attempt.down === undefined ? {} : { down: attempt.down }),
   ...(attempt.disabled === undefined ? {} : { disabled: attempt.disabled }),
   ...(attempt.linked === undefined ? {} : { linked: attempt.linked }),
+  ...(attempt.restarted === undefined ? {} : { restarted: attempt.restarted }),
   times: { selecting: ms },
   evidence: attempt.evidence,
 })

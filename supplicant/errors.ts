@@ -96,3 +96,20 @@ export const isSupplicantError = (
   ...codes: SupplicantErrorCode[]
 ): error is SupplicantError =>
   error instanceof SupplicantError && (codes.length === 0 || codes.includes(error.code))
+
+const SENTENCES: Record<JoinFailure, string> = {
+  rejected: 'the server rejected the authentication',
+  'radius-silent': 'EAP started but was never answered to the end',
+  'no-authenticator': 'nobody answered with EAP',
+  'parameter-needed': 'the supplicant asked for a secret or could not read a key, certificate or CA',
+  'no-carrier': 'the link has no carrier',
+  'interface-disabled': 'the interface is down, or its radio is blocked',
+  'not-found': 'the network was not found',
+  'association-rejected': 'the access point refused the association',
+  'access-point-lost': 'the access point was lost on the way',
+  'wrong-passphrase': 'the access point did not accept the passphrase',
+  'handshake-timeout': 'the port did not open',
+}
+
+export const joinError = (name: string, code: JoinFailure, attempt: Attempt): SupplicantError =>
+  new SupplicantError(code, `${name}: ${SENTENCES[code]}`, { attempt })

@@ -1,4 +1,5 @@
-import { advance, type Attempt, beginAttempt, nextDeadline } from './attempt.ts'
+import { advance, type Attempt, beginAttempt } from './attempt.ts'
+import { nextDeadline } from './deadlines.ts'
 import type { SupplicantError } from './errors.ts'
 import type { InterfaceNews, SupplicantInterface } from './interface.ts'
 import { isJoining } from './join.ts'

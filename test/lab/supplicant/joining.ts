@@ -156,6 +156,24 @@ t.test('joining a wired network', async t => {
     )
   })
 
+  await t.test(
+    'an authenticator that begins anew in the middle of EAP is met at the end of its time',
+    async t => {
+      await lab.authenticator({ eap })
+      let anew: Promise<unknown> | undefined
+      const joined = await join(eth0, tlsBlock(all), {
+        deadlines: { radiusSilent: 2_000 },
+        onProgress: ({ stage }) => {
+          if (stage === 'method') anew ??= lab.authenticator({ eap })
+        },
+      })
+      await anew
+      t.ok(joined.ms < 3_000, `${joined.ms.toFixed(0)} ms`)
+      const acts = joined.attempt.evidence.filter(event => event.kind === 'act' && event.act === 'restart')
+      t.equal(acts.length, 1, 'by beginning once more')
+    },
+  )
+
   await t.test('an authenticator that comes up late is met within 1.1 s of its being ready', async t => {
     for (const late of [100, 1_300, 3_900]) {
       await lab.noAuthenticator()

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { advance, type AttemptNews, beginAttempt, nextDeadline } from '../../../supplicant/attempt.ts'
+import { advance, type AttemptNews, beginAttempt } from '../../../supplicant/attempt.ts'
+import { nextAct, nextDeadline } from '../../../supplicant/deadlines.ts'
 import type { State } from '../../../supplicant/signals.ts'
 import { replay } from './recordings.ts'
 
@@ -157,8 +158,14 @@ t.test('an access point that is lost on the way is not a RADIUS server that is s
   t.same(nextDeadline(lost), { ms: 20_000, code: 'access-point-lost' })
   const late = run(air, [19_000, state('associated')], [19_500, state('disconnected')])
   t.same(nextDeadline(late), { ms: 24_500, code: 'access-point-lost' }, 'another may still be found')
-  const another = run(lost, [4_000, state('associated')])
-  t.match(another, { lost: undefined, times: { 'eap-started': undefined, associated: 4_000 } })
+  const another = run(lost, [3_500, state('scanning')], [4_000, state('associated')])
+  t.match(another, {
+    lost: undefined,
+    times: { scanning: 3_500, 'eap-started': undefined, associated: 4_000 },
+  })
+  const known = run(air, [9, state('associated')], [20, eap('remote certificate verification', 'success')])
+  const other = run(known, [30, state('disconnected')], [50, state('associated')])
+  t.equal(other.verification, undefined, 'what one access point has shown says nothing of the next')
   t.same(nextDeadline(another), { ms: 10_000, code: 'no-authenticator' }, 'another one is another matter')
   const wire = run(
     beginAttempt(true),
@@ -188,6 +195,79 @@ t.test('a radio that needed most of the time for its scan still gets time for EA
     [9_610, state('associated')],
   )
   t.same(nextDeadline(again), { ms: 10_000, code: 'no-authenticator' }, 'selecting again is no new start')
+  const air = beginAttempt(true, {}, 'none', 'wireless')
+  t.same(
+    nextDeadline(run(air, [9_000, state('associated')])),
+    { ms: 18_000, code: 'no-authenticator' },
+    'on the air there is time to leave the access point and come back',
+  )
+})
+
+t.test(
+  'an access point that does not begin is asked for EAP, and left when it goes on with a session that broke off',
+  async t => {
+    const air = beginAttempt(true, {}, 'none', 'wireless')
+    const associated = run(air, [300, state('associating')], [400, state('associated')])
+    t.same(nextAct(associated), { ms: 900, act: 'logon' }, 'most access points begin by themselves')
+    const slow = run(associated, [450, eap('started')])
+    t.match(nextAct(slow), { ms: 14_950 }, 'a RADIUS server may be slow')
+    const asked = run(associated, [900, { kind: 'act', act: 'logon' }])
+    t.same(nextAct(asked), { ms: 4_400, act: 'reselect' })
+    const stale = run(
+      asked,
+      [1_000, eap('accept proposed method', 'TLS')],
+      [1_100, eap('completion', 'failure')],
+    )
+    t.match(stale, { outcome: undefined }, 'the failure of an old session is no verdict on us')
+    t.same(nextAct(stale), { ms: 1_900, act: 'reselect' }, 'it began without the question for our identity')
+    const shown = run(
+      asked,
+      [1_000, eap('accept proposed method', 'TLS')],
+      [1_200, eap('remote certificate verification', 'success')],
+    )
+    t.same(nextAct(shown), { ms: 2_700, act: 'reselect' }, 'unless it is a session that goes on')
+    const left = run(stale, [1_900, { kind: 'act', act: 'reselect' }], [1_910, state('disconnected')])
+    t.equal(nextAct(left), undefined, 'first the association')
+    t.match(left, { method: undefined, lost: undefined }, 'it is we who left')
+    const back = run(left, [5_000, state('associated')])
+    t.same(nextAct(back), { ms: 5_500, act: 'logon' })
+    t.same(nextDeadline(back), { ms: 10_000, code: 'no-authenticator' })
+    t.match(run(back, [5_100, eap('started')], [5_200, eap('completion', 'failure')]).outcome, {
+      code: 'rejected',
+    })
+    t.equal(nextAct(run(associated, [500, state('disconnected')])), undefined, 'nobody is there to be asked')
+    t.equal(nextAct(run(associated, [500, state('completed')])), undefined)
+    t.equal(nextAct(run(beginAttempt(true), [7, state('associated')])), undefined, 'a wire has its own pace')
+    const open = run(beginAttempt(false, {}, 'psk', 'wireless'), [7, state('associated')])
+    t.equal(nextAct(open), undefined, 'without 802.1X there is nothing to begin')
+  },
+)
+
+t.test('EAP that stops half-way is begun once more at the end of its time', t => {
+  for (const medium of ['wired', 'wireless'] as const) {
+    const first = run(
+      beginAttempt(true, {}, 'none', medium),
+      [10, state('associated')],
+      [20, eap('started')],
+      [30, eap('accept proposed method', 'TLS')],
+    )
+    t.same(nextAct(first), { ms: 14_950, act: 'restart' })
+    const pulled = run(first, [40, { kind: 'carrier', up: false }])
+    t.equal(nextAct(pulled), undefined, 'without a carrier nothing can begin')
+    const again = run(first, [14_950, { kind: 'act', act: 'restart' }], [15_000, state('associated')])
+    t.same(
+      nextDeadline(again),
+      { ms: 18_000, code: 'radius-silent' },
+      'somebody who is there answers at once',
+    )
+    const asked = run(again, [15_010, eap('started')])
+    t.equal(nextAct(asked), undefined, 'once')
+    t.same(nextDeadline(asked), { ms: 18_000, code: 'radius-silent' }, 'that is the authenticator')
+    const answered = run(asked, [15_020, eap('accept proposed method', 'TLS')])
+    t.same(nextDeadline(answered), { ms: 20_000, code: 'radius-silent' }, 'and that is the server')
+    t.match(run(answered, [15_100, state('completed')]).outcome, { kind: 'joined' })
+  }
+  t.end()
 })
 
 t.test('an attempt that waits for hours keeps the beginning and the end of its evidence', async t => {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { advance, type Attempt, beginAttempt, nextDeadline } from '../../../supplicant/attempt.ts'
+import { advance, type Attempt, beginAttempt } from '../../../supplicant/attempt.ts'
+import { nextDeadline } from '../../../supplicant/deadlines.ts'
 import { eventsOf } from '../../../supplicant/signals.ts'
 import type { CredentialFacts } from '../../../supplicant/triage.ts'
 
