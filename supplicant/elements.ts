@@ -6,6 +6,8 @@ export interface Security {
   /** The key management offered, e.g. `wpa-psk`, `sae`, `owe`; `wpa` for the first WPA; empty where there is none. */
   management: string[]
   protection: FrameProtection
+  /** OWE transition: the SSID of the other one of the two networks, of which the encrypted one is hidden. */
+  partner?: Uint8Array
 }
 
 /** Suites of the selector 00-0F-AC: IEEE 802.11-2020, table 9-151. */
@@ -31,13 +33,20 @@ export function securityOf(elements: Uint8Array): Security {
     const selector = body.subarray(0, 4).toString('hex')
     if (id === RSN) {
       const { management, protection } = rsnOf(body)
-      security = { management: [...security.management, ...management], protection }
+      security = { ...security, management: [...security.management, ...management], protection }
     } else if (id === VENDOR && selector === '0050f201')
       security = { ...security, management: ['wpa', ...security.management] }
     else if (id === VENDOR && selector === '506f9a1c')
-      security = { ...security, management: [...security.management, 'owe-transition'] }
+      security = { ...security, management: [...security.management, 'owe-transition'], ...partnerOf(body) }
   }
   return security
+}
+
+/** Wi-Fi Alliance, OWE Specification, 2.2.1: selector, BSSID, length of the SSID, SSID. */
+function partnerOf(body: Buffer): { partner?: Uint8Array } {
+  const [length = 0] = body.subarray(10)
+  const partner = body.subarray(11, 11 + length)
+  return length > 0 && partner.length === length ? { partner } : {}
 }
 
 function* split(elements: Buffer): Generator<{ id: number; body: Buffer }> {

@@ -5,7 +5,7 @@ import { DEADLINES, type Deadlines } from './deadlines.ts'
 import { isSupplicantError, joinError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
 import { type Joined, Run } from './run.ts'
-import { heard, scan } from './scan.ts'
+import { type Bss, heard, scan } from './scan.ts'
 
 export interface JoinOptions {
   blobs?: readonly Blob[]
@@ -65,13 +65,22 @@ export const isJoining = (target: SupplicantInterface): boolean => queue.has(tar
 /** The supplicant takes up what it has heard in the last seconds; only without that it scans all channels. */
 async function lookWhereItWas(
   target: SupplicantInterface,
-  { ssid }: NetworkBlock,
+  { ssid, key_mgmt: management }: NetworkBlock,
   frequencies: readonly number[],
   signal: AbortSignal,
 ): Promise<void> {
   if (frequencies.length === 0 || ssid === undefined || target.medium === 'wired') return
-  const known = scan(target, { frequencies, ssids: [ssid], deadline: 3_000 }, signal)
-  await known.catch(() => undefined)
+  const look = (...ssids: (string | Uint8Array)[]): Promise<Bss[]> =>
+    scan(target, { frequencies, ssids, deadline: 3_000 }, signal).catch(() => [])
+  const heardNow = await look(ssid)
+  // The encrypted one of two networks (OWE transition) is hidden: it answers to its own name alone, which the open one tells.
+  const unheard = management === 'OWE' ? hiddenPartners(heardNow, Buffer.from(ssid)) : []
+  if (unheard.length > 0) await look(...unheard)
+}
+
+function hiddenPartners(all: readonly Bss[], name: Buffer): Uint8Array[] {
+  const partners = all.flatMap(({ ssid, partner }) => (name.equals(ssid) && partner ? [partner] : []))
+  return partners.filter(partner => !all.some(({ ssid }) => Buffer.compare(ssid, partner) === 0))
 }
 
 function passphraseOf({ psk, sae_password: sae, key_mgmt: management }: NetworkBlock): Passphrase {
@@ -79,7 +88,7 @@ function passphraseOf({ psk, sae_password: sae, key_mgmt: management }: NetworkB
   return management.split(' ').includes('SAE') ? 'sae' : 'psk'
 }
 
-/** What is not found may be in range and not fit: then triage needs to know what is offered. */
+/** What is not found may be in range and not fit: then triage needs to know what was offered meanwhile. */
 async function withOffers(
   target: SupplicantInterface,
   { ssid }: NetworkBlock,
@@ -88,8 +97,11 @@ async function withOffers(
   if (!isSupplicantError(error, 'not-found') || error.attempt === undefined || ssid === undefined)
     return error
   const name = Buffer.from(ssid)
+  const { outcome } = error.attempt
   const all = await heard(target).catch(() => [])
-  const offers = all.filter(bss => bss.age <= 30 && name.equals(bss.ssid))
+  // The supplicant also keeps what went out of range before, which is no offer any more.
+  const meanwhile = (outcome?.ms ?? 0) / 1_000
+  const offers = all.filter(bss => bss.age <= meanwhile && name.equals(bss.ssid))
   return joinError(target.name, 'not-found', { ...error.attempt, offers })
 }
 

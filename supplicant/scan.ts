@@ -26,6 +26,8 @@ export interface Bss {
   security: string[]
   /** Management frame protection (802.11w). */
   pmf: FrameProtection
+  /** Of OWE transition: the SSID of the network beside this one, open or encrypted. */
+  partner?: Uint8Array
 }
 
 export interface ScanOptions {
@@ -111,7 +113,7 @@ function scanDone(target: SupplicantInterface, deadline: number, signal: AbortSi
 export function bssOf(path: string, properties: Record<string, unknown>): Bss {
   const { BSSID, SSID, Frequency, Signal, Age } = properties as Partial<Record<string, unknown>>
   const ssid = bytes(SSID)
-  const { management, protection } = securityOf(bytes(properties['IEs']))
+  const { management, protection, partner } = securityOf(bytes(properties['IEs']))
   const none = properties['Privacy'] === true ? 'wep' : 'open'
   return {
     path,
@@ -123,6 +125,7 @@ export function bssOf(path: string, properties: Record<string, unknown>): Bss {
     age: number(Age),
     security: management.every(name => name === 'owe-transition') ? [none, ...management] : management,
     pmf: protection,
+    ...(partner === undefined ? {} : { partner }),
   }
 }
 

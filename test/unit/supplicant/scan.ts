@@ -22,6 +22,16 @@ t.test('a BSS is told from its properties: name, band, signal, security', async 
     ['a suite nobody knows', { IEs: rsn([77], 0) }, { security: ['000fac4d'] }],
     ['OWE transition', { IEs: element(221, '506f9a1c') }, { security: ['open', 'owe-transition'] }],
     [
+      'OWE transition, with the name of the other one',
+      { IEs: element(221, `506f9a1c02000000000103${Buffer.from('owe').toString('hex')}`) },
+      { security: ['open', 'owe-transition'], partner: Buffer.from('owe') },
+    ],
+    [
+      'OWE transition, cut off',
+      { IEs: element(221, '506f9a1c0200000000010961') },
+      { security: ['open', 'owe-transition'], partner: undefined },
+    ],
+    [
       'WPA and WPA2',
       { IEs: Buffer.concat([rsn([2], 0), wpa]) },
       { security: ['wpa', 'wpa-psk'], pmf: 'none' },
