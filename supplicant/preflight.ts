@@ -59,7 +59,7 @@ export function preflight(credential: Credential, now: number, clockTrusted = tr
       ...datesOf(leaf, now, clockTrusted),
       ...strengthOf(leaf),
       ...purposeOf(leaf),
-      ...linksOf(chain),
+      ...linksOf(chain, now),
     )
   const key = keyOf(credential)
   if (key === undefined) problems.push(error('key-unreadable', keyProblem(credential)))
@@ -177,14 +177,17 @@ function header(der: Buffer, at: number): { start: number; end: number } {
   return { start, end: start + der.readUIntBE(at + 2, octets) }
 }
 
-function linksOf(chain: X509Certificate[]): Problem[] {
+function linksOf(chain: X509Certificate[], now: number): Problem[] {
   return chain.slice(0, -1).flatMap((certificate, at) => {
     const issuer = chain[at + 1]
-    if (issuer === undefined || (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)))
-      return []
-    return [
-      warning('chain-broken', `${oneLine(issuer.subject)} did not issue ${oneLine(certificate.subject)}`),
-    ]
+    if (issuer === undefined) return []
+    if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey))
+      return [
+        warning('chain-broken', `${oneLine(issuer.subject)} did not issue ${oneLine(certificate.subject)}`),
+      ]
+    return Date.parse(issuer.validTo) < now
+      ? [warning('chain-broken', `${oneLine(issuer.subject)} in the chain expired on ${issuer.validTo}`)]
+      : []
   })
 }
 

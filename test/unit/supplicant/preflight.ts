@@ -64,8 +64,21 @@ t.test('a credential is looked at before the supplicant, which would keep silent
     run('pkey', '-in', 'key.pem', '-outform', 'DER', '-out', 'key.der'),
     run('x509', '-in', 'ca.pem', '-outform', 'DER', '-out', 'ca.der'),
   ])
+  // A leaf that outlives its issuer by twenty days.
+  await self('p384.pem', 'issuer.pem', '-subj', '/CN=issuer', '-days', '10')
+  await self(
+    'key.pem',
+    'leaf.pem',
+    '-CA',
+    'issuer.pem',
+    '-CAkey',
+    'p384.pem',
+    '-addext',
+    'basicConstraints=CA:FALSE',
+  )
   const read = (name: string) => readFile(file(name))
   const [certificate, key, ca] = await Promise.all([read('cert.pem'), read('key.pem'), read('ca.pem')])
+  const chain = async () => Buffer.concat([await read('leaf.pem'), await read('issuer.pem')])
   const good: Credential = { certificate, key, serverCa: ca }
   const now = Date.now()
   const day = 86_400_000
@@ -103,6 +116,13 @@ t.test('a credential is looked at before the supplicant, which would keep silent
       'a chain that is none',
       { ...good, certificate: Buffer.concat([certificate, ca]) },
       now,
+      ['chain-broken'],
+    ],
+    ['a chain', { ...good, certificate: await chain() }, now, []],
+    [
+      'a chain of which a part has expired',
+      { ...good, certificate: await chain() },
+      now + 20 * day,
       ['chain-broken'],
     ],
     [
