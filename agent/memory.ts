@@ -109,6 +109,12 @@ export class Memory {
     this.#update(network, { gateway })
   }
 
+  /** What steps failed for want of is there again: they are tried at once, and the problem stands until that succeeds. */
+  relieve(code: string, now: number): void {
+    for (const [network, { setback: held }] of this.#networks)
+      if (held?.finding.code === code) this.#update(network, { setback: { ...held, until: now } })
+  }
+
   /** A person asked: nothing is held back any more. */
   clear(network: string): void {
     const { setback: _, lastTest: __, ...rest } = this.of(network)

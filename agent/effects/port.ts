@@ -13,11 +13,14 @@ import { Absence } from './absence.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
 import { absent, InstalledBlocks } from './installed.ts'
 import { type InterfaceOptions, takeUp } from './interface.ts'
+import { leaseFacts, Leasing, lossOf } from './leasing.ts'
 import { Standby } from './standby.ts'
 
 export interface PortOptions extends InterfaceOptions {
   /** Something happened that the loop should look at. */
   changed: () => void
+  /** The carrier is back: nobody waits for it any more. */
+  plugged: () => void
   say: (event: Omit<TimelineEvent, 'at'>) => void
   now: () => number
   /** Who holds connections over the path: told when there is one, and before it ends. */
@@ -35,6 +38,7 @@ export class Port {
   #dhcp: DhcpAttempt | undefined
   #blocks: InstalledBlocks | undefined
   #watching: Disposable | undefined
+  readonly #leasing = new Leasing()
   readonly #standby: Standby
   readonly #absence: Absence
   /** `performance.now()` when the last path was given up. */
@@ -142,7 +146,8 @@ export class Port {
     const attempt = this.#dhcp
     this.#dhcp = undefined
     try {
-      const path = await openPath(this.name, { dhcp: true, ...(attempt && { attempt }) }, signal)
+      const options = { dhcp: true, ...(attempt && { attempt }) } as const
+      const path = await this.#leasing.during(signal, whole => openPath(this.name, options, whole))
       this.#path = path
       this.#gap = this.#downSince === undefined ? undefined : Math.round(performance.now() - this.#downSince)
       path.lost.addEventListener('abort', () => {
@@ -233,6 +238,8 @@ export class Port {
 
   /** What happens between steps. State alone lies, so `watch` looks at the carrier and at EAP too. */
   #happened(event: WatchEvent): void {
+    const loss = lossOf(event, this.#options.kind)
+    if (loss !== undefined) this.#leasing.lost(loss)
     switch (event.kind) {
       case 'gone':
         void this.#drop('the supplicant went away')
@@ -253,6 +260,8 @@ export class Port {
         this.#say('roamed', 'info', `roamed to ${event.bss}`)
         break
       case 'carrier-back':
+        this.#options.plugged()
+        break
       case 'reconnected':
         this.#options.changed()
     }
@@ -289,11 +298,3 @@ export class Port {
     await dhcp?.[Symbol.asyncDispose]()
   }
 }
-
-const leaseFacts = (path: Path): NonNullable<InterfaceState['lease']> => ({
-  address: path.address,
-  prefix: path.prefix,
-  ...(path.gateway !== undefined && { gateway: path.gateway }),
-  dns: [...path.dns],
-  obtainedAt: path.lease.obtainedAt.getTime(),
-})

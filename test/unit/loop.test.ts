@@ -1,6 +1,7 @@
 /** The loop in a world of plain values: what keeps the watchdog fed, and what does not. */
 import t, { type Test } from 'tap'
 import { Change } from '../../agent/change.ts'
+import { isHeldBack } from '../../agent/core/setback.ts'
 import type { Effects } from '../../agent/core/step.ts'
 import { openLog } from '../../agent/log.ts'
 import { Loop, type World } from '../../agent/loop.ts'
@@ -91,3 +92,26 @@ t.test('a step that succeeds again and again and changes nothing ends as a failu
   t.equal(events.filter(({ event }) => event === 'step-done').length, 5)
   t.equal(await loop.alive(100), true)
 })
+
+t.test(
+  'what failed for want of a cable is tried when there is one, and stays a problem until it succeeds',
+  t => {
+    const memory = new Memory()
+    const finding = {
+      code: 'no-carrier',
+      title: '',
+      detail: '',
+      hint: '',
+      side: 'network',
+      retry: 'backoff',
+    } as const
+    memory.failed('corp', { action: 'join', finding, basis: 'b' }, now, 0.5)
+    const before = memory.of('corp').setback
+    memory.relieve('radius-silent', now + 1)
+    t.same(memory.of('corp').setback, before, 'another cause is another matter')
+    memory.relieve('no-carrier', now + 1)
+    t.same(memory.of('corp').setback, { ...before, until: now + 1 })
+    t.equal(isHeldBack(memory.of('corp').setback, 'b', now + 1), false)
+    t.end()
+  },
+)

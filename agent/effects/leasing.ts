@@ -1,0 +1,60 @@
+/** Getting an address ends when the port is lost meanwhile: a network that is not there any more would be asked for 15 s. */
+import { FINDINGS, SupplicantError, type WatchEvent } from '../../supplicant/index.ts'
+import { AgentError } from '../errors.ts'
+import type { Path } from '../path/index.ts'
+import type { InterfaceState } from '../types.ts'
+import { either } from '../within.ts'
+import { asAgentError } from './findings.ts'
+
+export class Leasing {
+  #lost: AbortController | undefined
+
+  /** Rejects with the reason of `lost`. */
+  async during<T>(signal: AbortSignal, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const lost = new AbortController()
+    this.#lost = lost
+    using whole = either(signal, lost.signal)
+    try {
+      return await act(whole.signal)
+    } finally {
+      if (this.#lost === lost) this.#lost = undefined
+    }
+  }
+
+  lost(reason: unknown): void {
+    this.#lost?.abort(reason)
+  }
+}
+
+/** What to say of an address that could not be got because of this; undefined where it may come all the same. */
+export function lossOf(event: WatchEvent, kind: 'wired' | 'wireless'): unknown {
+  switch (event.kind) {
+    case 'gone':
+      return asAgentError(event.error)
+    case 'reauthentication-failed': {
+      const { attempt } = event
+      const code = attempt.outcome?.kind === 'failed' ? attempt.outcome.code : 'rejected'
+      return asAgentError(new SupplicantError(code, 'a re-authentication failed', { attempt }))
+    }
+    case 'disconnected': {
+      const { title, detail, hint, side, retry } = FINDINGS['access-point-lost']
+      if (kind === 'wired') return undefined
+      return new AgentError({ code: 'access-point-lost', title, detail, hint, side, retry })
+    }
+    // The DHCP client looks at the carrier itself.
+    case 'carrier-lost':
+    case 'carrier-back':
+    case 'reauthenticated':
+    case 'reconnected':
+    case 'roamed':
+      return undefined
+  }
+}
+
+export const leaseFacts = (path: Path): NonNullable<InterfaceState['lease']> => ({
+  address: path.address,
+  prefix: path.prefix,
+  ...(path.gateway !== undefined && { gateway: path.gateway }),
+  dns: [...path.dns],
+  obtainedAt: path.lease.obtainedAt.getTime(),
+})
