@@ -89,9 +89,9 @@ export class Switch {
     await this.#ask(port, [forgetAll])
   }
 
+  /** What the switch forgot when the cable was pulled it need not forget again: whoever is plugged in may begin at once. */
   async plug(index = 0): Promise<void> {
     await this.#site.spaces.ip('switch', [`link set ${this.#port(index).name} up`])
-    await this.reset(index)
   }
 
   /** The switch forgets who is there, locks the port and asks for an identity, as on its operator's word. */
