@@ -7,6 +7,7 @@ import {
   isSupplicantError,
   join,
   networkBlock,
+  preflight,
   scan,
   type ServerTrust,
   type SupplicantInterface,
@@ -112,6 +113,24 @@ t.test('what a profile says of server, method and TLS holds against real servers
     const { code, evidence } = await outcome(eth0, eap)
     t.equal(code, wanted, `${name}: ${wanted} ${evidence}`)
   }
+  // With a passphrase the supplicant asks for nothing: it fails like a rejection, and only our own look tells.
+  const key = { method: 'TLS', identity: 'x', certificate: all.client.certificate, key: all.junk } as const
+  const unreadable: Eap = { ...key, keyPassphrase: 'dummy', trust: { ca: all.root } }
+  await serve(lab, all, 'own')
+  const { facts } = preflight(
+    { certificate: await readFile(key.certificate), key: await readFile(key.key), passphrase: 'dummy' },
+    Date.now(),
+  )
+  const failed = await join(
+    eth0,
+    networkBlock({ idStr: 'unreadable', medium: 'wired', eap: unreadable }).block,
+  ).catch((error: unknown) => error)
+  t.match(
+    isSupplicantError(failed) && failed.attempt && triage(failed.attempt, { method: 'TLS', ...facts }),
+    {
+      ...{ code: 'credential-unreadable', side: 'sensor', detail: 'the private key is no private key' },
+    },
+  )
   await lab.radius({ behaviour: 'accept-identity' })
   await lab.authenticator({})
   const bare = tlsBlock(all, { id_str: 'bare' })
