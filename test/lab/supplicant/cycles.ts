@@ -15,12 +15,21 @@ const STROKES = {
   'RADIUS dead': ['radius-silent', 'no-authenticator'],
 } as const
 type Stroke = keyof typeof STROKES
-const STAGES: readonly Stage[] = ['selecting', 'associated', 'eap-started', 'method', 'verified']
+const STAGES: readonly Stage[] = [
+  ...(['selecting', 'associated', 'eap-started', 'method'] as const),
+  ...(['server-certificate', 'verified', 'authenticated'] as const),
+]
 
 /** One stroke of each kind during each stage of a join. */
 export const combinations = (Object.keys(STROKES) as Stroke[]).flatMap(stroke =>
   STAGES.map(stage => ({ stroke, stage })),
 )
+
+/** So many of them in turn; each round begins one further, so that also every tenth comes by all of them. */
+export const turns = <T>(all: readonly T[], count: number): T[] =>
+  Array.from({ length: count }, (_, at) =>
+    all.slice((at + Math.floor(at / all.length)) % all.length),
+  ).flatMap(rest => rest.slice(0, 1))
 
 /** Longer than the second for which the kernel may hold back the loss of a carrier (linkwatch). */
 const DEADLINES = { noAuthenticator: 1_300, radiusSilent: 1_300 }
