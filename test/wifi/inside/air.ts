@@ -14,6 +14,9 @@ import { accessPoint, type EapServer, type Radio } from './access-point.ts'
 export const station = 'wlan1'
 export const radios = ['wlan0', 'wlan2', 'wlan3'] as const
 
+/** How strongly mac80211_hwsim has a radio heard unless it is told otherwise, in dBm. */
+const strength = -50
+
 /**
  * The laboratory of the wire with radios in place of its port: the sensor's in one namespace, those of the access
  * points in another, where hostapd bridges its stations into the segments.
@@ -24,6 +27,7 @@ export class Air implements AsyncDisposable {
   readonly bus: Bus
   readonly supplicant: Daemon
   readonly #phys: ReadonlyMap<string, string>
+  readonly #points: Daemon[] = []
 
   private constructor(site: Site, files: Pki, dbus: Bus, daemon: Daemon, phys: ReadonlyMap<string, string>) {
     this.site = site
@@ -60,7 +64,22 @@ export class Air implements AsyncDisposable {
   }
 
   async accessPoint(radio: Omit<Radio, 'eap'> & Partial<Pick<Radio, 'eap'>>): Promise<Daemon> {
-    return accessPoint(this.site, { eap: this.eap, ...radio })
+    const point = await accessPoint(this.site, { eap: this.eap, ...radio })
+    this.#points.push(point)
+    return point
+  }
+
+  /** What a scenario does from here on is undone when this is disposed: its access points end, all radios are in range. */
+  scene(): AsyncDisposable {
+    const before = this.#points.length
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all(this.#points.splice(before).map(point => point[Symbol.asyncDispose]()))
+        await Promise.all(radios.flatMap(radio => [this.group(radio, 1), this.heardAt(radio, strength)]))
+        await this.blocked(station, false)
+        await this.site.spaces.ip('sensor', [`link set ${station} up`])
+      },
+    }
   }
 
   /** The library, connected. */

@@ -28,22 +28,24 @@ program(async () => {
   for (const failure of failures(air))
     await scenario(`what is wrong is found: ${failure.name}`, logs, scene => fails(scene, wlan, failure))
   await first.stop()
-  await scenario('a BSSID or a frequency restricts where the sensor joins', logs, scene =>
-    isRestricted(scene, air, wlan),
-  )
-  await scenario('the sensor roams between two access points of one SSID', logs, scene =>
-    roams(scene, air, wlan),
-  )
-  await scenario('a radio that is switched off is not a network that is missing', logs, scene =>
-    isSwitchedOff(scene, air, wlan),
-  )
-  await scenario('the access point is gone at every stage of a join', logs, scene =>
-    isStruck(scene, air, wlan, async () => {
+  const moving = (
+    name: string,
+    act: (scene: Scene, air: Air, target: SupplicantInterface) => Promise<void>,
+  ) =>
+    scenario(name, logs, async scene => {
+      await using _undone = air.scene()
+      await act(scene, air, wlan)
+    })
+  await moving('a BSSID or a frequency restricts where the sensor joins', isRestricted)
+  await moving('the sensor roams between two access points of one SSID', roams)
+  await moving('a radio that is switched off is not a network that is missing', isSwitchedOff)
+  await moving('the access point is gone at every stage of a join', (scene, ...rest) =>
+    isStruck(scene, ...rest, async () => {
       await wpa.logLevel() // it answers in order: nothing asked before is still on its way
       return wpa.counts()
     }),
   )
-  await scenario('an access point is gone and comes back', logs, scene => comesBack(scene, air, wlan))
+  await moving('an access point is gone and comes back', comesBack)
 })
 
 /**

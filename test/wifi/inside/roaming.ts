@@ -68,7 +68,6 @@ export async function roams(scene: Scene, air: Air, target: SupplicantInterface)
   await events.find('roamed', 'the failover is told', died)
   await first.waitFor(/4WAY-HS-COMPLETED/, 'the first access point has the station again', patience, since)
   scene.is(await frequency(air), frequencyOf(channels[here]), 'it goes back when that one dies')
-  await first.stop()
 }
 
 /** The access point falls silent without a word, and comes back. */
@@ -93,7 +92,6 @@ export async function comesBack(scene: Scene, air: Air, target: SupplicantInterf
   await point.start()
   await events.find('reconnected', 'the return is told', stopped)
   scene.is((await target.read()).state, 'completed', 'also after the access point was restarted')
-  await point.stop()
 }
 
 const stages: readonly Stage[] = ['associating', 'eap-started', 'verified']
@@ -109,7 +107,7 @@ export async function isStruck(
   counts: () => Promise<object>,
 ): Promise<void> {
   const ssids = [{ ssid: 'r-struck', lines: offers.wpa2Enterprise }]
-  const point = await air.accessPoint({ name: here, channel: channels[here], ssids })
+  await air.accessPoint({ name: here, channel: channels[here], ssids })
   const { block } = networkBlock(network('r-struck', 'wpa2-enterprise', { eap: tls(air) }))
   const known = { frequencies: [frequencyOf(channels[here])] }
   const deadlines = { association: 8_000 }
@@ -133,13 +131,12 @@ export async function isStruck(
     scene.comment(JSON.stringify(attempt.times))
     scene.is(await counts(), before, 'nothing is left behind')
   }
-  await point.stop()
 }
 
 /** Down, or blocked (rfkill): told apart from a network that is not there, and joined when that is over. */
 export async function isSwitchedOff(scene: Scene, air: Air, target: SupplicantInterface): Promise<void> {
   const ssids = [{ ssid: 'r-off', lines: offers.psk }]
-  const point = await air.accessPoint({ name: here, channel: channels[here], ssids })
+  await air.accessPoint({ name: here, channel: channels[here], ssids })
   const { block } = networkBlock(network('r-off', 'wpa2-psk', { passphrase: 'sesame sesame' }))
   const known = { frequencies: [frequencyOf(channels[here])] }
   const link = (state: 'up' | 'down') => air.site.spaces.ip('sensor', [`link set ${station} ${state}`])
@@ -158,15 +155,12 @@ export async function isSwitchedOff(scene: Scene, air: Air, target: SupplicantIn
     await join(target, block, known)
     scene.ok(true, `${how}, and back: joined`)
   }
-  await point.stop()
 }
 
 /** One SSID on two channels: the restriction decides which access point it is. */
 export async function isRestricted(scene: Scene, air: Air, target: SupplicantInterface): Promise<void> {
   const ssids = [{ ssid: 'r-twin', lines: offers.psk }]
-  const points = await Promise.all(
-    [here, there].map(name => air.accessPoint({ name, channel: channels[name], ssids })),
-  )
+  await Promise.all([here, there].map(name => air.accessPoint({ name, channel: channels[name], ssids })))
   const psk = { passphrase: 'sesame sesame' }
   for (const name of [here, there]) {
     const only = [frequencyOf(channels[name])]
@@ -180,5 +174,4 @@ export async function isRestricted(scene: Scene, air: Air, target: SupplicantInt
     await join(target, networkBlock(wanted).block, { frequencies })
     scene.is(await frequency(air), bss.frequency, `restricted to the BSSID ${bss.bssid} it is there`)
   }
-  await Promise.all(points.map(point => point.stop()))
 }
