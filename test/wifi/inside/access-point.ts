@@ -13,6 +13,8 @@ export interface Ssid {
   lines: Lines
   /** Where its stations end up; nowhere without. */
   segment?: Segment
+  /** `elsewhere`: the lines name a RADIUS server. */
+  server?: 'own' | 'elsewhere'
 }
 
 /** Files for hostapd's own EAP server. */
@@ -77,17 +79,18 @@ const written = (lines: Lines): string =>
 
 function section(
   { name, eap }: Radio,
-  { ssid, lines, segment }: Ssid,
+  { ssid, lines, segment, server: kept = 'own' }: Ssid,
   index: number,
   folder: string,
 ): string {
   const enterprise = String(lines['wpa_key_mgmt'] ?? '').includes('WPA-EAP')
-  const server: Lines = enterprise
-    ? {
-        ...{ ieee8021x: 1, eap_server: 1, eapol_version: 2, eap_user_file: join(folder, 'users') },
-        ...{ ca_cert: eap.clientCa, server_cert: eap.certificate, private_key: eap.key },
-      }
-    : {}
+  const server: Lines =
+    enterprise && kept === 'own'
+      ? {
+          ...{ ieee8021x: 1, eap_server: 1, eapol_version: 2, eap_user_file: join(folder, 'users') },
+          ...{ ca_cert: eap.clientCa, server_cert: eap.certificate, private_key: eap.key },
+        }
+      : {}
   return written({
     [index === 0 ? 'interface' : 'bss']: interfaceName(name, index),
     ...(index === 0 ? { driver: 'nl80211' } : {}),

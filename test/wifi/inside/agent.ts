@@ -4,6 +4,8 @@ import { run } from '../../lab/command.ts'
 import type { Daemon } from '../../lab/daemon.ts'
 import type { Sensor } from '../../lab/sensor.ts'
 import { program, type Scene, scenario } from './scenario.ts'
+import type { AirStroke } from '../strokes.ts'
+import { Struck } from './strikes.ts'
 import { country, listen, networkOf, patience, World } from './world.ts'
 
 type Profiles = Awaited<ReturnType<World['profiles']>>
@@ -150,7 +152,18 @@ class Story {
     const end = Date.parse(networkOf(report, 'corp')?.certificate?.notAfter ?? '')
     scene.ok(end > Date.now() + 300 * 86_400_000, 'it is valid for a year from now', { end })
   }
+
+  /** From here on the office asks a RADIUS server. */
+  async asksElsewhere(): Promise<Struck> {
+    const said = listen(this.world, this.sensor)
+    await this.points.office.stop()
+    await said.named('lost', 'corp')
+    return Struck.begin(this.world, this.sensor, this.profiles.corp)
+  }
 }
+
+/** What befalls the agent in the end. */
+const strokes = JSON.parse(process.argv[3] ?? '[]') as AirStroke[]
 
 const chapters: [string, (story: Story, scene: Scene) => Promise<void>][] = [
   [
@@ -172,6 +185,25 @@ const chapters: [string, (story: Story, scene: Scene) => Promise<void>][] = [
   ],
 ]
 
+/** Each goes on from where the one before it ended; resolves with whether the last was reached, and went well. */
+async function inTurn(all: (() => Promise<boolean>)[]): Promise<boolean> {
+  for (const one of all) if (!(await one())) return false
+  return true
+}
+
+async function isStruck(story: Story, logs: () => string): Promise<void> {
+  const struck: Struck[] = []
+  await scenario('the tested network is joined by way of a RADIUS server', logs, async scene => {
+    struck.push(await story.asksElsewhere())
+    scene.ok(true, 'it is')
+  })
+  for (const one of struck)
+    for (const stroke of strokes) {
+      const name = `${stroke.cause} at ${stroke.stage} of a join: reported, and joined again by the same process`
+      await scenario(name, logs, scene => one.strike(scene, stroke))
+    }
+}
+
 program(async () => {
   await using world = await World.raise()
   const points = await world.accessPoints()
@@ -182,7 +214,13 @@ program(async () => {
     daemons()
       .map(one => `--- ${one.name}\n${one.output.tail(one === sensor.process ? 120 : 30)}`)
       .join('\n')
-  // Each goes on from where the one before it ended.
-  for (const [name, act] of chapters) if (!(await scenario(name, logs, scene => act(story, scene)))) break
+  const whole = await inTurn(
+    chapters.map(
+      ([name, act]) =>
+        () =>
+          scenario(name, logs, scene => act(story, scene)),
+    ),
+  )
+  if (whole && strokes.length > 0) await isStruck(story, logs)
   await sensor.stop()
 })

@@ -11,9 +11,14 @@ import { agent, bundle } from './program.ts'
 /**
  * `SONDE_WIFI_ONLY=roams npx tap test/wifi/library.test.ts` runs the scenarios with that word in their name alone.
  * Runs a program of test/wifi/inside in a virtual machine and makes every scenario it tells of a subtest of `t`; on a
- * machine that cannot, skips with the reason.
+ * machine that cannot, skips with the reason. `given` is the program's third argument, as JSON.
  */
-export async function runInside(t: Test, source: string, radios: number): Promise<void> {
+export async function runInside(
+  t: Test,
+  source: string,
+  radios: number,
+  given: unknown = null,
+): Promise<void> {
   const place = await prepared()
   if ('reason' in place) {
     await t.test('simulated radios', { skip: place.reason }, () => undefined)
@@ -24,7 +29,13 @@ export async function runInside(t: Test, source: string, radios: number): Promis
   await Promise.all([pki(), makeP384()])
   await Promise.all([bundle(source, join(job.folder, 'program.cjs')), agent(job.folder)])
   const only = process.env['SONDE_WIFI_ONLY'] ?? ''
-  const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs', only]
+  const command = [
+    process.execPath,
+    '--enable-source-maps',
+    '/run/job/program.cjs',
+    only,
+    JSON.stringify(given),
+  ]
   await using machine = await powerOn({ folder: place.folder, job: job.folder, command, radios })
   const told = new Tellings(machine)
   let scenarios = 0
