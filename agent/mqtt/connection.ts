@@ -4,6 +4,7 @@
  */
 import mqtt, { type IClientOptions, type MqttClient as Client } from 'mqtt'
 import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 export interface Message {
   topic: string
@@ -139,6 +140,8 @@ export class Connection {
   readonly #unanswered = new Set<(error: Error) => void>()
   #ended = false
   #leaving = false
+  /** Shared by what is published meanwhile, so that it leaves in one write. */
+  #turn: Promise<void> | undefined
 
   constructor(client: Client, protocol: 5 | 4, sessionPresent: boolean) {
     this.#client = client
@@ -168,14 +171,19 @@ export class Connection {
     return !this.#ended && !this.#leaving
   }
 
-  /** QoS 1; resolves with the PUBACK. Rejects when the connection ends first or the broker refuses. */
-  publish(topic: string, payload: string | Buffer, options: PublishOptions = {}): Promise<void> {
+  /**
+   * QoS 1; resolves with the PUBACK. Rejects when the connection ends first or the broker refuses. What has arrived is read
+   * first: a write that finds the connection reset ends the socket with the acknowledgements that still lie in it, and what
+   * the broker has would be sent a second time.
+   */
+  async publish(topic: string, payload: string | Buffer, options: PublishOptions = {}): Promise<void> {
     const { retain = false, expiry, correlationData } = options
+    await (this.#turn ??= this.#beyondReading())
     const properties = {
       ...(expiry !== undefined && { messageExpiryInterval: expiry }),
       ...(correlationData && { correlationData }),
     }
-    return this.#answered(done =>
+    await this.#answered(done =>
       this.#client.publish(
         topic,
         payload,
@@ -218,6 +226,11 @@ export class Connection {
   /** Cuts the socket off, as a power cut would: the broker publishes the Will Message. */
   destroy(): void {
     this.#client.stream.destroy()
+  }
+
+  async #beyondReading(): Promise<void> {
+    await nextTurn()
+    this.#turn = undefined
   }
 
   #answered(ask: (done: (error?: Error) => void) => void): Promise<void> {
