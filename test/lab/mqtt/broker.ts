@@ -52,8 +52,8 @@ export async function mosquitto(lines: readonly string[] = ['allow_anonymous tru
   return daemon('mosquitto', ['-v', '-c', configuration], / running/, directory, port)
 }
 
-/** A real nats-server with JetStream, which speaks MQTT 3.1.1 alone. */
-export async function nats(): Promise<Broker> {
+/** A real nats-server with JetStream, which speaks MQTT 3.1.1 alone. @param lines more of its configuration */
+export async function nats(lines: readonly string[] = []): Promise<Broker> {
   const directory = await mkdtemp(join(tmpdir(), 'sonde-nats-'))
   const [port, own] = [await freePort(), await freePort()]
   const configuration = join(directory, 'nats.conf')
@@ -63,6 +63,7 @@ export async function nats(): Promise<Broker> {
 listen: 127.0.0.1:${own}
 jetstream { store_dir: "${directory}/js" }
 mqtt { host: 127.0.0.1, port: ${port} }
+${lines.join('\n')}
 `,
   )
   return daemon('nats-server', ['-c', configuration], /Server is ready/, directory, port)

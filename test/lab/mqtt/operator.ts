@@ -17,7 +17,7 @@ export interface Received {
 export interface Operator extends AsyncDisposable {
   received: Received[]
   publish: (topic: string, document: unknown, options?: mqtt.IClientPublishOptions) => Promise<void>
-  subscribe: (filter: string) => Promise<void>
+  subscribe: (filter: string, qos?: 0 | 1) => Promise<void>
   /** The first message so far, or to come, that satisfies; fails with the sentence after `ms`. */
   until: (sentence: string, satisfies: (message: Received) => boolean, ms?: number) => Promise<Received>
   on: (topic: string) => Received[]
@@ -80,8 +80,8 @@ export async function operator(
           : JSON.stringify(document)
       await client.publishAsync(topic, payload, { qos: 1, ...more })
     },
-    subscribe: async filter => {
-      await client.subscribeAsync(filter, { qos: 1 })
+    subscribe: async (filter, qos = 1) => {
+      await client.subscribeAsync(filter, { qos })
     },
     on: topic => received.filter(message => message.topic === topic),
     listening: () => client.connected && listening,
