@@ -161,6 +161,7 @@ class Agent implements AsyncDisposable {
       changed: status => {
         this.#log.debug({ link: status }, 'link')
         this.#linkProblem.look(status, this.#now())
+        this.#status.beside(this.#linkProblem.unreached())
         this.#revert.arm(status)
       },
       cloned: problem => {

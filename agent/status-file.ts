@@ -7,7 +7,8 @@ import { join } from 'node:path'
 
 export class StatusFile {
   readonly #path: string
-  #wanted: object | undefined
+  #reported: object | undefined
+  #beside: object = {}
   #timer: NodeJS.Timeout | undefined
 
   constructor(folder: string) {
@@ -15,7 +16,17 @@ export class StatusFile {
   }
 
   show(reported: object): void {
-    this.#wanted = reported
+    this.#reported = reported
+    this.#soon()
+  }
+
+  /** What the device alone is told: why the broker is not reached. */
+  beside(facts: object): void {
+    this.#beside = facts
+    if (this.#reported !== undefined) this.#soon()
+  }
+
+  #soon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       void this.#write()
@@ -26,7 +37,7 @@ export class StatusFile {
   async #write(): Promise<void> {
     const draft = `${this.#path}.new`
     try {
-      await writeFile(draft, JSON.stringify(this.#wanted), { mode: 0o640 })
+      await writeFile(draft, JSON.stringify({ ...this.#reported, ...this.#beside }), { mode: 0o640 })
       await rename(draft, this.#path)
     } catch {
       return

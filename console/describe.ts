@@ -23,8 +23,8 @@ export function describe(sensor: FleetSensor, io: Io): void {
   }
   const problems = problemsOf(sensor)
   if (problems.length > 0) io.out('\n')
-  for (const { network, title, detail, hint } of problems) {
-    const head = paint(printable(`${network} ${title}`.trim()), 'red', io.colour)
+  for (const { network, code, title, detail, hint } of problems) {
+    const head = paint(printable(`${network} ${title} (${code})`.trim()), 'red', io.colour)
     io.out(`${head}\n  ${printable(detail)}\n  ${printable(hint)}\n`)
   }
 }

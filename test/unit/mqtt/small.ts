@@ -68,12 +68,22 @@ t.test('a cloned card is a problem of the report while it is seen, and for ten m
     },
   })
   t.same(problem.reported(660_000), {}, 'over')
-  problem.look({ state: 'connecting', since: 0, problem: identityInUse('s1') }, 700_000)
+  problem.look({ state: 'connecting', problem: identityInUse('s1') }, 700_000)
   t.same(problem.reported(700_000), {}, 'who is not connected has no reader')
-  problem.look(
-    { state: 'connected', since: 0, problem: findingOf('mqtt://b', new Error('no'), 'subscribe') },
-    700_000,
+  const refused = findingOf('mqtt://b', new Error('no'))
+  for (const [at, finding] of [
+    [701_000, refused],
+    [702_000, refused],
+    [703_000, findingOf('mqtt://b', new ConnectionRefused(5, 'Not authorized'))],
+  ] as const)
+    problem.look({ state: 'connecting', problem: finding }, at)
+  t.match(
+    problem.unreached(),
+    { link: { problem: { code: 'broker-refused', count: 3, since: '1970-01-01T00:11:40.000Z' } } },
+    'but on the device: the last of three attempts of one absence',
   )
+  problem.look({ state: 'connected', problem: findingOf('mqtt://b', new Error('no'), 'subscribe') }, 700_000)
   t.match(problem.reported(700_000), { link: { problem: { code: 'broker-denied', count: 1 } } })
+  t.same(problem.unreached(), {}, 'and over with the connection')
   t.end()
 })
