@@ -1,6 +1,6 @@
 /** The command line of the device: `sonde run`, and what works without an agent. Prints; the agent itself only logs. */
 import { runFleetCommand } from '../console/command.ts'
-import { processIo } from '../console/io.ts'
+import { endWithOutput, processIo } from '../console/io.ts'
 import { runStatusCommand } from '../console/status.ts'
 import { AgentError } from './errors.ts'
 import { runScepCommand, type Io } from './scep-cli/command.ts'
@@ -28,6 +28,7 @@ export async function runCommand(words: string[], run: (file: string) => Promise
         if (rest.length > 1 || rest[0]?.startsWith('-')) return misused('run takes one settings file')
         return await run(rest[0] ?? defaultSettings)
       case 'scep':
+        endWithOutput()
         return await runScepCommand(rest, io())
       case 'fleet':
         return await runFleetCommand(rest, processIo(untilInterrupted()))

@@ -8,6 +8,7 @@ import { AgentError } from './errors.ts'
 import { knownKeys } from './desired/parse.ts'
 import { problemsOf, type Problem } from './desired/problems.ts'
 import { Id } from './desired/profile.ts'
+import { prefixPattern } from './desired/topics.ts'
 
 const text = z.string().check(z.minLength(1), z.maxLength(1024))
 /** wpa_supplicant reads keys there, by the same path. */
@@ -27,10 +28,7 @@ const Mqtt = z.strictObject({
   prefix: z._default(
     z
       .string()
-      .check(
-        z.maxLength(128),
-        z.regex(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, 'not a topic: A-Z a-z 0-9 _ - between single slashes'),
-      ),
+      .check(z.maxLength(128), z.regex(prefixPattern, 'not a topic: A-Z a-z 0-9 _ - between single slashes')),
     'sonde',
   ),
   username: z.optional(text),

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
-import { exitCodes, Failure } from './failure.ts'
+import { exitCodes, Failure, interrupted, unreadable } from './failure.ts'
 
 export interface BrokerOptions {
   url: string
@@ -30,6 +30,8 @@ export class Broker implements AsyncDisposable {
   readonly #listeners = new Set<Listener>()
   /** Sets of subscriptions asked for already. */
   readonly #subscribed = new Set<string>()
+  /** Resolves when the connection ends by itself. */
+  readonly lost: Promise<Failure>
 
   /** @throws Failure with exit code 3 when the broker is not reached or refuses */
   static async connect(options: BrokerOptions, signal: AbortSignal): Promise<Broker> {
@@ -39,16 +41,18 @@ export class Broker implements AsyncDisposable {
       const fail = (error: Error): void => {
         clearTimeout(late)
         client.end(true)
-        reject(unreachable(options.url, error))
+        reject(signal.aborted ? interrupted() : unreachable(options.url, error))
       }
+      const abort = (): void => fail(new Error('interrupted'))
       const late = setTimeout(
         () => fail(new Error(`no answer within ${String(options.timeout / 1000)} s`)),
         options.timeout,
       )
-      signal.addEventListener('abort', () => fail(new Error('interrupted')), { once: true })
+      signal.addEventListener('abort', abort)
       client.once('error', fail)
       client.once('connect', () => {
         clearTimeout(late)
+        signal.removeEventListener('abort', abort)
         client.off('error', fail)
         resolve()
       })
@@ -63,6 +67,12 @@ export class Broker implements AsyncDisposable {
     this.#client = client
     this.#options = options
     this.prefix = options.prefix
+    const { protocol, host } = new URL(options.url)
+    const words = `the connection to the broker ${protocol}//${host} was lost`
+    const hint = 'look at the broker; what was published before stays'
+    this.lost = new Promise(resolve => {
+      client.once('close', () => resolve(new Failure(words, { exit: exitCodes.unreachable, hint })))
+    })
     client.on('message', (topic, payload, { retain }) => {
       for (const listener of this.#listeners) listener(topic, payload, retain)
     })
@@ -79,10 +89,13 @@ export class Broker implements AsyncDisposable {
     if (fresh.length === 0) return
     for (const filter of fresh) this.#subscribed.add(filter)
     const asked = performance.now()
-    await this.#client.subscribeAsync(
-      fresh.map(filter => `${this.prefix}/${filter}`),
-      { qos: 1 },
-    )
+    const topics = fresh.map(filter => `${this.prefix}/${filter}`)
+    try {
+      await this.#client.subscribeAsync(topics, { qos: 1 })
+    } catch (cause) {
+      const hint = 'look at the rights of this user'
+      throw new Failure(`the broker refused to show ${topics.join(', ')}`, { cause, hint })
+    }
     await this.#quiet(performance.now() - asked)
   }
 
@@ -155,7 +168,7 @@ async function clientOptions({
 }: BrokerOptions): Promise<IClientOptions> {
   const pem = (path: string): Promise<Buffer> =>
     readFile(path).catch((cause: unknown) => {
-      throw new Failure(`${path} cannot be read`, { cause, exit: exitCodes.usage })
+      throw unreadable(path, cause, exitCodes.usage)
     })
   return {
     // Two commands of one person must not push each other off.

@@ -1,6 +1,7 @@
 /** `sonde fleet`: the operator's command line over MQTT. */
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { nearest } from '../agent/desired/problems.ts'
+import { prefixPattern } from '../agent/desired/topics.ts'
 import { Broker, type BrokerOptions } from './broker.ts'
 import { acl, sensor } from './commands/access.ts'
 import { assign, unassign } from './commands/assignments.ts'
@@ -9,7 +10,7 @@ import { network } from './commands/networks.ts'
 import { send } from './commands/send.ts'
 import { exportFleet, importFleet } from './commands/transfer.ts'
 import { text, type Run, type Values } from './context.ts'
-import { exitCodes, Failure, usage } from './failure.ts'
+import { exitCodes, Failure, interrupted, usage } from './failure.ts'
 import { fields, flags } from './fields.ts'
 import type { Io } from './io.ts'
 
@@ -86,7 +87,7 @@ const options: NonNullable<ParseArgsConfig['options']> = {
   'no-rights': { type: 'boolean' },
 }
 
-/** Exit code: 0 done, 1 not done or not everywhere, 2 the words are off, 3 the broker is not reached. */
+/** Exit code: 0 done, 1 not done or not everywhere, 2 the words are off, 3 the broker is not reached or lost, 130 interrupted. */
 export async function runFleetCommand(argv: readonly string[], io: Io): Promise<number> {
   try {
     const { words, values } = parse(argv)
@@ -101,15 +102,34 @@ export async function runFleetCommand(argv: readonly string[], io: Io): Promise<
     await using broker = await Broker.connect(brokerOptions(values, io), io.signal)
     const wait = Number(text(values, 'wait') ?? 30) * 1000
     if (!Number.isFinite(wait) || wait < 0) throw usage('--wait: not a number of seconds')
-    return (
-      (await entry.run({ io, broker, words: rest, values, json: values['json'] === true, wait })) ??
-      exitCodes.done
-    )
-  } catch (error) {
+    const stop = new AbortController()
+    const context = { broker, words: rest, values, json: values['json'] === true, wait }
+    const over = ended(broker, io.signal, stop)
+    const running = entry.run({ io: { ...io, signal: stop.signal }, ...context })
+    return (await Promise.race([over, running])) ?? exitCodes.done
+  } catch (cause) {
+    const error =
+      io.signal.aborted && cause instanceof Error && cause.name === 'AbortError' ? interrupted() : cause
     if (!(error instanceof Failure)) throw error
     io.err(`sonde fleet: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`)
     return error.exit
   }
+}
+
+/** Rejects, and stops what runs, when there is no broker any more or a person has interrupted: then a moment later, for what ends by itself. */
+function ended(broker: Broker, signal: AbortSignal, stop: AbortController): Promise<never> {
+  return new Promise((_, reject) => {
+    void broker.lost.then(failure => {
+      reject(failure)
+      stop.abort()
+    })
+    const abort = (): void => {
+      stop.abort()
+      setTimeout(() => reject(interrupted()), 500).unref()
+    }
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
 }
 
 function parse(argv: readonly string[]): { words: string[]; values: Values } {
@@ -118,7 +138,8 @@ function parse(argv: readonly string[]): { words: string[]; values: Values } {
     return { words: positionals, values: values as Values }
   } catch (cause) {
     const flag = /'--?([\w-]+)/.exec(cause instanceof Error ? cause.message : '')?.[1]
-    if (flag === undefined || flag in options) throw usage(`the flags cannot be read: ${String(cause)}`)
+    if (flag === undefined || flag in options)
+      throw usage(`the flags cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`)
     throw usage(`there is no flag --${flag}`, suggestion(flag, Object.keys(options), '--'))
   }
 }
@@ -131,6 +152,9 @@ function suggestion(word: string, known: string[], before = ''): string | undefi
 function brokerOptions(values: Values, { environment }: Io): BrokerOptions {
   const url = text(values, 'broker') ?? environment['SONDE_BROKER'] ?? 'mqtt://localhost'
   if (!/^mqtts?:\/\/[^/]+$/.test(url)) throw usage(`--broker ${url}: not mqtt:// or mqtts:// and a host`)
+  const prefix = text(values, 'prefix') ?? environment['SONDE_PREFIX'] ?? 'sonde'
+  if (!prefixPattern.test(prefix))
+    throw usage(`--prefix ${prefix}: not a topic: A-Z a-z 0-9 _ - between single slashes`)
   return {
     url,
     username: text(values, 'user') ?? environment['SONDE_BROKER_USER'],
@@ -138,7 +162,7 @@ function brokerOptions(values: Values, { environment }: Io): BrokerOptions {
     ca: text(values, 'ca') ?? environment['SONDE_BROKER_CA'],
     certificate: text(values, 'certificate'),
     key: text(values, 'certificate-key'),
-    prefix: text(values, 'prefix') ?? environment['SONDE_PREFIX'] ?? 'sonde',
+    prefix,
     insecure: values['insecure'] === true,
     timeout: 10_000,
   }
@@ -157,6 +181,7 @@ The broker: --broker mqtts://HOST[:PORT] (or SONDE_BROKER), --user (SONDE_BROKER
 Everywhere: --json, --wait SECONDS for sensors to answer (30; 0: do not wait), --force.
 Profiles: ${wrap(profile, 108)}
   a secret can also come from a file: --challenge-password-file, --password-file, --passphrase-file
+Exit code: 0 done, 1 not done or not everywhere, 2 the words are off, 3 the broker is not reached or lost, 130 interrupted.
 `
 }
 

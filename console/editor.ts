@@ -32,7 +32,8 @@ export async function edited(
       if (!(found instanceof Failure)) return found
       if (io.ask === undefined) throw found
       io.err(`${found.message}\n`)
-      if (!/^(y|yes|)$/i.test((await io.ask('Edit it again? (yes, no) ', false)).trim())) throw found
+      if (!/^(y|yes|)$/i.test((await io.ask('Edit it again? (yes, no) ', false, io.signal)).trim()))
+        throw found
     }
   } finally {
     await rm(folder, { recursive: true, force: true })

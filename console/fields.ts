@@ -3,7 +3,7 @@
  * Pure but for the files that certificates and passwords come from.
  */
 import { readFile } from 'node:fs/promises'
-import { usage } from './failure.ts'
+import { exitCodes, unreadable, usage } from './failure.ts'
 
 type Document = Record<string, unknown>
 
@@ -225,6 +225,6 @@ async function textOf(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw Object.assign(usage(`${path} cannot be read`), { cause })
+    throw unreadable(path, cause, exitCodes.usage)
   }
 }

@@ -2,22 +2,28 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe } from './describe.ts'
+import { exitCodes } from './failure.ts'
 import type { Io } from './io.ts'
 import { readReport } from './report.ts'
 import { problemsOf } from './sensors.ts'
 
-/** Exit code: 0 shown, 1 with problems, 3 the agent has not reported. `folder`: the agent's runtime folder. */
+/** Exit code: 0 shown, 1 with problems, 2 the words are off, 3 the agent has not reported. `folder`: the agent's runtime folder. */
 export async function runStatusCommand(argv: readonly string[], folder: string, io: Io): Promise<number> {
+  const odd = argv.find(word => word !== '--json')
+  if (odd !== undefined) {
+    io.err(`sonde status: ${odd} is not known; it takes --json alone\n`)
+    return exitCodes.usage
+  }
   const path = join(folder, 'reported.json')
   const text = await readFile(path, 'utf8').catch(() => undefined)
-  const { reported, odd } = readReport(text === undefined ? undefined : safeJson(text))
+  const { reported, odd: unreadable } = readReport(text === undefined ? undefined : safeJson(text))
   if (reported === undefined) {
     io.err(
       `sonde status: ${path} cannot be read\n  look whether the agent runs (systemctl status sonde), and ask as root\n`,
     )
     return 3
   }
-  const sensor = { id: reported.about.sensor, reported, odd }
+  const sensor = { id: reported.about.sensor, reported, odd: unreadable }
   if (argv.includes('--json')) io.out(`${JSON.stringify(reported, null, 2)}\n`)
   else describe(sensor, io)
   return problemsOf(sensor).length > 0 ? 1 : 0

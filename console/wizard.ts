@@ -29,9 +29,8 @@ async function one(
   const choices = field.choices ? ` (${field.choices.join(', ')})` : ''
   const known = shown(document, field)
   for (;;) {
-    io.signal.throwIfAborted()
     const question = `${field.question ?? ''}${choices}${known === undefined ? '' : ` [${known}]`}: `
-    const answer = (await io.ask?.(question, field.secret ?? false))?.trim() ?? ''
+    const answer = (await io.ask?.(question, field.secret ?? false, io.signal))?.trim() ?? ''
     if (answer === '' && known !== undefined) return document
     const text = answer === none ? '' : answer
     try {

@@ -1,6 +1,9 @@
 /** The topics of docs/mqtt.md: made and read in this one place. Pure. */
 import { idPattern } from './profile.ts'
 
+/** One or more levels. */
+export const prefixPattern = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/
+
 export const isId = (text: string): boolean => idPattern.test(text)
 
 export interface Topics {

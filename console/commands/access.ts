@@ -12,17 +12,21 @@ export const sensor: Run = async ({ broker, io, words, json }) => {
   if ((action !== 'add' && action !== 'remove') || id === undefined || !idPattern.test(id))
     throw usage('sensor add|remove SENSOR')
   const rights = new DynamicSecurity(broker)
-  if (!(await rights.available())) {
+  const available = await rights.available()
+  if (action === 'remove') {
+    if (available) await rights.dismiss(id)
+    for (const part of ['desired', 'reported', 'presence'])
+      await broker.publish(`sensors/${id}/${part}`, undefined)
+    const account = available
+      ? 'may no longer connect'
+      : 'keeps its account on the broker, which has no dynamic-security plugin for this user'
+    io.out(`the documents of ${id} are taken away; it ${account}\n`)
+    return undefined
+  }
+  if (!available) {
     throw new Failure('the broker has no dynamic-security plugin, or this user may not use it', {
       hint: 'config/mosquitto/README.md; or make a static file: sonde fleet acl',
     })
-  }
-  if (action === 'remove') {
-    await rights.dismiss(id)
-    for (const part of ['desired', 'reported', 'presence'])
-      await broker.publish(`sensors/${id}/${part}`, undefined)
-    io.out(`${id} may no longer connect, and its documents are taken away\n`)
-    return undefined
   }
   const password = randomBytes(18).toString('base64url')
   await rights.admit(id, password)

@@ -22,12 +22,16 @@ export const assign: Run = context =>
   change(context, (listed, words) => [...listed, ...words.filter(id => !listed.includes(id))])
 
 export const unassign: Run = context =>
-  change(context, (listed, words) => listed.filter(id => !words.includes(id)))
+  change(context, (listed, words, sensor) => {
+    const odd = words.find(id => !listed.includes(id))
+    if (odd !== undefined)
+      throw new Failure(`${sensor} does not test ${odd}`, { hint: 'sonde fleet list shows what it tests' })
+    return listed.filter(id => !words.includes(id))
+  })
 
-async function change(
-  context: Context,
-  members: (listed: string[], words: string[]) => string[],
-): Promise<number> {
+type Members = (listed: string[], words: string[], sensor: string) => string[]
+
+async function change(context: Context, members: Members): Promise<number> {
   const { broker, io, values } = context
   const { sensors, networks } = whom(context)
   const fleet = await Fleet.read(broker)
@@ -76,7 +80,9 @@ function has({ reported }: FleetSensor, wanted: Document | undefined): boolean {
 }
 
 function waiting(sensor: FleetSensor | undefined): string {
-  if (sensor?.presence?.state !== 'online') return 'is not online; it takes the document when it is back'
+  if (sensor?.presence === undefined && sensor?.reported === undefined)
+    return 'has never reported; it takes the document when it comes'
+  if (sensor.presence?.state !== 'online') return 'is not online; it takes the document when it is back'
   const awaited = sensor.reported?.awaiting.map(({ network }) => network) ?? []
   return awaited.length > 0 ? `waits for the profile of ${awaited.join(', ')}` : 'has not answered yet'
 }
@@ -86,6 +92,9 @@ function whom({ words, values }: Context): { sensors: string[]; networks: string
   const [first, ...rest] = words
   const sensors = many?.split(/[\s,]+/).filter(id => id !== '') ?? [first ?? '']
   const networks = many === undefined ? rest : words
+  const more = ['name', 'test-every', 'new-epoch'].some(flag => values[flag] !== undefined)
+  if (networks.length === 0 && !more)
+    throw usage('assign SENSOR NETWORK…', 'sonde fleet network list shows them')
   for (const id of [...sensors, ...networks])
     if (!isId(id)) throw usage(id === '' ? 'assign SENSOR NETWORK…' : `${id}: an id is of A-Z a-z 0-9 _ -`)
   return { sensors: [...new Set(sensors)], networks }
@@ -105,7 +114,7 @@ function documentFor(
   fleet: Fleet,
   sensor: FleetSensor,
   words: string[],
-  members: (listed: string[], words: string[]) => string[],
+  members: Members,
   { values }: Context,
 ): Document {
   const { desired } = sensor
@@ -113,6 +122,7 @@ function documentFor(
   const ids = members(
     listed.map(({ network }) => network),
     words,
+    sensor.id,
   )
   if (ids.length > mostTestedNetworks) {
     throw new Failure(

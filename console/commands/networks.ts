@@ -5,7 +5,7 @@ import { idPattern, type NetworkProfile } from '../../agent/desired/profile.ts'
 import { withoutSecrets } from '../broker.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { edited, parsed } from '../editor.ts'
-import { Failure, usage } from '../failure.ts'
+import { Failure, unreadable, usage } from '../failure.ts'
 import { withFlags, fields } from '../fields.ts'
 import { Fleet } from '../fleet.ts'
 import { grant, grantsFor } from '../rights.ts'
@@ -120,7 +120,7 @@ async function written(context: Context, id: string, start: Document): Promise<D
 const cannotRead =
   (file: string) =>
   (cause: unknown): never => {
-    throw new Failure(`${file} cannot be read`, { cause })
+    throw unreadable(file, cause)
   }
 
 async function remove(context: Context): Promise<number> {

@@ -28,6 +28,7 @@ export const send: Run = async context => {
   }
   const answered = new Promise<Reply | undefined>(resolve => {
     const timer = setTimeout(() => resolve(undefined), wait)
+    io.signal.addEventListener('abort', () => clearTimeout(timer))
     broker.listen((topic, payload, retain) => {
       const reply = retain || !topic.endsWith(`sensors/${sensor}/replies`) ? undefined : read(payload)
       if (reply?.id !== id) return

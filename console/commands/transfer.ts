@@ -5,7 +5,7 @@ import { withoutSecrets } from '../broker.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import type { Run } from '../context.ts'
 import { parsed } from '../editor.ts'
-import { Failure, usage } from '../failure.ts'
+import { Failure, unreadable, usage } from '../failure.ts'
 import { Fleet } from '../fleet.ts'
 import { grant, grantsFor } from '../rights.ts'
 import { mustBeReadable, nextVersion } from './assignments.ts'
@@ -82,7 +82,7 @@ const bytes = (document: unknown): Buffer => Buffer.from(JSON.stringify(document
 
 async function contentOf(file: string): Promise<Exported> {
   const cannotRead = (cause: unknown): never => {
-    throw new Failure(`${file} cannot be read`, { cause })
+    throw unreadable(file, cause)
   }
   const content = parsed(file, await readFile(file, 'utf8').catch(cannotRead))
   const { format, networks, sensors } = content

@@ -8,7 +8,7 @@ const top = fileURLToPath(new URL('../../..', import.meta.url))
 let built: Promise<string> | undefined
 
 /** Path of the bundle, built once per process. */
-const program = (): Promise<string> =>
+export const program = (): Promise<string> =>
   (built ??= run(process.execPath, ['test/setup/build.mjs'], { cwd: top, deadlineMs: 60_000 }).then(
     () => `${top}dist/sonde.cjs`,
   ))

@@ -1,0 +1,88 @@
+/** What goes wrong at the operator's terminal: nothing is half done, nothing hangs, and the exit code says so. */
+import t from 'tap'
+import { run } from '../command.ts'
+import { mosquitto } from './broker.ts'
+import { fleet as fleetOf } from './console.ts'
+import { operator } from './operator.ts'
+import { program, sonde } from './program.ts'
+import { until } from './sensor.ts'
+
+t.test('a person who goes away, a pipe nobody reads, a broker that ends', async t => {
+  await using broker = await mosquitto()
+  await using console = await operator(broker.url, ['sonde/#'])
+  const fleet = (line: string) => fleetOf(broker.url, line)
+  const typed = (...answers: [string, string][]) =>
+    sonde(['fleet', 'network', 'add', 'corp', '--broker', broker.url], { terminal: answers })
+  const [ctrlC, ctrlD] = ['\u0003', '\u0004']
+
+  await t.test('Ctrl-C and Ctrl-D end the questions, also where keys are not shown', async t => {
+    const [first, end, hidden] = await Promise.all([
+      typed(['Interface', ctrlC]),
+      typed(['Interface', 'wired'], ['Alias', ctrlD]),
+      typed(
+        ['Interface', 'wireless'],
+        ['SSID', 'x'],
+        ['Alias', ''],
+        ['Security', 'wpa2-psk'],
+        ['assphrase', ctrlC],
+      ),
+    ])
+    t.match(first, { code: 130, out: /sonde fleet: interrupted/ })
+    t.match(end, { code: 1, out: /sonde fleet: no answer, so nothing is published/ })
+    t.match(hidden, { code: 130, out: /sonde fleet: interrupted/ })
+    for (const { out } of [first, end, hidden]) t.notMatch(out, /\n +at /, 'no stack')
+    t.same(console.received, [])
+  })
+
+  await t.test('a pipe that nobody reads ends the program, and a full disk is said', async t => {
+    const line = `'${process.execPath}' '${await program()}' fleet --help`
+    const piped = await run('bash', ['-c', `exec 2>&1; ( sleep 0.2; ${line}; echo "ended $?" >&2 ) | true`])
+    t.equal(piped, 'ended 141\n')
+    const codes = `( ${line}; echo "ended $?" >&3 ) 3>&1 1>/dev/full 2>&3`
+    t.match(await run('bash', ['-c', codes]), /^sonde: standard output cannot be written: ENOSPC\nended 1\n$/)
+  })
+
+  await t.test('words and wildcards that would reach other topics are refused', async t => {
+    for (const prefix of ['x/#', '+', '/x', 'x/', '$SYS'])
+      t.match(await fleet(`list --prefix ${prefix}`), { code: 2, err: /--prefix .*: not a topic/ }, prefix)
+    t.match(await sonde(['status', '--jsn']), { code: 2, err: /--jsn is not known/ })
+    t.match(await fleet('assign s1'), { code: 2 })
+    t.match(await fleet('list --wait'), {
+      code: 2,
+      err: /^sonde fleet: the flags cannot be read: Option '--wait/,
+    })
+    t.match(await fleet('network add x --file /none'), {
+      code: 1,
+      err: /\/none cannot be read: there is none/,
+    })
+  })
+
+  await t.test('what a sensor does not test cannot be taken from it, and makes no new sensor', async t => {
+    t.match(await fleet('unassign nobody corp'), { code: 1, err: /nobody does not test corp/ })
+    t.same(console.received, [])
+  })
+
+  await t.test('a sensor that never came can be taken out again, also without the plugin', async t => {
+    t.match(await fleet('assign gohst corp --force --wait 0.1'), {
+      code: 1,
+      err: /gohst: has never reported/,
+    })
+    t.match(await fleet('sensor remove gohst'), { code: 0, out: /documents of gohst are taken away/ })
+    t.notMatch((await fleet('list')).out, 'gohst')
+  })
+
+  await t.test('interrupted while sensors are waited for: what is known is said', async t => {
+    const stop = new AbortController()
+    const waiting = fleetOf(broker.url, 'assign later corp --force', { signal: stop.signal })
+    await until(() => console.on('sonde/sensors/later/desired').length > 0)
+    stop.abort()
+    t.match(await waiting, { code: 1, err: /later: has never reported/ })
+  })
+
+  await t.test('a broker that ends', async t => {
+    const watching = fleetOf(broker.url, 'watch')
+    await broker.says(/SUBSCRIBE from sonde-fleet/)
+    await broker.stop('SIGKILL')
+    t.match(await watching, { code: 3, err: /the connection to the broker .* was lost/ })
+  })
+})
