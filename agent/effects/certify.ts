@@ -25,8 +25,8 @@ export interface Purpose {
   settings: Scep
   interface: string
   role: Role
-  /** What goes into the request: another value means another request. Asked when the server's capabilities are known. */
-  basis: (caps: scep.Capabilities) => string
+  /** What goes into the request: another value means another request. */
+  basis: string
   prepare: (key: KeyObject, caps: scep.Capabilities) => Promise<scep.Enrolment>
   /** The key that signs the message and opens the reply: the new one, or at renewal that of the certificate in force. */
   signer: (key: KeyObject, enrolment: scep.Enrolment) => KeyObject
@@ -155,7 +155,7 @@ async function openRequest(
   const early = there ? undefined : keyOf(network.id, settings.key, context)
   early?.catch(() => undefined)
   const caps = await capabilities
-  const basis = purpose.basis(caps)
+  const { basis } = purpose
   if (there && there.basis !== basis) await folder.dropRequest()
   const key = await (early ?? keyOf(network.id, settings.key, context))
   if (there?.basis === basis) return { key, request: there, resumed: true }

@@ -24,7 +24,7 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
   const content = contentOf(network, settings, context)
   const purpose = {
     ...{ network, settings, interface: step.interface, role },
-    basis: () => basisOf(network, settings, content),
+    basis: basisOf(network, settings, content),
     prepare: (key: KeyObject) => {
       const ready = takeReady(network, settings, content, key, context)
       return ready ?? prepare(key, settings, content, context)
@@ -38,6 +38,15 @@ type Content = Omit<scep.EnrolmentRequest, 'key' | 'signature'>
 
 const basisOf = (network: Network, { key, signature, url }: Scep, content: Content): string =>
   digest12([network.assignment, key, signature, url, content])
+
+/** The basis of the request that `enroll` would make now; undefined where it could make none, e.g. for want of a name. */
+export function enrolmentBasis(network: Network, settings: Scep, context: Context): string | undefined {
+  try {
+    return basisOf(network, settings, contentOf(network, settings, context))
+  } catch {
+    return undefined
+  }
+}
 
 const prepare = (
   key: KeyObject,

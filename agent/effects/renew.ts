@@ -16,6 +16,7 @@ import type { RenewalMethod } from '../server-memory.ts'
 import type { Network, Notice } from '../types.ts'
 import { certify, type Purpose } from './certify.ts'
 import type { Context } from './context.ts'
+import { enrolmentBasis } from './enroll.ts'
 import { asAgentError } from './findings.ts'
 
 export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context: Context): Promise<void> {
@@ -27,41 +28,75 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
   const settings = network.profile.scep
   await context.renewals.began(context.now())
   const old = await inForce(network, current.generation, context)
-  const password = settings.challengeOnRenewal ? settings.challengePassword : undefined
-  let method: RenewalMethod = 'RenewalReq'
+  const password = passwordFor(settings)
+  const asked = await askedFor(network, settings, context)
+  /** How the request on its way renews; undefined when it was made for something else. */
+  let method: RenewalMethod | undefined
   const purpose: Purpose = {
     ...{ network, settings, interface: step.interface, role: 'candidate' },
-    basis: caps => {
-      method = methodFor(settings, caps, context)
-      return digest12([
-        'renewal',
-        current.certificate.fingerprint,
-        method,
-        settings.url,
-        settings.key,
-        password,
-      ])
-    },
-    prepare: key =>
+    basis: asked ?? renewalBasis(current.certificate.fingerprint, settings),
+    prepare: (key, caps) =>
       scep.prepareRenewal({
-        ...{ key, method, signature: settings.signature, currentCertificate: old.certificate },
+        ...{ key, signature: settings.signature, currentCertificate: old.certificate },
+        method: methodFor(settings, caps, context),
         ...(password !== undefined && { challengePassword: password }),
         ...(settings.template !== undefined && { template: settings.template }),
         validFrom: new Date(context.now()),
       }),
-    signer: (key, { signerCertificate }) =>
-      new X509Certificate(signerCertificate).checkPrivateKey(old.key) ? old.key : key,
-    notices: password === undefined ? [] : [passwordSent],
+    signer: (key, enrolment) => {
+      method = methodOf(enrolment, old.key)
+      return method === undefined || method === 're-enrol' ? key : old.key
+    },
+    notices: asked !== undefined || password === undefined ? [] : [passwordSent],
   }
   try {
     await certify(purpose, path, signal, context)
-    await context.servers.worked(settings.url, method)
+    if (method) await context.servers.worked(settings.url, method)
     context.memory.renewed(network.id)
   } catch (error) {
-    if (error instanceof scep.ScepError && error.kind === 'rejected')
+    if (method && error instanceof scep.ScepError && error.kind === 'rejected')
       await context.servers.refused(settings.url, method)
     throw tooEarly(error, current.certificate.notAfter - context.now())
   }
+}
+
+const passwordFor = (settings: Scep): string | undefined =>
+  settings.challengeOnRenewal ? settings.challengePassword : undefined
+
+/**
+ * What goes into the renewal of this certificate, as far as the profile says it. Not the method that `auto` takes: a server whose
+ * GetCACaps goes unanswered once must not cost the key of a request that it may have answered.
+ */
+export const renewalBasis = (fingerprint: string, settings: Scep): string => {
+  const { url, renewalMethod, key, signature, template } = settings
+  return digest12([
+    'renewal',
+    fingerprint,
+    url,
+    renewalMethod,
+    key,
+    signature,
+    template,
+    passwordFor(settings),
+  ])
+}
+
+/** The basis of a request that a person asked for and that has not ended: it is finished here, and brings a candidate as well. */
+async function askedFor(network: Network, settings: Scep, context: Context): Promise<string | undefined> {
+  const open = await context.credentials.of(network.id).request()
+  const basis = open && enrolmentBasis(network, settings, context)
+  return open?.basis === basis ? basis : undefined
+}
+
+/**
+ * As it was made, perhaps before the last power cut. An EC certificate can only be enrolled again, which says nothing of the server.
+ */
+function methodOf(
+  { renewal, messageType, signerCertificate }: scep.Enrolment,
+  old: KeyObject,
+): RenewalMethod | undefined {
+  if (!renewal || old.asymmetricKeyType !== 'rsa') return undefined
+  return new X509Certificate(signerCertificate).checkPrivateKey(old) ? messageType : 're-enrol'
 }
 
 /** B-71: RFC 8894 section 2.4 would leave it out, but servers that check it are many. */

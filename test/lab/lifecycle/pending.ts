@@ -49,6 +49,29 @@ t.test('B-60: a pending renewal is given up after as many polls as the profile a
 })
 
 t.test(
+  'B-60: a certificate asked for afresh that is pending is polled for over the tested network, and not given up for a renewal',
+  async t => {
+    await using scene = await settledOn(t, {}, { polling: { every: 5 } })
+    const { lab, scep } = scene
+    await scep.tell({ answers: ['pending', 'pending'] })
+    const mark = scene.mark()
+    await lab.operator.command('sensor-1', { id: 'again', command: 'request-certificate', network: 'corp' })
+    await mark.event(
+      ({ event, data }) => event === 'step-failed' && data?.problem?.code === 'scep-pending',
+      'it is pending',
+    )
+    const before = await lab.counters()
+    await mark.inUse()
+    const [, request, ...polls] = scep.messages
+    t.equal(request?.messageType, '19')
+    t.ok(polls.length > 0 && polls.every(({ messageType }) => messageType === '20'), 'polled for')
+    t.equal(new Set([request, ...polls].map(each => each?.transactionID)).size, 1, 'in one transaction')
+    t.equal((await lab.counters()).enroll.ip, before.enroll.ip, 'and the tested network is not left for it')
+    t.equal(scep.issued.length, 2)
+  },
+)
+
+t.test(
   'S1-15, S2-67: a certificate or a network that is removed while a request for it is pending: the request is over, and nothing comes of it',
   async t => {
     await using scene = await settledOn(t, {}, { polling: { every: 5 } })

@@ -132,8 +132,12 @@ t.test('S1-23, S1-25: what went wrong once is tried again after the pace, and we
     await renew(scene, `renew-${misdeed}`)
     const failed = await mark.event(isFailed('renew'), `${misdeed} is an error`)
     t.match(failed.data?.problem, problem, misdeed)
+    const { transactionID } = scep.messages.at(-1) ?? {}
+    // What GetCACaps says, or fails to, must not cost the key that something may have been issued for.
+    await scep.tell({ caps: '' })
     await renew(scene, `again-${misdeed}`)
     await mark.inUse()
+    t.equal(scep.messages.at(-1)?.transactionID, transactionID, 'in the same transaction')
   }
   t.equal(scep.issued.length, 3)
 })
