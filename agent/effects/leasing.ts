@@ -1,8 +1,6 @@
 /** Getting an address ends when the port is lost meanwhile: a network that is not there any more would be asked for 15 s. */
 import { FINDINGS, SupplicantError, type WatchEvent } from '../../supplicant/index.ts'
 import { AgentError } from '../errors.ts'
-import type { Path } from '../path/index.ts'
-import type { InterfaceState } from '../types.ts'
 import { either } from '../within.ts'
 import { asAgentError } from './findings.ts'
 
@@ -50,11 +48,3 @@ export function lossOf(event: WatchEvent, kind: 'wired' | 'wireless'): unknown {
       return undefined
   }
 }
-
-export const leaseFacts = (path: Path): NonNullable<InterfaceState['lease']> => ({
-  address: path.address,
-  prefix: path.prefix,
-  ...(path.gateway !== undefined && { gateway: path.gateway }),
-  dns: [...path.dns],
-  obtainedAt: path.lease.obtainedAt.getTime(),
-})

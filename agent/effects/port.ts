@@ -13,7 +13,8 @@ import { Absence } from './absence.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
 import { absent, InstalledBlocks } from './installed.ts'
 import { type InterfaceOptions, takeUp } from './interface.ts'
-import { leaseFacts, Leasing, lossOf } from './leasing.ts'
+import { leaseFacts, saysRepairs } from './leased.ts'
+import { Leasing, lossOf } from './leasing.ts'
 import { Standby } from './standby.ts'
 
 export interface PortOptions extends InterfaceOptions {
@@ -146,7 +147,10 @@ export class Port {
     const attempt = this.#dhcp
     this.#dhcp = undefined
     try {
-      const options = { dhcp: true, ...(attempt && { attempt }) } as const
+      const onEvent = saysRepairs(text => {
+        this.#say('path-repaired', 'warning', text)
+      })
+      const options = { dhcp: true, onEvent, ...(attempt && { attempt }) } as const
       const path = await this.#leasing.during(signal, whole => openPath(this.name, options, whole))
       this.#path = path
       this.#gap = this.#downSince === undefined ? undefined : Math.round(performance.now() - this.#downSince)

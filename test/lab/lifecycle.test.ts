@@ -1,5 +1,6 @@
 /** The years of a certificate: renewal, refusals, removal, wrong clocks. */
 import './lifecycle/renewal.ts'
+import './lifecycle/leaks.ts'
 import './lifecycle/queue.ts'
 import './lifecycle/refusals.ts'
 import './lifecycle/pending.ts'

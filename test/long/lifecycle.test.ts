@@ -1,6 +1,7 @@
 /** The years of certificates at length: many sensors for five years, ten renewals in a row, the power cut everywhere. */
 import t from 'tap'
 import { fiveYears } from '../unit/core/sensors.ts'
+import { daysOfTrouble } from '../lab/lifecycle/days.ts'
 import { renewInARow } from '../lab/lifecycle/in-a-row.ts'
 import { cutRenewals, renewalPoints } from '../lab/lifecycle/power-cut.ts'
 import { sentence, unaided } from '../lab/lifecycle/unaided.ts'
@@ -32,6 +33,8 @@ const clocks = [
   { by: '-400d' },
 ] as const
 for (const each of sample(clocks)) t.test(sentence(each), t => unaided(t, each))
+
+for (const each of sample(daysOfTrouble)) t.test(each.sentence, each.run)
 
 await t.test('the points of a renewal', async t => {
   const points = await renewalPoints(t)

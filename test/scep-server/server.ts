@@ -13,7 +13,13 @@ import { plainShape, type Shape } from './shapes.ts'
 
 /** What is answered to one pkiMessage: the options of a CertRep, laid over the correct ones, or a whole HTTP reply. */
 export type Answer =
-  | (Partial<CertRepOptions> & { envelope?: Partial<EnvelopeOptions>; http?: never; bytes?: never })
+  | (Partial<CertRepOptions> & {
+      envelope?: Partial<EnvelopeOptions>
+      /** It leaves no earlier than this resolves. */
+      after?: Promise<void>
+      http?: never
+      bytes?: never
+    })
   | { http: (response: ServerResponse) => void; bytes?: never }
   | { bytes: Buffer; http?: never }
 
@@ -107,7 +113,7 @@ export class ScepTestServer implements AsyncDisposable {
     else if (operation === 'GetCACert')
       response.writeHead(200, { 'content-type': this.shape.caReply.type }).end(this.shape.caReply.body)
     else if (operation === 'PKIOperation')
-      this.#reply(this.#message(request, url, Buffer.concat(body)), response)
+      await this.#reply(this.#message(request, url, Buffer.concat(body)), response)
     else response.writeHead(400).end('no operation provided')
   }
 
@@ -141,20 +147,22 @@ export class ScepTestServer implements AsyncDisposable {
     else response.writeHead(200, { 'content-type': 'text/plain' }).end(caps)
   }
 
-  #reply(request: ReceivedRequest, response: ServerResponse): void {
+  async #reply(request: ReceivedRequest, response: ServerResponse): Promise<void> {
     this.messages.push(request)
     this.violations.push(...request.violations)
     this.#options.received?.(request)
     const answer: Answer = this.#options.answers?.shift()?.(request) ?? {}
-    if (answer.http) answer.http(response)
-    else
-      response
-        .writeHead(200, { 'content-type': 'application/x-pki-message' })
-        .end(answer.bytes ?? this.#certRep(request, answer))
+    if (answer.http) {
+      answer.http(response)
+      return
+    }
+    const bytes = answer.bytes ?? this.#certRep(request, answer)
+    if (!answer.bytes) await answer.after
+    response.writeHead(200, { 'content-type': 'application/x-pki-message' }).end(bytes)
   }
 
   #certRep(request: ReceivedRequest, answer: CertRepAnswer): Buffer {
-    const { envelope: envelopeOptions, ...options } = answer
+    const { envelope: envelopeOptions, after: _, ...options } = answer
     const refused = this.#refused(request)
     const pkiStatus = 'pkiStatus' in options ? options.pkiStatus : refused ? '2' : '0'
     if (pkiStatus === '3' && request.csr) this.#pending.set(request.transactionID, request)

@@ -31,11 +31,14 @@ function ofStranger({ csr, signer }: ReceivedRequest): Answer {
   return { content: envelope(bag([certificate]), { recipient: signer }) }
 }
 
+/** Let the replies go that are held. */
+const held: (() => void)[] = []
 const misdeeds: Record<Misdeed, (request: ReceivedRequest) => Answer> = {
   pending: () => ({ pkiStatus: '3' }),
   refused: () => ({ pkiStatus: '2', failInfo: '2' }),
   'too-early': () => ({ pkiStatus: '2', failInfo: '2', failInfoText: 'not within the renewal window' }),
   'wrong-chain': ofStranger,
+  held: () => ({ after: new Promise(resolve => held.push(resolve)) }),
   fault: () => ({ http: response => void response.writeHead(503).end('later') }),
 }
 
@@ -82,6 +85,7 @@ function obey(instruction: Instruction): void {
   if (instruction.switchOver) Object.assign(server.shape, { ...plain(next), caps: server.shape.caps })
   if (instruction.caps !== undefined) server.shape.caps = instruction.caps
   answers.push(...(instruction.answers ?? []).map(name => misdeeds[name]))
+  if (instruction.release) for (const release of held.splice(0)) release()
   if (instruction.revokeAll) revoked.push(...server.issued)
 }
 

@@ -6,7 +6,7 @@ import type { Lab } from '../lab.ts'
 import { checkout } from '../pki.ts'
 import { addresses } from '../topology.ts'
 
-export type Misdeed = 'pending' | 'refused' | 'too-early' | 'wrong-chain' | 'fault'
+export type Misdeed = 'pending' | 'refused' | 'too-early' | 'wrong-chain' | 'fault' | 'held'
 
 export interface Instruction {
   /** Seconds from now until notAfter, and before now of notBefore, of what is issued from now on. */
@@ -17,6 +17,8 @@ export interface Instruction {
   caps?: string
   /** What is answered to the next pkiMessages, one each. */
   answers?: Misdeed[]
+  /** The replies that were held leave. */
+  release?: true
   /** An issuing CA and an RA below the root, and days that are left of each and of the RADIUS server's certificate; only at the start. */
   ending?: { root: number; ca: number; ra: number; server: number }
   /** The next CA is not offered yet. */
