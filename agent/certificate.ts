@@ -17,6 +17,21 @@ export function certificateFacts(pem: string): CertificateFacts {
   }
 }
 
+/** Certificates of a text, PEM. */
+export const pemBlocks = (text: string): string[] => text.match(block) ?? []
+
+const block = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n?/g
+
+/** Whether there are certificates, or nothing at all, and no remains of any. */
+export function isWholePem(text: string): boolean {
+  try {
+    for (const pem of pemBlocks(text)) new X509Certificate(pem)
+    return text.replace(block, '').trim() === ''
+  } catch {
+    return false
+  }
+}
+
 /** `AB:CD:…` → `abcd…` */
 export const plainFingerprint = (text: string): string => text.replaceAll(':', '').toLowerCase()
 

@@ -15,7 +15,7 @@ import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digest12 } from './core/hash.ts'
 import { CredentialNotes } from './credential-notes.ts'
-import { certificateFacts } from './certificate.ts'
+import { certificateFacts, isWholePem } from './certificate.ts'
 import {
   linkDurable,
   privateFolder,
@@ -35,7 +35,7 @@ import {
   plain,
 } from './credential-record.ts'
 import { isMissing, readJson, writeDurable, writeSynced } from './durable.ts'
-import { openKey, type KeyKind, type SpareKeys } from './keys.ts'
+import { openKey, wholeKey, type KeyKind, type SpareKeys } from './keys.ts'
 import type { CertificateFacts, CredentialState } from './types.ts'
 
 interface StateFile {
@@ -50,6 +50,12 @@ function factsOf(pem: string): CertificateFacts | undefined {
     return undefined
   }
 }
+
+const isNoLink = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EINVAL'
+
+const isAbout = (about: Partial<About> | undefined): about is About =>
+  (about?.role === 'current' || about?.role === 'candidate') && typeof about.fingerprint === 'string'
 
 const isGeneration = (name: string): boolean => /^\d{4,}-[0-9a-f]{8}$/.test(name)
 
@@ -189,8 +195,8 @@ export class CredentialFolder {
   /** Finishes what a power cut interrupted. */
   async recover(): Promise<void> {
     if ((await this.#state())?.removed) return this.#clear()
-    const about = await readJson<About>(this.#path('open', 'about.json'))
-    if (about !== undefined) await this.#close(about)
+    const about = await readJson<Partial<About>>(this.#path('open', 'about.json'))
+    if (isAbout(about)) await this.#close(about)
     const [current, candidate] = await Promise.all([this.#linked('current'), this.#linked('candidate')])
     if (candidate !== undefined && candidate === current) await this.dropCandidate()
   }
@@ -243,12 +249,14 @@ export class CredentialFolder {
     if (generation === undefined) return undefined
     const known = this.#read.get(generation)
     if (known) return known
-    const [pem, about] = await Promise.all([
-      readIfThere(this.files(generation).certificate),
+    const { certificate: own, key, chain, anchors } = this.files(generation)
+    const [about, pem, keyPem, ...others] = await Promise.all([
       readJson<Partial<About>>(this.#path(generation, 'about.json')),
+      ...[own, key, chain, anchors].map(readIfThere),
     ])
     const certificate = pem === undefined ? undefined : factsOf(pem)
-    if (!certificate) return undefined
+    const whole = wholeKey(keyPem) && others.every(text => text !== undefined && isWholePem(text))
+    if (!certificate || !whole) return undefined
     const { authorities = [], role: issuedAs = role } = about ?? {}
     const read = { generation, certificate, authorities, role: issuedAs }
     this.#read.set(generation, read)
@@ -259,7 +267,7 @@ export class CredentialFolder {
     try {
       return await readlink(this.#path(role))
     } catch (error) {
-      if (isMissing(error)) return undefined
+      if (isMissing(error) || isNoLink(error)) return undefined
       throw error
     }
   }

@@ -1,5 +1,9 @@
-/** The small files beside the generations of one credential; they outlive the certificates. */
+/**
+ * The small files beside the generations of one credential; they outlive the certificates. One that a worn card has damaged counts
+ * as not there: the CA is then trusted as at first, and asked for the next one again.
+ */
 import { join } from 'node:path'
+import { isWholePem } from './certificate.ts'
 import { isMissing, privateFolder, readIfThere, writeDurable } from './durable.ts'
 
 export class CredentialNotes {
@@ -11,7 +15,8 @@ export class CredentialNotes {
 
   /** `ca-pin`: the CA's fingerprint as trusted on first use, so that a change is an alarm. */
   async pin(): Promise<string | undefined> {
-    return readIfThere(join(this.#root, 'ca-pin'))
+    const pin = await readIfThere(join(this.#root, 'ca-pin'))
+    return pin !== undefined && /^[0-9a-f]{64}$/i.test(pin) ? pin : undefined
   }
 
   async savePin(pin: string): Promise<void> {
@@ -21,7 +26,8 @@ export class CredentialNotes {
 
   /** `next-ca.pem`: the CA that takes over, vouched for by the present one. PEM; '' for none. */
   async nextAuthorities(): Promise<string> {
-    return (await readIfThere(join(this.#root, 'next-ca.pem'))) ?? ''
+    const pem = (await readIfThere(join(this.#root, 'next-ca.pem'))) ?? ''
+    return isWholePem(pem) ? pem : ''
   }
 
   async saveNextAuthorities(pem: string): Promise<void> {

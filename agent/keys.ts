@@ -28,6 +28,15 @@ export async function generateKey(kind: KeyKind): Promise<KeyObject> {
 export const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string
 export const readKey = (pem: string): KeyObject => createPrivateKey(pem)
 
+/** undefined for what a worn card has damaged. */
+export function wholeKey(pem: string | undefined): KeyObject | undefined {
+  try {
+    return pem === undefined ? undefined : createPrivateKey(pem)
+  } catch {
+    return undefined
+  }
+}
+
 const minute = 60_000
 const month = 30 * 24 * 60 * minute
 
@@ -90,7 +99,7 @@ export interface KeyWish {
 }
 
 /**
- * The key in `folder`: as it lies there, a spare key, or generated now. On disk when this resolves. Nothing of an enrolment
+ * The key in `folder`: as it lies there whole, a spare key, or generated now. On disk when this resolves. Nothing of an enrolment
  * takes as long as generation, so it is under way while the folder is still being `prepared`.
  */
 export async function openKey(
@@ -105,11 +114,11 @@ export async function openKey(
   generating?.catch(() => undefined)
   if (generating) told({ state: 'started' })
   await prepared()
-  const there = await readIfThere(path)
-  if (there !== undefined) return readKey(there)
+  const there = wholeKey(await readIfThere(path))
+  if (there) return there
   await privateFolder(folder)
-  const taken = await spare?.take(kind, path)
-  const key = taken ? readKey((await readIfThere(path)) ?? '') : await (generating ?? generateKey(kind))
+  const taken = (await spare?.take(kind, path)) ? wholeKey(await readIfThere(path)) : undefined
+  const key = taken ?? (await (generating ?? generateKey(kind)))
   if (!taken) await writeDurable(path, keyPem(key))
   const ms = Math.round(performance.now() - began)
   told({ state: 'ready', origin: taken ? 'spare' : 'generated', ms })

@@ -63,6 +63,10 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
     say: event => void outbox.append({ at: clock.now(), ...event }),
   })
   await news.catchUp()
+  if (store.mended) {
+    const text = 'store.json was damaged and has been written anew: the disk of the sensor may be worn out'
+    outbox.append({ at: clock.now(), event: 'store-mended', severity: 'warning', text })
+  }
   return {
     ...{ identity, topics, store, clock, credentials, news, spare, outbox, state, renewals, servers },
     [Symbol.asyncDispose]: async () => {

@@ -156,9 +156,13 @@ async function openRequest(
   early?.catch(() => undefined)
   const caps = await capabilities
   const { basis } = purpose
-  if (there && there.basis !== basis) await folder.dropRequest()
+  if (there?.basis === basis) {
+    const key = await keyOf(network.id, settings.key, context)
+    // Another one where a worn card has damaged it: what is issued for the request would be of no use.
+    if (scep.transactionIdOf(key) === there.transactionId) return { key, request: there, resumed: true }
+  }
+  if (there) await folder.dropRequest()
   const key = await (early ?? keyOf(network.id, settings.key, context))
-  if (there?.basis === basis) return { key, request: there, resumed: true }
   const enrolment = await purpose.prepare(key, caps)
   const { transactionId } = enrolment
   const request = { transactionId, preparedAt: context.now(), pending: false, basis, enrolment }

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { preflight } from '../../supplicant/index.ts'
 import type { Blob, CredentialFacts, NetworkBlock, Problem } from '../../supplicant/index.ts'
+import { pemBlocks } from '../certificate.ts'
 import { datesBy, revisionOf, trustsScepAnchors } from '../core/want.ts'
 import { substitute, variablesFor } from '../desired/variables.ts'
 import { AgentError } from '../errors.ts'
@@ -148,9 +149,6 @@ async function ownCertificate(
     commonName: /^CN=(.*)$/m.exec(new X509Certificate(certificate).subject)?.[1] ?? '',
   }
 }
-
-const pemBlocks = (text: string): string[] =>
-  text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n?/g) ?? []
 
 /** A root in the client's chain is dead weight in every EAP exchange. */
 const intermediates = (chain: string): string[] =>

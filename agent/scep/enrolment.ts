@@ -144,7 +144,7 @@ const buildRequest = (
   )
 
 /** Hex of the SHA-256 of the public key: unique, since a key is used for one request only, and all PrintableString (B-21). */
-const transactionIdOf = (key: KeyObject): string =>
+export const transactionIdOf = (key: KeyObject): string =>
   createHash('sha256').update(publicKeyInfo(key)).digest('hex')
 
 function checkedKind(key: KeyObject): 'rsa' | 'ec' {

@@ -19,6 +19,7 @@ export { parseFingerprint, sha256Fingerprint } from './fingerprint.ts'
 export {
   prepareEnrolment,
   prepareRenewal,
+  transactionIdOf,
   type Enrolment,
   type EnrolmentRequest,
   type RenewalRequest,

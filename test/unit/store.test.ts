@@ -20,6 +20,7 @@ import { Credentials } from '../../agent/credentials.ts'
 import { writeDurable } from '../../agent/durable.ts'
 import { SpareKeys } from '../../agent/keys.ts'
 import { RenewalQueueFile } from '../../agent/renewal-queue.ts'
+import './store/damage.ts'
 import './store/hook.ts'
 import './store/migration.ts'
 import './store/news.ts'
@@ -75,19 +76,17 @@ t.test('a new store is private, and has a format number', async t => {
   t.ok(await openStore(store.root), 'and is opened again')
 })
 
-for (const [text, why] of [
-  ['{"format":2}', 'its format is 2'],
-  ['half a', 'it is not JSON'],
-] as const)
-  t.test(`a store that cannot be understood (${why}) is refused and left as it is`, async t => {
+t.test('a store of a format that is not known here is refused and left as it is', async t => {
+  for (const text of ['{"format":2}', '{"format":"1"}', '{}']) {
     const folder = await folderFor(t)
     await writeFile(join(folder, 'store.json'), text)
     const before = await readdir(folder)
     const error: unknown = await openStore(folder).catch((error: unknown) => error)
-    t.match(error, { finding: { code: 'store-format', detail: new RegExp(why), retry: 'never' } })
+    t.match(error, { finding: { code: 'store-format', detail: /its format is/, retry: 'never' } })
     t.strictSame(await readdir(folder), before, 'nothing was written')
     t.equal(await readFile(join(folder, 'store.json'), 'utf8'), text)
-  })
+  }
+})
 
 t.test('a certificate becomes a generation that nobody else can read', async t => {
   const path = join(await folderFor(t), 'corp')
