@@ -1,7 +1,6 @@
 /** What a worn card gives back: zeros, half a file, nothing. It counts as not there, and costs time, never the sensor. */
 import { createPrivateKey } from 'node:crypto'
 import { mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Credentials } from '../../../agent/credentials.ts'
@@ -24,7 +23,7 @@ const damages: Record<string, (path: string) => Promise<void>> = {
 }
 
 async function folderOf(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'sonde-damage-'))
+  const folder = await mkdtemp('/dev/shm/sonde-damage-')
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
