@@ -150,9 +150,7 @@ export async function lease(step: StepOf<'lease'>, signal: AbortSignal, context:
     }
     context.say({ event: 'leased', severity: 'info', ...where(step), text, data })
   } catch (error) {
-    if (network.profile.eap && port.looksLocked(error))
-      throw await afterSilence(network, error, signal, context)
-    throw asAgentError(error)
+    throw network.profile.eap ? await afterSilence(network, error, signal, context) : asAgentError(error)
   }
 }
 

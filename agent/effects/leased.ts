@@ -12,8 +12,12 @@ export const leaseFacts = (path: Path): NonNullable<InterfaceState['lease']> => 
 
 /** Somebody else on the sensor who takes our rules away will do so again: that it was mended is not enough. */
 export const saysRepairs =
-  (say: (text: string) => void) =>
+  (say: (event: string, severity: 'warning', text: string) => void) =>
   (event: PathEvent): void => {
     if (event.kind === 'repaired')
-      say(`somebody removed ${event.missing}; it was put back, and what was under way was broken off`)
+      say(
+        'path-repaired',
+        'warning',
+        `somebody removed ${event.missing}; it was put back, and what was under way was broken off`,
+      )
   }

@@ -6,7 +6,7 @@ import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/i
 import { join, triage, watch } from '../../supplicant/index.ts'
 import type { Joined, WatchEvent } from '../../supplicant/index.ts'
 import type { Frequencies } from '../frequencies.ts'
-import { hasGateway, looksLocked, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
+import { hasGateway, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { Reachability } from '../reachability.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
 import { Absence } from './absence.ts'
@@ -147,10 +147,7 @@ export class Port {
     const attempt = this.#dhcp
     this.#dhcp = undefined
     try {
-      const onEvent = saysRepairs(text => {
-        this.#say('path-repaired', 'warning', text)
-      })
-      const options = { dhcp: true, onEvent, ...(attempt && { attempt }) } as const
+      const options = { dhcp: true, onEvent: saysRepairs(this.#say), ...(attempt && { attempt }) } as const
       const path = await this.#leasing.during(signal, whole => openPath(this.name, options, whole))
       this.#path = path
       this.#gap = this.#downSince === undefined ? undefined : Math.round(performance.now() - this.#downSince)
@@ -178,11 +175,6 @@ export class Port {
     this.#say('address-given-up', 'warning', text, network)
     await this.#closePath()
     return true
-  }
-
-  /** Whether a failed lease looks like a port that did not open although 802.1X succeeded. */
-  looksLocked(error: unknown): boolean {
-    return looksLocked(error)
   }
 
   /** Gives up the path and closes the port: EAPOL-Logoff is the one thing that does so at once. */
@@ -280,7 +272,12 @@ export class Port {
     this.#options.changed()
   }
 
-  #say(event: string, severity: 'info' | 'warning', text: string, network = this.#joined?.network): void {
+  readonly #say = (
+    event: string,
+    severity: 'info' | 'warning',
+    text: string,
+    network = this.#joined?.network,
+  ): void => {
     const where = { interface: this.name, ...(network !== undefined && { network }) }
     if (network !== undefined) this.#options.say({ event, severity, text, ...where })
   }

@@ -1,12 +1,12 @@
 /** A port that 802.1X has opened, and over which nothing came back: which side that is. */
 import { AgentError } from '../errors.ts'
-import { isAnswered, PathError } from '../path/index.ts'
+import { isAnswered, looksLocked, PathError } from '../path/index.ts'
 import type { Network } from '../types.ts'
 import type { Context } from './context.ts'
 import { asAgentError } from './findings.ts'
 
 /**
- * What to say of a lease that failed because nothing at all came back. Where the gateway that this network had before answers,
+ * What to say of a lease that failed. When nothing at all came back: where the gateway that this network had before answers,
  * the port is open and the DHCP server alone is silent. Where nobody was ever heard the two look alike, and it is the port.
  */
 export async function afterSilence(
@@ -15,8 +15,9 @@ export async function afterSilence(
   signal: AbortSignal,
   context: Context,
 ): Promise<unknown> {
+  if (!(error instanceof PathError) || !looksLocked(error)) return asAgentError(error)
   const { gateway } = context.memory.of(network.id)
-  if (gateway === undefined || !(error instanceof PathError)) return locked(network, error)
+  if (gateway === undefined) return locked(network, error)
   if (!(await isAnswered(network.interface, gateway, signal))) return locked(network, error)
   const detail = `${error.detail}; but ${gateway}, the gateway of the last lease, answers`
   return asAgentError(new PathError('dhcp-no-offer', detail, { cause: error, facts: error.facts }))
