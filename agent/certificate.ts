@@ -47,3 +47,12 @@ function describeKey({ publicKey }: X509Certificate): string {
     ? `RSA-${String(details?.modulusLength)}`
     : `EC ${details?.namedCurve ?? publicKey.asymmetricKeyType ?? 'unknown'}`
 }
+
+/** Undefined for what is no certificate. */
+export function factsOf(pem: string): CertificateFacts | undefined {
+  try {
+    return certificateFacts(pem)
+  } catch {
+    return undefined
+  }
+}

@@ -15,7 +15,7 @@ import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digest12 } from './core/hash.ts'
 import { CredentialNotes } from './credential-notes.ts'
-import { certificateFacts, isWholePem } from './certificate.ts'
+import { certificateFacts, factsOf, isWholePem } from './certificate.ts'
 import {
   linkDurable,
   privateFolder,
@@ -36,19 +36,11 @@ import {
 } from './credential-record.ts'
 import { isMissing, readJson, writeDurable, writeSynced } from './durable.ts'
 import { openKey, wholeKey, type KeyKind, type SpareKeys } from './keys.ts'
-import type { CertificateFacts, CredentialState } from './types.ts'
+import type { CredentialState } from './types.ts'
 
 interface StateFile {
   assignment: string
   removed?: { at: number }
-}
-
-function factsOf(pem: string): CertificateFacts | undefined {
-  try {
-    return certificateFacts(pem)
-  } catch {
-    return undefined
-  }
 }
 
 const isNoLink = (error: unknown): boolean =>

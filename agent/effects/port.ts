@@ -98,11 +98,9 @@ export class Port {
   /** Logs off at once where the block is in use (S1-16), then takes it and its blobs out. */
   async uninstall(blocks: InstalledBlock[]): Promise<void> {
     const handle = await this.#need()
-    const joined = this.#joined
+    const { network, revision } = this.#joined ?? {}
     // Of one network there may be two: after a renewal the old block goes while the new one is in use.
-    const used = blocks.some(
-      ({ network, revision }) => network === joined?.network && revision === joined.revision,
-    )
+    const used = blocks.some(block => block.network === network && block.revision === revision)
     if (used) await this.leave()
     for (const block of blocks) await handle.removeNetwork(block.path)
     const { networks, blobs } = await handle.read()
