@@ -38,7 +38,7 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
   if (authenticated !== undefined)
     return { ms: authenticated + deadlines.handshake, code: 'handshake-timeout' }
   if (attempt.restarted !== undefined)
-    return { ms: lastChance(attempt, attempt.restarted), code: 'radius-silent' }
+    return { ms: attempt.restarted + lastChance(deadlines), code: 'radius-silent' }
   const started = times['eap-started']
   if (started !== undefined) return { ms: patience(deadlines, started), code: 'radius-silent' }
   if (attempt.linked !== undefined) {
@@ -54,15 +54,11 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
 const patience = ({ radiusSilent }: Deadlines, started: number): number =>
   Math.max(radiusSilent, started + radiusSilent - 5_000)
 
-/** A server that is there answers the identity at once; then it may also come to the end. */
-const lastChance = ({ deadlines, times, method }: Attempt, restarted: number): number =>
-  (times.associated ?? restarted) + deadlines.radiusSilent / (method === undefined ? 5 : 3)
+/** Of the time for EAP, what is kept for beginning once more. */
+const lastChance = ({ radiusSilent }: Deadlines): number => radiusSilent / 3
 
 /** Milliseconds after the association. */
 const SILENCE = { start: 500, stale: 1_500, leave: 4_000 }
-
-/** Milliseconds before an attempt would fail. */
-const MARGIN = 50
 
 export interface NextAct {
   ms: number
@@ -80,15 +76,15 @@ export function nextAct(attempt: Attempt): NextAct | undefined {
 }
 
 /**
- * An authenticator that begins anew in the middle is not heard by the supplicant, which then waits for the end of a session that
- * nobody has any more. A server that is merely slow looks the same from here, so it is given all the time there is first.
+ * An authenticator that begins anew once a method was agreed on is not heard by the supplicant (RFC 4137 figure 3), which then
+ * waits for the end of a session that nobody has any more. A server that is merely slow looks the same from here, so it has most
+ * of the time first. Before there is a method, whoever begins anew is answered, and a silent server is just silent.
  */
-function lastAct(
-  { deadlines, restarted, carrier, down, disabled }: Attempt,
-  started: number,
-): NextAct | undefined {
-  if (restarted !== undefined || carrier === false || down === true || disabled === true) return undefined
-  return { ms: patience(deadlines, started) - MARGIN, act: 'restart' }
+function lastAct(attempt: Attempt, started: number): NextAct | undefined {
+  const { deadlines, method, restarted, carrier, down, disabled } = attempt
+  if (method === undefined || restarted !== undefined) return undefined
+  if (carrier === false || down === true || disabled === true) return undefined
+  return { ms: patience(deadlines, started) - lastChance(deadlines), act: 'restart' }
 }
 
 /**

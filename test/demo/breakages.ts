@@ -29,7 +29,8 @@ export const breakages: Readonly<Record<string, Breakage>> = {
   dhcp: {
     what: 'the enrollment network has no DHCP server',
     chapter: 'enrolment',
-    act: lab => lab.dhcp('enroll').stop(),
+    // On a network where nobody was ever heard it looks like a port that stays locked.
+    act: lab => Promise.all([lab.dhcp('enroll').stop(), lab.chatter('enroll')]),
   },
   radius: { what: 'the RADIUS server is dead', chapter: 'enrolment', act: lab => lab.radius.stop() },
   ca: {

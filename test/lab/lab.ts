@@ -14,7 +14,7 @@ import { dnsmasq } from './segment.ts'
 import { raiseSensor, type Sensor, type SensorOptions } from './sensor.ts'
 import { Site } from './site.ts'
 import { raiseSwitch, type Switch, type SwitchOptions } from './switch.ts'
-import { layCables, ports, type Segment } from './topology.ts'
+import { layCables, ports, subnets, type Segment } from './topology.ts'
 
 export type LabOptions = {
   /** Cables from the sensor to the switch: eth0, and with 2 also eth2. */
@@ -156,6 +156,13 @@ export class Lab implements AsyncDisposable {
   /** Drops what the sensor sends over a link to a server, without an answer, until called with false. */
   async silence(over: Segment | 'management', to: 'scep' | 'broker', silent = true): Promise<void> {
     await silence(this.site.spaces, over, to, silent)
+  }
+
+  /** Somebody else lives on the segment: its gateway asks for a host once a second, by ARP. */
+  async chatter(segment: Segment): Promise<Daemon> {
+    const args = ['-n', '-q', `${subnets[segment]}.99`]
+    const ready = (): Promise<void> => Promise.resolve()
+    return this.site.daemon({ name: `chatter-${segment}`, role: 'backend', command: 'ping', args, ready })
   }
 
   /** Packets of the sensor since the lab was raised. */

@@ -33,18 +33,6 @@ interface Case {
   mend?: (lab: Lab) => Promise<unknown>
 }
 
-/** Somebody else lives on the enrollment network: the gateway asks for a host once a second, by ARP. */
-const chatter = (lab: Lab): Promise<unknown> =>
-  lab.site.daemon({
-    ...{
-      name: 'chatter',
-      role: 'backend',
-      command: 'ping',
-      args: ['-n', '-q', '10.77.0.99'],
-      ready: async () => undefined,
-    },
-  })
-
 /** The timers of this machine and of the agent, under load. */
 const slack = 1_500
 /** The first wait, 5 s + 20 %, and the main job after it. */
@@ -86,7 +74,7 @@ const cases: Case[] = [
     name: 'a network with others on it but without a DHCP server is reported within 15 s',
     wrong: async lab => {
       await lab.dhcp('enroll').stop()
-      await chatter(lab)
+      await lab.chatter('enroll')
     },
     ...{ network: 'onboarding', step: 'lease', code: 'dhcp-no-offer', side: 'network' },
     ...{ deadline: 15_000, least: 10_000 },

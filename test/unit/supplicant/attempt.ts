@@ -210,7 +210,11 @@ t.test(
     const associated = run(air, [300, state('associating')], [400, state('associated')])
     t.same(nextAct(associated), { ms: 900, act: 'logon' }, 'most access points begin by themselves')
     const slow = run(associated, [450, eap('started')])
-    t.match(nextAct(slow), { ms: 14_950 }, 'a RADIUS server may be slow')
+    t.equal(
+      nextAct(slow),
+      undefined,
+      'a RADIUS server may be slow, and before a method whoever begins anew is answered',
+    )
     const asked = run(associated, [900, { kind: 'act', act: 'logon' }])
     t.same(nextAct(asked), { ms: 4_400, act: 'reselect' })
     const stale = run(
@@ -243,7 +247,7 @@ t.test(
   },
 )
 
-t.test('EAP that stops half-way is begun once more at the end of its time', t => {
+t.test('EAP that stops half-way is begun once more, within the time for it', t => {
   for (const medium of ['wired', 'wireless'] as const) {
     const first = run(
       beginAttempt(true, {}, 'none', medium),
@@ -251,21 +255,15 @@ t.test('EAP that stops half-way is begun once more at the end of its time', t =>
       [20, eap('started')],
       [30, eap('accept proposed method', 'TLS')],
     )
-    t.same(nextAct(first), { ms: 14_950, act: 'restart' })
+    t.same(nextAct(first), { ms: 10_000, act: 'restart' })
     const pulled = run(first, [40, { kind: 'carrier', up: false }])
     t.equal(nextAct(pulled), undefined, 'without a carrier nothing can begin')
-    const again = run(first, [14_950, { kind: 'act', act: 'restart' }], [15_000, state('associated')])
-    t.same(
-      nextDeadline(again),
-      { ms: 18_000, code: 'radius-silent' },
-      'somebody who is there answers at once',
-    )
-    const asked = run(again, [15_010, eap('started')])
-    t.equal(nextAct(asked), undefined, 'once')
-    t.same(nextDeadline(asked), { ms: 18_000, code: 'radius-silent' }, 'that is the authenticator')
-    const answered = run(asked, [15_020, eap('accept proposed method', 'TLS')])
-    t.same(nextDeadline(answered), { ms: 20_000, code: 'radius-silent' }, 'and that is the server')
-    t.match(run(answered, [15_100, state('completed')]).outcome, { kind: 'joined' })
+    const again = run(first, [10_000, { kind: 'act', act: 'restart' }], [10_050, state('associated')])
+    t.same(nextDeadline(again), { ms: 15_000, code: 'radius-silent' })
+    const answered = run(again, [10_060, eap('started')], [10_070, eap('accept proposed method', 'TLS')])
+    t.equal(nextAct(answered), undefined, 'once')
+    t.same(nextDeadline(answered), { ms: 15_000, code: 'radius-silent' }, 'a silent server is told in 15 s')
+    t.match(run(answered, [10_100, state('completed')]).outcome, { kind: 'joined' })
   }
   t.end()
 })
