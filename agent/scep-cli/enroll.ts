@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import {
   alternativeName,
+  challengePasswordOf,
   describeCertificate,
   describeRequest,
   endsTransaction,
@@ -55,7 +56,7 @@ export async function enroll(options: Options, io: Io): Promise<number> {
   await refuseOverwriting(folder, options.flag('afresh'))
   const makeKey = await keySource(options.text('key') ?? 'rsa-2048')
   const challengePassword = await passwordOf(options, io.env)
-  const [peer, key] = await Promise.all([meet(server, trust, options, io), makeKey()])
+  const [peer, key] = await Promise.all([meet(server, trust, options, io, challengePassword), makeKey()])
   using _ = peer.transport
   const enrolment = await prepareEnrolment({
     key,
@@ -91,7 +92,7 @@ export async function renew(options: Options, io: Io): Promise<number> {
   await refuseOverwriting(folder, options.flag('afresh'))
   const makeKey = await keySource(options.text('key') ?? 'rsa-2048')
   const challengePassword = await passwordOf(options, io.env)
-  const [peer, key] = await Promise.all([meet(server, trust, options, io), makeKey()])
+  const [peer, key] = await Promise.all([meet(server, trust, options, io, challengePassword), makeKey()])
   using _ = peer.transport
   const method = renewalMethod(peer.caps, methodOf(options))
   const enrolment = await prepareRenewal({
@@ -138,13 +139,14 @@ export async function poll(options: Options, io: Io): Promise<number> {
   const folder = options.text('from') ?? '.'
   const request = await readOpen(folder)
   const key = privateKeyFrom(request.signerKey, `${folder}/request.json`)
+  const secret = challengePasswordOf(request.enrolment)
   const interval = numberOf(options, 'interval', 60)
   const most = numberOf(options, 'most', 1)
   let first = true
   for (const delay of pollDelays({ interval, most, giveUpAfter: 0 })) {
     if (!first) await wait(delay, undefined, { signal: io.signal })
     first = false
-    const peer = await meet(request.server, request.trust, options, io)
+    const peer = await meet(request.server, request.trust, options, io, secret)
     using _ = peer.transport
     await saveRequest(folder, { ...request, polls: (request.polls += 1) })
     const { transport, caps, trust } = peer

@@ -1,6 +1,7 @@
 /** What `sonde scep` prints: for people by default, one JSON document with --json. */
 import {
   describe,
+  withoutSecret,
   type Described,
   type ScepError,
   type ScepKind,
@@ -51,10 +52,12 @@ function bullet(value: Described, indent: string): string[] {
 export const stepLine = (step: Step): string =>
   `${step.outcome === 'answered' ? '✓' : '✗'} ${step.name.padEnd(13)} ${String(Math.round(step.milliseconds)).padStart(5)} ms\n`
 
-/** Both messages of an exchange, decoded as far as they can be. */
-export function dump(step: Step): string {
+/** Both messages of an exchange, decoded as far as they can be; a server may say our own secret in them. */
+export function dump(step: Step, secret: string | undefined): string {
   const part = (title: string, bytes: Buffer | undefined): string =>
-    bytes && bytes.length > 0 ? `--- ${title}, ${String(bytes.length)} bytes\n${decoded(bytes)}\n` : ''
+    bytes && bytes.length > 0
+      ? `--- ${title}, ${String(bytes.length)} bytes\n${withoutSecret(decoded(bytes), secret)}\n`
+      : ''
   return part(`${step.name} sent`, step.sent) + part(`${step.name} received`, step.received)
 }
 
@@ -64,7 +67,7 @@ function decoded(bytes: Buffer): string {
   } catch {
     const text = bytes.subarray(0, 2000).toString('latin1')
     return /^[\x09\x0a\x0d\x20-\x7e]*$/.test(text)
-      ? text.trimEnd().replace(/^/gm, '  ')
+      ? `${text.trimEnd()}${bytes.length > 2000 ? '…' : ''}`.replace(/^/gm, '  ')
       : '  (cannot be decoded)'
   }
 }

@@ -54,7 +54,8 @@ function readFingerprint(name: string, written: string): ReturnType<typeof parse
   }
 }
 
-export function connect(server: ScepServer, options: Options, io: Io): Transport {
+/** The `secret` is the challenge password that will be sent. */
+export function connect(server: ScepServer, options: Options, io: Io, secret?: string): Transport {
   const reply = numberOf(options, 'timeout', 30) * 1000
   const silent = options.flag('json')
   return openTransport(
@@ -64,7 +65,7 @@ export function connect(server: ScepServer, options: Options, io: Io): Transport
       limits: { reply, connect: Math.min(reply, 10_000), caps: Math.min(reply, 5_000) },
       onStep: step => {
         if (!silent) io.err(stepLine(step))
-        if (options.flag('verbose')) io.err(dump(step))
+        if (options.flag('verbose')) io.err(dump(step, secret))
       },
     },
   )
@@ -76,8 +77,9 @@ export async function meet(
   settings: TrustSettings,
   options: Options,
   io: Io,
+  secret?: string,
 ): Promise<Peer> {
-  const transport = connect(server, options, io)
+  const transport = connect(server, options, io, secret)
   try {
     const [caps, reply] = await Promise.all([
       getCaCaps(transport, io.signal),

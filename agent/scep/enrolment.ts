@@ -177,6 +177,16 @@ function certificateFromPem(text: string): X509Certificate {
   }
 }
 
+/** The challenge password that an enrolment on disk carries. Throws `enrolment-invalid`. */
+export const challengePasswordOf = ({ csr }: Enrolment): string | undefined =>
+  reading('The open enrolment', 'enrolment-invalid', () => requestOf(csr).request.challengePassword)
+
+function requestOf(text: string): { csr: Buffer; request: RequestFields } {
+  const [csr] = pemBlocks(text, 'CERTIFICATE REQUEST')
+  if (!csr) throw new BerError('there is no PEM request')
+  return { csr, request: readRequest(csr) }
+}
+
 /** An enrolment with its parts read, as the messages need it. */
 export interface OpenEnrolment {
   messageType: 'PKCSReq' | 'RenewalReq'
@@ -193,9 +203,7 @@ export interface OpenEnrolment {
 /** Reads an enrolment from disk. `key` is that of the signer certificate. Throws `enrolment-invalid`. */
 export function openEnrolment(enrolment: Enrolment, key: KeyObject): OpenEnrolment {
   return reading('The open enrolment', 'enrolment-invalid', () => {
-    const [csr] = pemBlocks(enrolment.csr, 'CERTIFICATE REQUEST')
-    if (!csr) throw new BerError('there is no PEM request')
-    const request = readRequest(csr)
+    const { csr, request } = requestOf(enrolment.csr)
     const certificate = certificateFromPem(enrolment.signerCertificate)
     const signerKey = enrolment.signerKey === undefined ? key : createPrivateKey(enrolment.signerKey)
     if (!certificate.checkPrivateKey(signerKey))

@@ -141,11 +141,9 @@ export function reading<T>(
   }
 }
 
-/** The server's words, safe to show: one line, no control characters, no secret, at most 300 characters. */
-export function serverWords(words: string, ...secrets: (string | undefined)[]): string {
-  let text = words
-  for (const secret of secrets) if (secret) text = text.replaceAll(secret, '(challenge password)')
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, ' ').trim()
+/** The server's words, safe to show: one line, no control characters, at most 300 characters. */
+export function serverWords(words: string): string {
+  const line = words.replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, ' ').trim()
   return line.length > 300 ? `${line.slice(0, 299)}…` : line
 }
 

@@ -10,9 +10,10 @@ import {
   type Capabilities,
 } from './capabilities.ts'
 import { readCertRep, type CertRep } from './cert-rep.ts'
-import { ScepError, serverWords, type Warning } from './errors.ts'
+import { ScepError, type Warning } from './errors.ts'
 import { replyNotScep } from './not-scep.ts'
 import { buildPkiMessage, type Algorithms, type RequestType } from './pki-message.ts'
+import { errorWithoutSecret } from './secret.ts'
 import type { Transport } from './transport.ts'
 import type { Trust } from './trust.ts'
 
@@ -39,7 +40,7 @@ export interface Question {
   /** DER of the messageData. */
   data: Buffer
   signer: { certificate: X509Certificate; key: KeyObject }
-  /** The challenge password, which no error text may repeat. */
+  /** The challenge password, which no text may repeat. */
   secret?: string | undefined
 }
 
@@ -64,25 +65,15 @@ export async function exchange<T>(
   const algorithms = algorithmsFor(caps, settings)
   const message = await buildPkiMessage({ ...question, recipient: trust.recipient, algorithms })
   try {
-    const reply = await transport.pkiOperation(question.type, message.bytes, usesPost(caps), signal)
-    if (reply.body[0] !== tag.sequence) throw replyNotScep(question.type, reply, question.secret)
+    const { type, secret } = question
+    const reply = await transport.pkiOperation(type, message.bytes, usesPost(caps), signal, secret)
+    if (reply.body[0] !== tag.sequence) throw replyNotScep(type, reply)
     const certRep = readCertRep(reply.body, message, trust)
     return conclude(certRep, [
       ...algorithmWarnings(caps, algorithms.encryption, algorithms.digest),
       ...certRep.warnings,
     ])
   } catch (error) {
-    throw withoutSecret(error, question.secret)
+    throw error instanceof ScepError ? errorWithoutSecret(error, question.secret) : error
   }
-}
-
-/** A server may print the password it refused; it goes no further than here. */
-function withoutSecret(error: unknown, secret: string | undefined): unknown {
-  if (
-    !(error instanceof ScepError) ||
-    secret === undefined ||
-    error.problem.serverText?.includes(secret) !== true
-  )
-    return error
-  return new ScepError({ ...error.problem, serverText: serverWords(error.problem.serverText, secret) })
 }

@@ -20,6 +20,7 @@ export {
   prepareEnrolment,
   prepareRenewal,
   transactionIdOf,
+  challengePasswordOf,
   type Enrolment,
   type EnrolmentRequest,
   type RenewalRequest,
@@ -38,6 +39,7 @@ export {
   type PollLimits,
 } from './policy.ts'
 export type { Issued } from './issued.ts'
+export { withoutSecret } from './secret.ts'
 export { alternativeName, type AlternativeName, type MacCarrier, type Subject } from './names.ts'
 export {
   endsTransaction,

@@ -3,8 +3,8 @@ import { ScepError, serverWords } from './errors.ts'
 import type { Reply } from './transport.ts'
 
 /** The error for it, with the first words of the page. */
-export function replyNotScep(operation: string, reply: Reply, ...secrets: (string | undefined)[]): ScepError {
-  const words = pageWords(reply.body, ...secrets)
+export function replyNotScep(operation: string, reply: Reply): ScepError {
+  const words = pageWords(reply.body)
   const type = reply.contentType || 'no Content-Type'
   return new ScepError({
     code: 'reply-not-scep',
@@ -18,7 +18,7 @@ export function replyNotScep(operation: string, reply: Reply, ...secrets: (strin
 }
 
 /** The visible words of a text or HTML body; nothing for binary. */
-export function pageWords(body: Buffer, ...secrets: (string | undefined)[]): string {
+export function pageWords(body: Buffer): string {
   const text = body.subarray(0, 8192).toString('utf8')
   if (/[\u0000-\u0008\ufffd]/.test(text)) return ''
   const visible = text
@@ -26,5 +26,5 @@ export function pageWords(body: Buffer, ...secrets: (string | undefined)[]): str
     .replace(/<[^>]*>/g, ' ')
     .replace(/&nbsp;/g, ' ')
     .replace(/&amp;/g, '&')
-  return serverWords(visible, ...secrets)
+  return serverWords(visible)
 }

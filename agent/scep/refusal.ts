@@ -50,7 +50,7 @@ export function refusal(
   const meaning = failInfo
     ? meanings[failInfo]
     : {
-        detail: `failInfo ${serverWords(certRep.failInfoNumber)} has no meaning in RFC 8894`,
+        detail: `failInfo ${/^\d{1,9}$/.test(certRep.failInfoNumber) ? certRep.failInfoNumber : 'of this server'} has no meaning in RFC 8894`,
         hint: 'Look at the log of the SCEP server',
       }
   const base = {

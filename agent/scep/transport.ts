@@ -6,6 +6,7 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { isAbortError, ScepError } from './errors.ts'
+import { errorWithoutSecret } from './secret.ts'
 import { connectTimeout, networkError, refuseStatus, replyTimeout, tooLarge } from './transport-errors.ts'
 import { parseServerUrl, requestPath, type ScepServer } from './url.ts'
 
@@ -63,8 +64,14 @@ export interface Transport extends Disposable {
   /** scheme, host and path: for people, without credentials. */
   readonly display: string
   get(operation: 'GetCACaps' | 'GetCACert' | 'GetNextCACert', signal: AbortSignal): Promise<Reply>
-  /** Sends a pkiMessage, by POST or by GET (base64). */
-  pkiOperation(name: string, message: Buffer, post: boolean, signal: AbortSignal): Promise<Reply>
+  /** Sends a pkiMessage, by POST or by GET (base64). No error repeats the `secret` that is in it. */
+  pkiOperation(
+    name: string,
+    message: Buffer,
+    post: boolean,
+    signal: AbortSignal,
+    secret?: string,
+  ): Promise<Reply>
   /** Ends the kept connections. */
   close(): void
 }
@@ -103,7 +110,8 @@ export function openTransport(
       step({ outcome: 'answered', received: reply.body })
       return reply
     } catch (error) {
-      const problem = error instanceof ScepError ? error : networkError(error, url.hostname)
+      const known = error instanceof ScepError ? error : networkError(error, url.hostname)
+      const problem = errorWithoutSecret(known, target.secret)
       if (isAbortError(error)) throw error
       step({ outcome: 'failed', error: problem })
       throw problem
@@ -117,12 +125,12 @@ export function openTransport(
     display,
     get: (operation, signal) =>
       exchange(operation, { method: 'GET', path: requestPath(url, operation, identifier) }, signal),
-    pkiOperation: (name, message, post, signal) =>
+    pkiOperation: (name, message, post, signal, secret) =>
       exchange(
         name,
         post
-          ? { method: 'POST', path: requestPath(url, 'PKIOperation', undefined), body: message }
-          : { method: 'GET', path: requestPath(url, 'PKIOperation', message.toString('base64')) },
+          ? { method: 'POST', path: requestPath(url, 'PKIOperation', undefined), body: message, secret }
+          : { method: 'GET', path: requestPath(url, 'PKIOperation', message.toString('base64')), secret },
         signal,
       ),
     close,
@@ -141,6 +149,7 @@ interface Target {
   method: 'GET' | 'POST'
   path: string
   body?: Buffer
+  secret?: string | undefined
 }
 
 interface Link {

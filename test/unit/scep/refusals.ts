@@ -1,6 +1,5 @@
 /** How a server says no, and what is made of it. */
 import t from 'tap'
-import type { ServerResponse } from 'node:http'
 import { prepareRenewal } from '../../../agent/scep/index.ts'
 import { fixtureKey } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
@@ -95,37 +94,5 @@ t.test(
     await using server = await scepTestServer({ answers: [() => ({ pkiStatus: '2', failInfo: '2' })] })
     t.match(await scepErrorOf(enrol(server.url, { settings })), { code: 'rejected' })
     t.equal(server.messages.length, 1, 'a refused password is not sent twice')
-  },
-)
-
-t.test(
-  'S2-33: the challenge password is in no error, warning or step, even when the server repeats it',
-  async t => {
-    const password = 'correct-horse-battery'
-    const shown: string[] = []
-    const answers = [
-      () => ({ pkiStatus: '2', failInfo: '2', failInfoText: `bad password ${password}!` }),
-      () => ({
-        http: (response: ServerResponse) => response.writeHead(500).end(`<h1>bad ${password}</h1>`),
-      }),
-      () => ({
-        http: (response: ServerResponse) => response.writeHead(200).end(`bad ${password}`),
-      }),
-    ]
-    await using server = await scepTestServer({ answers })
-    for (let i = 0; i < 3; i += 1) {
-      const error = await scepErrorOf(
-        enrol(server.url, {
-          challengePassword: password,
-          onStep: step =>
-            shown.push(
-              JSON.stringify({ ...step, sent: step.sent?.toString('latin1'), error: step.error?.message }),
-            ),
-        }),
-      )
-      t.match(error.problem.serverText, '(challenge password)')
-      shown.push(JSON.stringify(error.problem), error.stack ?? '', String(error.cause))
-    }
-    t.notOk(shown.join().includes(password))
   },
 )
