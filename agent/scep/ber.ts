@@ -21,11 +21,15 @@ export const tag = {
   null: 0x05,
   oid: 0x06,
   utf8String: 0x0c,
+  numericString: 0x12,
   printableString: 0x13,
   teletexString: 0x14,
   ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
+  visibleString: 0x1a,
+  generalString: 0x1b,
+  universalString: 0x1c,
   bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
@@ -122,20 +126,30 @@ export function bits(element: Element): Buffer {
   return element.content.subarray(1)
 }
 
-/** The text of any of the string types that certificates and servers use (B-20). */
+/** The text of any of the string types that certificates and servers use (B-20), in one piece or (BER) in several. */
 export function text(element: Element): string {
-  switch (element.tag) {
+  switch (element.tag & ~0x20) {
     case tag.bmpString: {
-      if (element.content.length % 2) throw new BerError('a BMPString of odd length')
-      return Buffer.from(element.content).swap16().toString('utf16le')
+      const units = Buffer.from(octets(element))
+      if (units.length % 2) throw new BerError('a BMPString of odd length')
+      return units.swap16().toString('utf16le')
     }
+    case tag.universalString: {
+      const units = octets(element)
+      if (units.length % 4) throw new BerError('a UniversalString of odd length')
+      const points = Array.from({ length: units.length / 4 }, (_, at) => units.readUInt32BE(4 * at))
+      return points.map(point => (point > 0x10ffff ? '\ufffd' : String.fromCodePoint(point))).join('')
+    }
+    case tag.numericString:
     case tag.printableString:
     case tag.ia5String:
     case tag.teletexString:
-      return element.content.toString('latin1')
+    case tag.visibleString:
+    case tag.generalString:
+      return octets(element).toString('latin1')
     case tag.utf8String:
     case tag.octetString:
-      return element.content.toString('utf8')
+      return octets(element).toString('utf8')
     default:
       throw new BerError(`no string (tag ${hex(element.tag)})`)
   }

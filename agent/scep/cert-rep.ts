@@ -1,6 +1,6 @@
 /** CertRep (RFC 8894 §3.3.2): who signed it, to which request it belongs, what it says. The envelope is opened in request.ts. */
 import type { X509Certificate } from 'node:crypto'
-import { octets, text, type Element } from './ber.ts'
+import { BerError, octets, text, type Element } from './ber.ts'
 import { oids, type Digest } from './algorithms.ts'
 import {
   reading,
@@ -94,7 +94,7 @@ function verifiedCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): Cert
           'pkiStatus is FAILURE and there is no failInfo',
           askServer,
         )
-      const words = attribute(oids.failInfoText)
+      const words = readableText(signer.attributes.get(oids.failInfoText))
       return {
         ...common,
         status: 'FAILURE',
@@ -115,6 +115,16 @@ function verifiedCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): Cert
 
 const attributeText = (element: Element | undefined): string | undefined =>
   element && reading('An attribute of the CertRep', 'reply-malformed', () => text(element))
+
+/** What a server says beside its reason must not hide the reason (B-25): words that cannot be read are no words. */
+function readableText(element: Element | undefined): string | undefined {
+  try {
+    return element && text(element)
+  } catch (error) {
+    if (error instanceof BerError) return undefined
+    throw error
+  }
+}
 
 function checkSigner(data: SignedData, signer: SignerInfo, trust: Trust): void {
   const certificate = signerOf(signer, [...trust.certificates, ...data.certificates])

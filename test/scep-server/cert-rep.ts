@@ -182,7 +182,8 @@ export interface CertRepOptions {
   messageType?: string | undefined
   pkiStatus?: string | undefined
   failInfo?: string | undefined
-  failInfoText?: string | undefined
+  /** A UTF8String, or the DER of another value. */
+  failInfoText?: string | Buffer | undefined
   /** The envelope; left out for FAILURE and PENDING. */
   content?: Buffer | undefined
   /** What stands in the outer bag; the signer alone by default. */
@@ -218,7 +219,12 @@ export function certRep(options: CertRepOptions): Buffer {
     ...text.flatMap(([type, value]) => (value === undefined ? [] : [attribute(type, printable(value))])),
     ...(options.failInfoText === undefined
       ? []
-      : [attribute(attributeOids.failInfoText, utf8(options.failInfoText))]),
+      : [
+          attribute(
+            attributeOids.failInfoText,
+            typeof options.failInfoText === 'string' ? utf8(options.failInfoText) : options.failInfoText,
+          ),
+        ]),
     ...(options.recipientNonce
       ? [attribute(attributeOids.recipientNonce, octets(options.recipientNonce))]
       : []),

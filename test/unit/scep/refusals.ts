@@ -1,6 +1,7 @@
 /** How a server says no, and what is made of it. */
 import t from 'tap'
 import { prepareRenewal } from '../../../agent/scep/index.ts'
+import { integer, tlv, utf8 } from '../../scep-server/asn1.ts'
 import { fixtureKey } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
 import { enrol, plainSettings, scepErrorOf } from './enrolling.ts'
@@ -32,6 +33,37 @@ t.test('S2-11, S2-57, B-26: every failInfo has its name and its words, letter fo
     })
   }
 })
+
+t.test(
+  'B-20, B-25: failInfoText may be any string, and one that cannot be read hides no failInfo',
+  async t => {
+    const words = 'bad challenge'
+    const latin1 = Buffer.from(words)
+    const wide = (octets: 2 | 4): Buffer => {
+      const units = Buffer.alloc(octets * words.length)
+      for (const [at, code] of latin1.entries()) units.writeUIntBE(code, at * octets, octets)
+      return units
+    }
+    const cases = [
+      ...[0x0c, 0x13, 0x14, 0x16, 0x1a, 0x1b].map(tag => ({ text: tlv(tag, latin1), shown: words })),
+      { text: tlv(0x1e, wide(2)), shown: words },
+      { text: tlv(0x1c, wide(4)), shown: words },
+      { text: tlv(0x2c, utf8('bad '), utf8('challenge')), shown: words },
+      ...[tlv(0x1e, Buffer.alloc(3)), integer(7), tlv(0x30, utf8(words))].map(text => ({
+        text,
+        shown: undefined,
+      })),
+    ]
+    await using server = await scepTestServer({
+      answers: cases.map(({ text }) => () => ({ pkiStatus: '2', failInfo: '1', failInfoText: text })),
+    })
+    for (const { text, shown } of cases) {
+      const { problem } = await scepErrorOf(enrol(server.url))
+      t.match(problem, { code: 'rejected', failInfo: 'badMessageCheck' }, text.toString('hex'))
+      t.equal(problem.serverText, shown)
+    }
+  },
+)
 
 t.test('S2-56, S2-57, B-74: a refused renewal has its own title, and too early is told apart', async t => {
   const cases = [
