@@ -29,8 +29,9 @@ const AlternativeName = text(255).check(
 const Fingerprint = z
   .string()
   .check(
+    z.maxLength(255),
     z.regex(
-      /^(?:(?:[0-9A-Fa-f]{2}[: .,_-]?){15}|(?:[0-9A-Fa-f]{2}[: .,_-]?){19}|(?:[0-9A-Fa-f]{2}[: .,_-]?){31})[0-9A-Fa-f]{2}$/,
+      /^[^0-9A-Za-z]*(?:(?:[0-9A-Fa-f][^0-9A-Za-z]*){32}|(?:[0-9A-Fa-f][^0-9A-Za-z]*){40}|(?:[0-9A-Fa-f][^0-9A-Za-z]*){64})$/,
       'not a SHA-256, SHA-1 or MD5 fingerprint in hex',
     ),
   )

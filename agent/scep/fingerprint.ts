@@ -10,11 +10,15 @@ export interface Fingerprint {
 const byLength: Record<number, Fingerprint['digest']> = { 32: 'MD5', 40: 'SHA-1', 64: 'SHA-256' }
 const nodeNames = { MD5: 'md5', 'SHA-1': 'sha1', 'SHA-256': 'sha256' } as const
 
-/** Reads a fingerprint; a leading `SHA256:` or `sha1 Fingerprint=` is allowed. Throws `fingerprint-format`. */
+/**
+ * Reads a fingerprint; a leading `SHA256:`, `sha1 Fingerprint=` or `Thumbprint (SHA-1):` is allowed, and so is the invisible mark that
+ * Windows puts before a copied thumbprint. Throws `fingerprint-format`.
+ */
 export function parseFingerprint(written: string): Fingerprint {
   const hex = written
-    .replace(/^\s*(md5|sha-?1|sha-?256)( fingerprint)?\s*[:=]/i, '')
-    .replace(/[\s:.,_-]/g, '')
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .replace(/^ ?(((finger|thumb)print|md5|sha ?1|sha ?256) )+/i, '')
+    .replaceAll(' ', '')
     .toLowerCase()
   const digest = byLength[hex.length]
   if (!digest || !/^[0-9a-f]+$/.test(hex))

@@ -48,6 +48,10 @@ t.test('profiles that can be used (S2-03, S2-15, S2-21, S2-42..44, S2-74)', t =>
       but(corp, 'scep.rootFingerprint', '79A20876 E3E90AA3 01722AE2 DFA3FDD1'),
     ],
     [
+      'an SHA-1 thumbprint as the Windows dialog copies it (B-12)',
+      but(corp, 'scep.rootFingerprint', `\u200e${Array(20).fill('ab').join(' ')} `),
+    ],
+    [
       'a SHA-256 fingerprint with dashes (B-12)',
       but(corp, 'scep.rootFingerprint', Array(32).fill('aB').join('-')),
     ],

@@ -63,6 +63,7 @@ t.test(
       ['Renewal\nSHA-256\n', ['Renewal', 'SHA-256']],
       ['POSTPKIOperation\r\nSHA-1\r\n\r\n', ['POSTPKIOperation', 'SHA-1']],
       ['aes \n  sha-256\t\nSomethingNew\n', ['aes', 'sha-256', 'SomethingNew']],
+      ['\ufeffAES\r\nDES3\0', ['AES', 'DES3']],
       ['', []],
       ['<html><body>AES</body></html>', []],
       ['This is no list of capabilities', []],
@@ -129,13 +130,16 @@ t.test('S2-49, B-12: a fingerprint is read with any punctuation, its digest told
     [certificate.fingerprint.replaceAll(':', '-'), 'SHA-1'],
     [hex('md5').toUpperCase(), 'MD5'],
     [`  ${hex('sha256')}\n`, 'SHA-256'],
+    [`"${certificate.fingerprint256.replaceAll(':', ';')}"`, 'SHA-256'],
+    [`Thumbprint (SHA-1): ${certificate.fingerprint}`, 'SHA-1'],
+    [`\u200e${certificate.fingerprint.replaceAll(':', '\u2013')}`, 'SHA-1'],
   ] as const
   for (const [written, digest] of cases) {
     const fingerprint = parseFingerprint(written)
     t.equal(fingerprint.digest, digest)
     t.ok(fingerprintMatches(fingerprint, certificate), written)
   }
-  for (const wrong of ['', 'abc', 'zz'.repeat(32), hex('sha512')])
+  for (const wrong of ['', 'abc', 'zz'.repeat(32), hex('sha512'), `sha1 ${hex('sha1')}é`])
     t.equal(thrownBy(() => parseFingerprint(wrong)).code, 'fingerprint-format', wrong)
 })
 
