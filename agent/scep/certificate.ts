@@ -17,7 +17,8 @@ export interface CertificateFields {
   keyUsage: ReadonlySet<KeyUsage> | undefined
   /** OIDs; undefined: no extendedKeyUsage extension. */
   purposes: readonly string[] | undefined
-  ca: boolean
+  /** basicConstraints; undefined: no such extension. */
+  ca: boolean | undefined
   /** pathLenConstraint. */
   pathLength: number | undefined
   /** DER of the subjectAltName value. */
@@ -94,8 +95,8 @@ export function readExtensions(element: Element | undefined): Map<string, Buffer
   return found
 }
 
-function readBasicConstraints(value: Buffer | undefined): { ca: boolean; pathLength: number | undefined } {
-  if (!value) return { ca: false, pathLength: undefined }
+function readBasicConstraints(value: Buffer | undefined): Pick<CertificateFields, 'ca' | 'pathLength'> {
+  if (!value) return { ca: undefined, pathLength: undefined }
   const fields = new Fields(read(value), 'basicConstraints')
   const ca = (fields.optional(tag.boolean)?.content[0] ?? 0) !== 0
   const pathLength = fields.optional(tag.integer)
@@ -121,9 +122,11 @@ export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate
 export const isSelfSigned = (certificate: X509Certificate): boolean =>
   fieldsOf(certificate).issuer.equals(fieldsOf(certificate).subject) && isSignedBy(certificate, certificate)
 
-/** A CA by basicConstraints, or an old self-signed certificate from before there was that extension. */
-export const isCa = (certificate: X509Certificate): boolean =>
-  fieldsOf(certificate).ca || (fieldsOf(certificate).keyUsage === undefined && isSelfSigned(certificate))
+/** A CA by basicConstraints; without that extension an old self-signed certificate that is not for other things only. */
+export function isCa(certificate: X509Certificate): boolean {
+  const { ca, keyUsage } = fieldsOf(certificate)
+  return ca ?? ((keyUsage === undefined || keyUsage.has('keyCertSign')) && isSelfSigned(certificate))
+}
 
 export const sameCertificate = (a: X509Certificate, b: X509Certificate): boolean => a.raw.equals(b.raw)
 

@@ -31,6 +31,12 @@ export function selectRecipient(received: readonly X509Certificate[], warnings: 
   return recipient
 }
 
+/** Not marked for other things only. */
+export function isForEnciphering(certificate: X509Certificate): boolean {
+  const { keyUsage } = fieldsOf(certificate)
+  return keyUsage === undefined || keyUsage.has('keyEncipherment') || keyUsage.has('dataEncipherment')
+}
+
 /** The CA that has issued no other of them. */
 const lowest = (cas: readonly X509Certificate[]): X509Certificate | undefined =>
   cas.find(

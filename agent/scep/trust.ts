@@ -18,7 +18,7 @@ import type { CaReply } from './ca-certificates.ts'
 import { fieldsOf, isCa, isSelfSigned, sameCertificate, subjectText } from './certificate.ts'
 import { reading, type Warning } from './errors.ts'
 import { sha256Fingerprint } from './fingerprint.ts'
-import { selectRecipient } from './recipient.ts'
+import { isForEnciphering, selectRecipient } from './recipient.ts'
 
 export interface Trust {
   anchors: X509Certificate[]
@@ -148,8 +148,16 @@ function refuseUntrusted(received: Judged[]): void {
         ? 'Renew the CA, or check the clock of the sensor'
         : 'Upload the root CA certificate, and the intermediates that GetCACert does not return',
     )
-  const outdated = bad.find(({ certificate, outdated }) => outdated === true && !isCa(certificate))
-  if (outdated && !received.some(({ certificate, path }) => path.ok && !isCa(certificate)))
+  const valid = received.flatMap(({ certificate, path }) =>
+    path.ok && !isCa(certificate) ? [certificate] : [],
+  )
+  // NDES has an RA to sign and another to encipher, and one of them may have expired alone.
+  const replaced = (ra: X509Certificate): boolean =>
+    valid.length > 0 && (!isForEnciphering(ra) || valid.some(isForEnciphering))
+  const outdated = bad.find(
+    ({ certificate, outdated }) => outdated === true && !isCa(certificate) && !replaced(certificate),
+  )
+  if (outdated)
     throw misconfigured(
       'ca-expired',
       'The RA certificate of the SCEP server is not valid now',

@@ -1,6 +1,6 @@
 /** Whom to believe, decided before the challenge password is sent. */
 import t from 'tap'
-import { createHash, type X509Certificate } from 'node:crypto'
+import { createHash, createPublicKey, type X509Certificate } from 'node:crypto'
 import { establishTrust, type TrustSettings } from '../../../agent/scep/index.ts'
 import { fixtureKey, issuedBy, rootCa } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
@@ -179,6 +179,24 @@ t.test('B-13: certificates are verified, not looked at', async t => {
     )
 })
 
+t.test(
+  'a CA is what basicConstraints says, and without them an old root that is for nothing else only',
+  async t => {
+    const own = (options: object) => rootCa('Old', fixtureKey('rsa-2048-a'), options)
+    for (const usage of [[], ['keyCertSign']])
+      t.equal(trust([own({ ca: undefined, usage })]).basis, 'first-use', usage.join() || 'no keyUsage')
+    for (const options of [
+      { ca: undefined, usage: ['digitalSignature'] },
+      { ca: false, usage: [] },
+    ])
+      t.match(
+        thrownBy(() => trust([own(options)])),
+        { code: 'ca-untrusted' },
+        JSON.stringify(options),
+      )
+  },
+)
+
 t.test('dates are judged by a trusted clock only', async t => {
   const day = 86_400_000
   const past = { notBefore: new Date(Date.now() - 90 * day), notAfter: new Date(Date.now() - day) }
@@ -192,6 +210,20 @@ t.test('dates are judged by a trusted clock only', async t => {
     thrownBy(() => trust([oldRa, root])),
     { code: 'ca-expired', problem: { hint: /NDES/ } },
     'an expired RA is no reason to send its message to the CA',
+  )
+  const signing = issuedBy(root, 'RA', fixtureKey('rsa-2048-b'), { usage: ['digitalSignature'] })
+  const enciphering = (dates: object) =>
+    issuedBy(root, 'RA', fixtureKey('rsa-2048-c'), { usage: ['keyEncipherment'], ...dates })
+  t.match(
+    thrownBy(() => trust([signing, enciphering(past), root])),
+    { code: 'ca-expired', problem: { hint: /NDES/ } },
+    'B-11: nor to the RA that signs only',
+  )
+  const { recipient } = trust([signing, enciphering(past), enciphering({}), root])
+  t.equal(
+    recipient.publicKey.equals(createPublicKey(fixtureKey('rsa-2048-c'))),
+    true,
+    'a new one beside it is used',
   )
   t.strictSame(codes(trust([oldRa, oldRoot], {}, 'untrusted')), ['clock-untrusted', 'trust-on-first-use'])
   t.match(
