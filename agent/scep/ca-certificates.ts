@@ -1,6 +1,6 @@
 /** GetCACert (RFC 8894 §4.2): one certificate, or a degenerate SignedData. The bytes decide, not the Content-Type (B-10). */
 import type { X509Certificate } from 'node:crypto'
-import { BerError, members, read, tag } from './ber.ts'
+import { BerError, members, readFirst, tag } from './ber.ts'
 import { pemBlocks } from './certificate.ts'
 import { reading, ScepError, type Warning } from './errors.ts'
 import { certificateOf, readSignedData } from './signed-data.ts'
@@ -24,14 +24,9 @@ export async function getCaCertificates(transport: Transport, signal: AbortSigna
 /** Reads the body of a GetCACert reply. Throws `ca-reply-malformed` or `reply-not-scep`. */
 export function readCaReply(reply: Reply): Pick<CaReply, 'certificates' | 'warnings'> {
   const warnings: Warning[] = []
-  const certificates = reading('The reply to GetCACert', 'ca-reply-malformed', () => {
-    const bytes = reply.body
-    if (bytes.length === 0) throw new BerError('it is empty')
-    const pem = bytes.toString('latin1')
-    if (/^\s*-----BEGIN /.test(pem) || pem.includes('-----BEGIN CERTIFICATE-----')) return fromPem(pem)
-    if (bytes[0] !== tag.sequence) throw replyNotScep('GetCACert', reply)
-    return isContentInfo(bytes) ? readSignedData(bytes).certificates : [certificateOf(bytes)]
-  })
+  const certificates = reading('The reply to GetCACert', 'ca-reply-malformed', () =>
+    fromBytes(reply, warnings),
+  )
   if (certificates.length === 0)
     throw new ScepError({
       code: 'ca-reply-malformed',
@@ -43,12 +38,32 @@ export function readCaReply(reply: Reply): Pick<CaReply, 'certificates' | 'warni
   return { certificates, warnings }
 }
 
-const isContentInfo = (bytes: Buffer): boolean => members(read(bytes))[0]?.tag === tag.oid
+function fromBytes(reply: Reply, warnings: Warning[]): X509Certificate[] {
+  const bytes = reply.body
+  if (bytes.length === 0) throw new BerError('it is empty')
+  const pem = bytes.toString('latin1')
+  if (/^\s*-----BEGIN /.test(pem) || pem.includes('-----BEGIN CERTIFICATE-----'))
+    return fromPem(pem, warnings)
+  if (bytes[0] !== tag.sequence) throw replyNotScep('GetCACert', reply)
+  const one = readFirst(bytes)
+  if (one.bytes.length < bytes.length)
+    warnings.push({ code: 'reply-padded', text: 'The reply to GetCACert has bytes after its end' })
+  return members(one)[0]?.tag === tag.oid ? fromBag(one.bytes, warnings) : [certificateOf(one.bytes)]
+}
 
-function fromPem(text: string): X509Certificate[] {
-  const bags = [...pemBlocks(text, 'PKCS7'), ...pemBlocks(text, 'CMS')]
-  return [
-    ...pemBlocks(text, 'CERTIFICATE').map(certificateOf),
-    ...bags.flatMap(bag => readSignedData(bag).certificates),
-  ]
+const fromPem = (text: string, warnings: Warning[]): X509Certificate[] => [
+  ...pemBlocks(text, 'CERTIFICATE').map(certificateOf),
+  ...['PKCS7', 'CMS'].flatMap(label => pemBlocks(text, label)).flatMap(bag => fromBag(bag, warnings)),
+]
+
+function fromBag(bag: Buffer, warnings: Warning[]): X509Certificate[] {
+  const { certificates, unreadable } = readSignedData(bag)
+  const [reason] = unreadable
+  if (certificates.length === 0 && reason !== undefined) throw new BerError(reason)
+  for (const each of unreadable)
+    warnings.push({
+      code: 'unrelated-certificate',
+      text: `One certificate of GetCACert is left aside: ${each}`,
+    })
+  return certificates
 }

@@ -16,7 +16,7 @@ export interface Capabilities {
 export async function getCaCaps(transport: Transport, signal: AbortSignal): Promise<Capabilities> {
   try {
     const reply = await transport.get('GetCACaps', signal)
-    return { ...readCapabilities(reply.body.toString('latin1')), date: reply.date }
+    return { ...readCapabilities(reply.body.toString('utf8')), date: reply.date }
   } catch (error) {
     if (isAbortError(error) || !(error instanceof ScepError) || !isSilence(error)) throw error
     return noCapabilities
@@ -32,12 +32,12 @@ const isSilence = ({ code }: ScepError): boolean =>
   code === 'reply-timeout' ||
   code === 'reply-too-large'
 
-/** Reads the body: lines of one keyword, any line end, any case, unknown ones kept. An HTML page is no list. */
+/** Reads the body: lines of one keyword, any line end, any case, unknown ones kept, a byte order mark or NUL left out. An HTML page is no list. */
 export function readCapabilities(body: string): Capabilities {
   if (/<[a-z!]/i.test(body)) return noCapabilities
   const keywords = body
     .split(/[\r\n]+/)
-    .map(line => line.trim())
+    .map(line => line.replace(/^[\s\0]+|[\s\0]+$/g, ''))
     .filter(line => /^[\x21-\x7e]{1,64}$/.test(line))
     .slice(0, 64)
   return { answered: keywords.length > 0, keywords }

@@ -9,7 +9,7 @@ import { openEnvelope, unreadable, type Opened } from './enveloped-data.ts'
 import type { OpenEnrolment } from './enrolment.ts'
 import { reading, ScepError, type ScepCode, type Warning } from './errors.ts'
 import { alternativeNameTexts, nameText } from './names.ts'
-import { readSignedData } from './signed-data.ts'
+import { readSignedData, type SignedData } from './signed-data.ts'
 import type { Trust } from './trust.ts'
 
 export interface Issued {
@@ -39,13 +39,16 @@ function openedCertificate(
   warnings: readonly Warning[],
 ): Issued {
   const opened = openEnvelope(envelope, { ...open.signer, password: open.request.challengePassword })
-  const bag = readBag(opened.content, [...trust.certificates, ...certificates])
+  const { certificates: bag, unreadable: strange } = readBag(opened.content, [
+    ...trust.certificates,
+    ...certificates,
+  ])
   const certificate = bag.find(each => fieldsOf(each).publicKey.equals(open.request.publicKey))
   if (!certificate)
     throw wrong(
       'certificate-missing',
       'The SCEP server sent no certificate for our key',
-      `it sent ${bag.map(subjectText).join('; ') || 'none'}`,
+      `it sent ${[...bag.map(subjectText), ...strange].join('; ') || 'none'}`,
     )
   const others = bag.filter(each => !sameCertificate(each, certificate))
   const path = buildPath(certificate, {
@@ -83,9 +86,9 @@ function issuedBy(certificate: X509Certificate, now: Date | undefined): Date | u
 }
 
 /** Content that is no certificate bag is what a wrong key makes, so it is the same error. */
-function readBag(content: Buffer, known: readonly X509Certificate[]): X509Certificate[] {
+function readBag(content: Buffer, known: readonly X509Certificate[]): SignedData {
   try {
-    return readSignedData(content, known).certificates
+    return readSignedData(content, known)
   } catch (error) {
     if (error instanceof BerError) throw unreadable(error)
     throw error

@@ -48,6 +48,8 @@ export interface SignedData {
   signers: SignerInfo[]
   /** Bytes after the end, which some servers send. */
   padded: boolean
+  /** Why each certificate that is left aside cannot be read. */
+  unreadable: string[]
 }
 
 /** The content of a ContentInfo of the given type. Throws BerError. */
@@ -88,13 +90,31 @@ export function readSignedData(bytes: Buffer, known: readonly X509Certificate[] 
   return {
     content: mapDefined(content, octets),
     contentType,
-    certificates: certificates
-      .filter(each => each.tag === tag.sequence)
-      .map(each => known.find(one => one.raw.equals(each.bytes)) ?? certificateOf(each.bytes)),
+    ...readable(
+      certificates.filter(each => each.tag === tag.sequence),
+      known,
+    ),
     crls: crls.filter(each => each.tag === tag.sequence).map(each => each.bytes),
     signers: signers.map(readSigner),
     padded,
   }
+}
+
+/** One with a key or an encoding that OpenSSL does not know must not cost the others: it proves nothing, so nothing is lost. */
+function readable(
+  elements: Element[],
+  known: readonly X509Certificate[],
+): Pick<SignedData, 'certificates' | 'unreadable'> {
+  const certificates: X509Certificate[] = []
+  const unreadable: string[] = []
+  for (const { bytes } of elements)
+    try {
+      certificates.push(known.find(one => one.raw.equals(bytes)) ?? certificateOf(bytes))
+    } catch (error) {
+      if (!(error instanceof BerError)) throw error
+      unreadable.push(error.message)
+    }
+  return { certificates, unreadable }
 }
 
 const mapDefined = <A, B>(value: A | undefined, body: (value: A) => B): B | undefined =>

@@ -12,6 +12,26 @@ const ra = issuedBy(sub, 'RA', fixtureKey('rsa-2048-c'))
 const pemOf = (...holders: { certificate: X509Certificate }[]): string =>
   holders.map(each => each.certificate.toString()).join('')
 
+t.test('B-10: a certificate of a kind that is not known is left aside, and the others are used', async t => {
+  const body = bag([root.certificate, sub.certificate])
+  const known = Buffer.from('06092a864886f70d010101', 'hex')
+  const strange = Buffer.from('060960864801650304031f', 'hex')
+  const at = body.lastIndexOf(known)
+  const reply = (bytes: Buffer) => ({ status: 200, contentType: '', body: bytes, date: undefined })
+  const postQuantum = Buffer.from(body)
+  strange.copy(postQuantum, at)
+  t.match(readCaReply(reply(postQuantum)), {
+    certificates: [{ subject: 'CN=Root' }],
+    warnings: [{ code: 'unrelated-certificate', text: /left aside: a certificate cannot be read/ }],
+  })
+  strange.copy(postQuantum, body.indexOf(known))
+  t.match(
+    thrownBy(() => readCaReply(reply(postQuantum))),
+    { code: 'ca-reply-malformed' },
+    'but not all of them',
+  )
+})
+
 t.test('B-10: GetCACert is told by its bytes: DER, bag, PEM, BER', async t => {
   const folder = t.testdir({ 'chain.pem': pemOf(root, sub) })
   const toBag = ['crl2pkcs7', '-nocrl', '-certfile', `${folder}/chain.pem`]
@@ -35,6 +55,11 @@ t.test('B-10: GetCACert is told by its bytes: DER, bag, PEM, BER', async t => {
     date: undefined,
   })
   for (const [name, body, count] of cases) t.equal(readCaReply(reply(body)).certificates.length, count, name)
+  for (const body of [root.certificate.raw, der7]) {
+    const padded = readCaReply(reply(Buffer.concat([body, Buffer.from('\r\n')])))
+    t.match(padded.warnings, [{ code: 'reply-padded' }], 'a line end after it')
+    t.strictSame(padded.certificates, readCaReply(reply(body)).certificates)
+  }
   const wrong: [string, Buffer, string][] = [
     ['nothing', Buffer.alloc(0), 'ca-reply-malformed'],
     ['an empty bag', bag([]), 'ca-reply-malformed'],
