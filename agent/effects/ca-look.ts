@@ -2,6 +2,7 @@
 import { findNetwork } from '../core/want.ts'
 import * as scep from '../scep/index.ts'
 import type { Path } from '../path/index.ts'
+import { scepOverPath } from '../scep-over-path.ts'
 import type { Notice } from '../types.ts'
 import { authoritiesOf, establish, lookAhead } from './authorities.ts'
 import type { Context } from './context.ts'
@@ -21,9 +22,7 @@ export async function lookAtCa(
   const network = findNetwork(context.desired(), id)
   const settings = network?.profile.scep
   if (!network || !settings) return []
-  const { url, caIdentifier } = settings
-  const wire = path.wire(url.startsWith('https:') ? 'https:' : 'http:')
-  using transport = scep.openTransport({ url, caIdentifier }, wire)
+  using transport = scepOverPath(settings, path)
   try {
     const caps = await scep.getCaCaps(transport, signal)
     const trust = await establish(transport, network, settings, context, signal)

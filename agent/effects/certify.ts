@@ -12,6 +12,7 @@ import type { Scep } from '../desired/profile.ts'
 import { AgentError } from '../errors.ts'
 import type { Path } from '../path/index.ts'
 import * as scep from '../scep/index.ts'
+import { scepOverPath } from '../scep-over-path.ts'
 import type { Network, Notice } from '../types.ts'
 import { either } from '../within.ts'
 import { authoritiesOf, establish, lookAhead } from './authorities.ts'
@@ -61,11 +62,10 @@ const removedMeanwhile = ({ network }: Purpose): DOMException =>
 
 async function transact(purpose: Purpose, path: Path, signal: AbortSignal, context: Context): Promise<void> {
   const { network, settings } = purpose
-  const wire = path.wire(settings.url.startsWith('https:') ? 'https:' : 'http:')
   using joint = either(signal, path.lost)
   const whole = joint.signal
   const folder = context.credentials.of(network.id)
-  using transport = scep.openTransport({ url: settings.url, caIdentifier: settings.caIdentifier }, wire, {
+  using transport = scepOverPath(settings, path, {
     onSend: name => {
       checkpoint(`send ${name}`)
     },

@@ -1,6 +1,7 @@
 /** Everything an enrolment needs, up to but not including the password, over a network that is joined now. */
 import * as scep from '../scep/index.ts'
 import type { Path } from '../path/index.ts'
+import { scepOverPath } from '../scep-over-path.ts'
 import type { Network } from '../types.ts'
 import { trustSettings } from './authorities.ts'
 import type { Context } from './context.ts'
@@ -47,9 +48,8 @@ async function look(
 ): Promise<void> {
   const settings = profile.scep
   if (!settings) return
-  const { url, caIdentifier, caCertificates: roots, rootFingerprint: fingerprint } = settings
-  const wire = path.wire(url.startsWith('https:') ? 'https:' : 'http:')
-  using transport = scep.openTransport({ url, caIdentifier }, wire)
+  const { caCertificates: roots, rootFingerprint: fingerprint } = settings
+  using transport = scepOverPath(settings, path)
   const folder = context.credentials.of(id)
   const [caps, reply, pinned, next] = await Promise.all([
     scep.getCaCaps(transport, signal),

@@ -1,4 +1,5 @@
-import { getCaCaps, openTransport } from '../scep/index.ts'
+import { getCaCaps } from '../scep/index.ts'
+import { scepOverPath } from '../scep-over-path.ts'
 import type { Scep } from '../desired/profile.ts'
 import type { Probe } from './probe.ts'
 
@@ -6,8 +7,7 @@ import type { Probe } from './probe.ts'
 export const scepReachable = (settings: Scep): Probe => ({
   probe: 'scep-reachable',
   run: async (path, signal) => {
-    const wire = path.wire(settings.url.startsWith('https:') ? 'https:' : 'http:')
-    using transport = openTransport({ url: settings.url, caIdentifier: settings.caIdentifier }, wire)
+    using transport = scepOverPath(settings, path)
     const caps = await getCaCaps(transport, signal)
     return caps.answered
       ? `GetCACaps: ${caps.keywords.join(' ')}`

@@ -56,11 +56,20 @@ const connecting = new Set([
   'EINVAL',
 ])
 
+/** What Node says so that nobody understands it. */
+const inWords: Record<string, string> = {
+  aborted: 'the connection ended in the middle of the answer',
+  'socket hang up': 'the connection was closed without an answer',
+}
+
+/** Whether a connection was closed by the other side. */
+export const wasClosed = (error: unknown): boolean => ['ECONNRESET', 'EPIPE'].includes(codeOf(error))
+
 /** A Node error of socket, resolver, TLS or HTTP parser. Its text may hold addresses, never a secret. */
 export function networkError(error: unknown, host: string): ScepError {
   const code = codeOf(error)
   const said = error instanceof Error ? serverWords(error.message) : String(error)
-  const words = `${host}: ${said || code}`
+  const words = `${host}: ${inWords[said] ?? (said || code)}`
   if (
     resolving.has(code) ||
     (error instanceof Error && 'syscall' in error && /^(getaddrinfo|query)/.test(String(error.syscall)))
@@ -78,7 +87,9 @@ export function networkError(error: unknown, host: string): ScepError {
       'Check that the SCEP server runs and that this network has a way to it',
       error,
     )
-  if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL)/.test(code))
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
+    return notTls(`${host}: ${/:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(said)?.[1] ?? said}`, error)
+  if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code))
     return new ScepError(
       {
         code: 'connect-failed',
@@ -92,10 +103,24 @@ export function networkError(error: unknown, host: string): ScepError {
   return unreachable(
     'connection-lost',
     words,
-    'Look at the log of the SCEP server, and of what stands between',
+    code.startsWith('HPE_')
+      ? 'Check scheme and port of the SCEP server URL: what answers there does not speak HTTP as it should'
+      : 'Look at the log of the SCEP server, and of what stands between',
     error,
   )
 }
+
+const notTls = (detail: string, cause: unknown): ScepError =>
+  new ScepError(
+    {
+      code: 'connect-failed',
+      kind: 'misconfigured',
+      title: 'The SCEP server cannot be reached',
+      detail,
+      hint: 'Check scheme and port of the SCEP server URL: TLS did not come about; http needs none, SCEP protects its messages itself',
+    },
+    { cause },
+  )
 
 function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0])

@@ -5,9 +5,17 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { LookupFunction } from 'node:net'
+import { rootCertificates } from 'node:tls'
 import { isAbortError, ScepError } from './errors.ts'
 import { errorWithoutSecret } from './secret.ts'
-import { connectTimeout, networkError, refuseStatus, replyTimeout, tooLarge } from './transport-errors.ts'
+import {
+  connectTimeout,
+  networkError,
+  refuseStatus,
+  replyTimeout,
+  tooLarge,
+  wasClosed,
+} from './transport-errors.ts'
 import { parseServerUrl, requestPath, type ScepServer } from './url.ts'
 
 /** The path: from which address, in which family and with which resolver. */
@@ -17,8 +25,8 @@ export interface Wire {
   lookup?: LookupFunction | undefined
   /** The caller's own connections, e.g. one that checks where each would leave; it is left open by `close`. */
   agent?: http.Agent | undefined
-  /** CA certificates for an https URL (PEM); without them, those of the system. */
-  tlsRoots?: string[] | undefined
+  /** CA certificates (PEM) that an https server may have its own from, beside those that Node knows. */
+  tlsRoots?: readonly string[] | undefined
 }
 
 /** Milliseconds and bytes. */
@@ -84,7 +92,7 @@ export function openTransport(
 ): Transport {
   const url = parseServerUrl(server.url)
   const limits = { ...defaultLimits, ...options.limits }
-  const own = keepingAgent(url, wire)
+  const own = keepingAgent(url)
   const agent = wire.agent ?? own
   const display = `${url.protocol}//${url.host}${url.pathname}`
   const identifier = server.caIdentifier === '' ? undefined : server.caIdentifier
@@ -139,10 +147,10 @@ export function openTransport(
 }
 
 /** An idle connection is dropped before the server may drop it, so that a poll never meets a dead one. */
-function keepingAgent(url: URL, { tlsRoots }: Wire): http.Agent {
-  const options = { keepAlive: true, maxSockets: 4, noDelay: true, timeout: 2_000 }
+function keepingAgent(url: URL): http.Agent {
+  const options = { keepAlive: true, maxSockets: mostKept, noDelay: true, timeout: 2_000 }
   if (url.protocol === 'http:') return new http.Agent(options)
-  return new https.Agent({ ...options, ...(tlsRoots ? { ca: tlsRoots } : {}) })
+  return new https.Agent(options)
 }
 
 interface Target {
@@ -158,28 +166,52 @@ interface Link {
   limits: Limits
 }
 
-/** One request and its whole reply. */
-async function send(
-  url: URL,
-  target: Target,
-  { agent, wire, limits }: Link,
-  signal: AbortSignal,
-): Promise<Reply> {
+/** Kept connections at most. */
+const mostKept = 4
+
+/** One request and its whole reply, over a connection that is kept or a new one. */
+async function send(url: URL, target: Target, link: Link, signal: AbortSignal): Promise<Reply> {
   signal.throwIfAborted()
-  const deadline = AbortSignal.timeout(limits.reply)
-  const { request: start } = url.protocol === 'https:' ? https : http
-  const request = start({
+  const { reply: most, bytes, connect } = link.limits
+  const deadline = AbortSignal.timeout(most)
+  const stop = AbortSignal.any([signal, deadline])
+  for (let tries = 0; ; tries += 1) {
+    const request = start(url, target, link, stop)
+    let answered = false
+    try {
+      watchConnect(request, connect, url.hostname)
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        request.once('response', resolve).on('error', reject)
+        request.end(target.body)
+      })
+      answered = true
+      return accepted(response, await readBody(response, bytes), url)
+    } catch (error) {
+      request.destroy()
+      if (signal.aborted) throw signal.reason
+      if (deadline.aborted) throw replyTimeout(url.hostname, most)
+      // Servers close a kept connection when they like, also while we write to it: then nobody has read the message.
+      if (answered || !request.reusedSocket || !wasClosed(error) || tries === mostKept) throw error
+    }
+  }
+}
+
+function start(url: URL, target: Target, { agent, wire }: Link, signal: AbortSignal): ClientRequest {
+  const { request } = url.protocol === 'https:' ? https : http
+  const { username, password } = url
+  return request({
     agent,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port || undefined,
-    ...(url.username
-      ? { auth: `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}` }
+    ...(username || password
+      ? { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` }
       : {}),
     method: target.method,
     path: target.path,
     headers: {
       host: url.host,
       accept: '*/*',
+      'accept-encoding': 'identity',
       ...(target.body
         ? { 'content-type': 'application/x-pki-message', 'content-length': String(target.body.length) }
         : {}),
@@ -187,22 +219,9 @@ async function send(
     ...(wire.localAddress === undefined ? {} : { localAddress: wire.localAddress }),
     ...(wire.family === undefined ? {} : { family: wire.family }),
     ...(wire.lookup === undefined ? {} : { lookup: wire.lookup }),
-    signal: AbortSignal.any([signal, deadline]),
+    ...(wire.tlsRoots?.length ? { ca: [...rootCertificates, ...wire.tlsRoots] } : {}),
+    signal,
   })
-  try {
-    watchConnect(request, limits.connect, url.hostname)
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request.once('response', resolve).once('error', reject)
-      request.end(target.body)
-    })
-    const body = await readBody(response, limits.bytes)
-    return accepted(response, body, url)
-  } catch (error) {
-    request.destroy()
-    if (signal.aborted) throw signal.reason
-    if (deadline.aborted) throw replyTimeout(url.hostname, limits.reply)
-    throw error
-  }
 }
 
 /** The connect deadline runs from the request to the established connection; a kept connection has passed it. */
@@ -235,7 +254,9 @@ function accepted(response: IncomingMessage, body: Buffer, url: URL): Reply {
   const date = new Date(response.headers.date ?? NaN)
   return {
     status: response.statusCode ?? 0,
-    contentType: response.headers['content-type'] ?? '',
+    contentType: [response.headers['content-type'], response.headers['content-encoding']]
+      .filter(Boolean)
+      .join(', '),
     body,
     date: Number.isNaN(date.getTime()) ? undefined : date,
   }

@@ -12,17 +12,32 @@ export type Operation = 'GetCACaps' | 'GetCACert' | 'GetNextCACert' | 'PKIOperat
 /** Where a server is, without credentials, query or operation: for messages. Throws `url-invalid`. */
 export function parseServerUrl(written: string): URL {
   const url = URL.canParse(written.trim()) ? new URL(written.trim()) : undefined
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '')
-    throw new ScepError({
-      code: 'url-invalid',
-      kind: 'misconfigured',
-      title: 'The SCEP server URL cannot be used',
-      detail: url ? `it begins with ${url.protocol}` : 'it is no URL',
-      hint: 'Give the whole URL, e.g. http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe',
-    })
+  if (!url) throw unusable('it is no URL')
+  if ((url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '')
+    throw unusable(`it begins with ${url.protocol}`)
+  if (!decodes(url.username) || !decodes(url.password))
+    throw unusable('user and password before the @ are not percent-encoded')
   url.hash = ''
   return url
 }
+
+function decodes(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const unusable = (detail: string): ScepError =>
+  new ScepError({
+    code: 'url-invalid',
+    kind: 'misconfigured',
+    title: 'The SCEP server URL cannot be used',
+    detail,
+    hint: 'Give the whole URL, e.g. http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe',
+  })
 
 /**
  * Path and query of one operation. A trailing `?`, an existing query and a URL without a path are all at home: the query of the

@@ -68,7 +68,8 @@ const network = {
     'Digest of the messages (S2-38); as `signature` when left out (S2-40); `automatic`: the best advertised.',
   'scep.encryption': 'Cipher of the request (S2-34); `automatic`: AES-128 where it is advertised, else 3DES.',
   'scep.keyTransport': 'How the key of the cipher is encrypted (S1-40).',
-  'scep.caCertificates': 'Root and intermediates that the server does not send (S2-42..46).',
+  'scep.caCertificates':
+    'Root and intermediates that the server does not send (S2-42..46). An https server may have its certificate from them.',
   'scep.rootFingerprint': 'SHA-256, SHA-1 or MD5 of the root, to verify what the server sends (S2-49).',
   'scep.template': 'Name of the Microsoft certificate template.',
   'scep.renewal': 'When the certificate is renewed (S2-50..56).',

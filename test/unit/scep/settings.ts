@@ -52,7 +52,7 @@ t.test('B-05, S2-21 … S2-23: an operation is joined to every kind of server UR
     '/s?operation=PKIOperation&message=a%2B%2F%3D',
     'B-02: base64 is percent-encoded',
   )
-  for (const url of ['ftp://h/x', 'scep.example.org', '', 'http://'])
+  for (const url of ['ftp://h/x', 'scep.example.org', '', 'http://', 'http://a%b@h/', 'http://a:%ff@h/'])
     t.equal(thrownBy(() => parseServerUrl(url)).code, 'url-invalid', url)
 })
 
