@@ -1,5 +1,5 @@
 /** GetCert and GetCRL (RFC 8894 §4.5, §4.6): optional for servers; CRL distribution points are the better way (B-62). */
-import { createHash, type KeyObject, type X509Certificate } from 'node:crypto'
+import { randomBytes, type KeyObject, type X509Certificate } from 'node:crypto'
 import { encode, raw, sequence } from './der.ts'
 import type { CertRep } from './cert-rep.ts'
 import { fieldsOf } from './certificate.ts'
@@ -71,7 +71,7 @@ function ask(
   settings: RequestSettings,
   signal: AbortSignal,
 ): Promise<SignedData> {
-  const transactionId = createHash('sha256').update(question.type).update(question.data).digest('hex')
+  const transactionId = randomBytes(32).toString('hex')
   return exchange(
     peer,
     { ...question, transactionId, signer: asker },

@@ -9,6 +9,7 @@ import {
   type Enrolment,
 } from '../../../agent/scep/index.ts'
 import { alternativeNameTexts } from '../../../agent/scep/names.ts'
+import { ia5, oid, sequence, set, tlv, utf8 } from '../../scep-server/asn1.ts'
 import { fixtureKey } from '../../scep-server/authority.ts'
 import { clearPassShape, ejbcaShape, ndesShape, openXpkiShape, plainShape } from '../../scep-server/shapes.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
@@ -170,7 +171,16 @@ t.test(
       ['Renewal\nAES\nSHA-256\nPOSTPKIOperation', 'RenewalReq', '17'],
       ['AES\nSHA-256\nPOSTPKIOperation', 'PKCSReq', '19'],
     ] as const) {
-      await using server = await scepTestServer({ shape: { ...plainShape(), caps } })
+      // S1-31: a template that fills the subject in from the directory, in string types of its own.
+      const given = sequence(
+        set(sequence(oid('0.9.2342.19200300.100.1.25'), ia5('corp'))),
+        set(sequence(oid('2.5.4.11'), tlv(0x1e, Buffer.from('\0S\0e\0n', 'latin1')))),
+        set(sequence(oid('2.5.4.3'), utf8('pi'))),
+      )
+      await using server = await scepTestServer({
+        shape: { ...plainShape(), caps },
+        issue: () => ({ subject: given }),
+      })
       const first = await enrol(server.url, {
         commonName: 'pi',
         names: ['dns:pi.example.org', 'upn:pi@corp'],
@@ -196,6 +206,7 @@ t.test(
       )
       const message = server.messages.at(-1)
       t.equal(message?.messageType, type)
+      t.strictSame(message?.csr?.subject, given, 'byte for byte')
       t.equal(message?.signer.serialNumber, new X509Certificate(first.certificate).serialNumber)
       t.strictSame(alternativeNameTexts(message?.csr?.extensions.get('2.5.29.17') ?? Buffer.alloc(0)), [
         'dns:pi.example.org',

@@ -234,6 +234,25 @@ t.test('dates are judged by a trusted clock only', async t => {
   )
 })
 
+t.test('B-11: without an RA for key encipherment another is taken, and a guess is said', async t => {
+  const named = (name: string, usage: ('digitalSignature' | 'dataEncipherment')[]) =>
+    issuedBy(root, name, fixtureKey('rsa-2048-c'), { usage })
+  const [signs, data, unmarked] = [
+    named('signs', ['digitalSignature']),
+    named('data', ['dataEncipherment']),
+    named('unmarked', []),
+  ]
+  for (const [from, subject, warned] of [
+    [[signs, unmarked, data, root], 'CN=data', []],
+    [[signs, unmarked, root], 'CN=unmarked', []],
+    [[root, signs], 'CN=signs', ['recipient-guessed']],
+  ] as const) {
+    const found = trust([...from], { roots: [pemOf(root)] })
+    t.equal(found.recipient.subject, subject)
+    t.strictSame(codes(found), warned)
+  }
+})
+
 t.test('B-15: what was trusted on first use is recognised, and its change is an alarm', async t => {
   const first = trust([sub, root])
   t.match(first.pin, /^[0-9a-f]{64}$/)
