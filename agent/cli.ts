@@ -1,8 +1,10 @@
 /** The command line of the device: `sonde run`, and what works without an agent. Prints; the agent itself only logs. */
+import { addAbortSignal } from 'node:stream'
+import { buffer as consumed } from 'node:stream/consumers'
 import { runFleetCommand } from '../console/command.ts'
 import { endWithOutput, processIo } from '../console/io.ts'
 import { runStatusCommand } from '../console/status.ts'
-import { AgentError } from './errors.ts'
+import { AgentError, isAbortError } from './errors.ts'
 import { runScepCommand, type Io } from './scep-cli/command.ts'
 import { version } from './version.ts'
 
@@ -19,9 +21,13 @@ sonde scep --help and sonde fleet --help say more.
 
 const defaultSettings = '/etc/sonde/sonde.json'
 
-/** Returns the exit code: 0 done, 1 failed, 2 the words are off, 78 (EX_CONFIG) the settings cannot be used. `run` starts the agent with a settings file. */
+/**
+ * Returns the exit code: 0 done, 1 failed, 2 the words are off, 78 (EX_CONFIG) the settings cannot be used, 130 interrupted at Ctrl-C.
+ * `run` starts the agent with a settings file.
+ */
 export async function runCommand(words: string[], run: (file: string) => Promise<number>): Promise<number> {
   const [command, ...rest] = words
+  const interruption = new AbortController()
   try {
     switch (command) {
       case 'run':
@@ -29,14 +35,14 @@ export async function runCommand(words: string[], run: (file: string) => Promise
         return await run(rest[0] ?? defaultSettings)
       case 'scep':
         endWithOutput()
-        return await runScepCommand(rest, io())
+        return await runScepCommand(rest, io(interruptible(interruption)))
       case 'fleet':
-        return await runFleetCommand(rest, processIo(untilInterrupted()))
+        return await runFleetCommand(rest, processIo(interruptible(interruption)))
       case 'status':
         return await runStatusCommand(
           rest,
           process.env['RUNTIME_DIRECTORY'] ?? '/run/sonde',
-          processIo(untilInterrupted()),
+          processIo(interruptible(interruption)),
         )
       case 'version':
         process.stdout.write(`${version}\n`)
@@ -50,6 +56,7 @@ export async function runCommand(words: string[], run: (file: string) => Promise
         return misused(`there is no command ${JSON.stringify(command)}`)
     }
   } catch (error) {
+    if (interruption.signal.aborted && isAbortError(error)) return interrupted
     if (!(error instanceof AgentError)) throw error
     const { title, detail, hint } = error.finding
     process.stderr.write(`sonde: ${title}: ${detail}\n  ${hint}\n`)
@@ -62,18 +69,22 @@ function misused(why: string): number {
   return 2
 }
 
-/** Aborts at Ctrl-C. */
-function untilInterrupted(): AbortSignal {
-  const stop = new AbortController()
+/** As a shell counts what SIGINT has ended. */
+const interrupted = 130
+
+/** A command that a person runs: Ctrl-C aborts it. A standard error that nobody reads any more is no reason to leave a request half done. */
+function interruptible(interruption: AbortController): AbortSignal {
   process.once('SIGINT', () => {
-    stop.abort(new DOMException('SIGINT', 'AbortError'))
+    interruption.abort(new DOMException('SIGINT', 'AbortError'))
   })
-  return stop.signal
+  process.stderr.on('error', () => undefined)
+  return interruption.signal
 }
 
-const io = (): Io => ({
+const io = (signal: AbortSignal): Io => ({
   out: text => process.stdout.write(text),
   err: text => process.stderr.write(text),
+  input: () => consumed(addAbortSignal(signal, process.stdin)),
   env: process.env,
-  signal: untilInterrupted(),
+  signal,
 })

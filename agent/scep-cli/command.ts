@@ -39,11 +39,13 @@ const usage = (): string =>
 /** Runs the words after `sonde scep`; the result is the exit code. Throws only what is a defect, or the abort of `io.signal`. */
 export async function runScepCommand(argv: string[], io: Io): Promise<number> {
   const [name = '', ...rest] = argv
-  if (name === '--help' || name === 'help') {
+  if (name === '--help' || name === '-h' || name === 'help') {
     io.out(usage())
     return 0
   }
+  const json = rest.includes('--json')
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!command && json) return misused(`there is no command "${name}"`, io)
   if (!command) {
     io.err(
       `${
@@ -64,11 +66,19 @@ export async function runScepCommand(argv: string[], io: Io): Promise<number> {
     }
     return await command.run(options, io)
   } catch (error) {
+    if (error instanceof UsageError && json) return misused(error.message, io)
     if (error instanceof UsageError) {
       io.err(`${error.message}\n`)
       return exit.misconfigured
     }
     if (!(error instanceof ScepError)) throw error
-    return sayFailure(error, rest.includes('--json'), io)
+    return sayFailure(error, json, io)
   }
+}
+
+/** With --json everything is one document, also what cannot be done. */
+function misused(detail: string, io: Io): number {
+  const problem = { code: 'usage', kind: 'misconfigured', title: 'The command cannot be carried out', detail }
+  io.out(`${JSON.stringify({ outcome: 'failed', ...problem })}\n`)
+  return exit.misconfigured
 }

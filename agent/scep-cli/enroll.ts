@@ -7,9 +7,7 @@ import {
   describeCertificate,
   describeRequest,
   endsTransaction,
-  pendingGivenUp,
   pollCertificate,
-  pollDelays,
   prepareEnrolment,
   prepareRenewal,
   renewalMethod,
@@ -23,11 +21,11 @@ import {
   keySource,
   pemOf,
   privateKeyFrom,
-  readCertificate,
-  readKey,
   readOpen,
+  readPair,
   readPin,
   refuseOverwriting,
+  refuseReplacing,
   saveIssued,
   saveOpen,
   saveRequest,
@@ -54,9 +52,10 @@ export async function enroll(options: Options, io: Io): Promise<number> {
   const [settings, trust] = [settingsOf(options), await trustSettingsOf(options)]
   const folder = options.text('out') ?? '.'
   await refuseOverwriting(folder, options.flag('afresh'))
-  const makeKey = await keySource(options.text('key') ?? 'rsa-2048')
-  const challengePassword = await passwordOf(options, io.env)
-  const [peer, key] = await Promise.all([meet(server, trust, options, io, challengePassword), makeKey()])
+  await refuseReplacing(folder, options.flag('afresh'), options.text('key'))
+  const source = await keySource(options.text('key') ?? 'rsa-2048')
+  const challengePassword = await passwordOf(options, io)
+  const [peer, key] = await Promise.all([meet(server, trust, options, io, challengePassword), source.make()])
   using _ = peer.transport
   const enrolment = await prepareEnrolment({
     key,
@@ -86,13 +85,15 @@ export async function enroll(options: Options, io: Io): Promise<number> {
 export async function renew(options: Options, io: Io): Promise<number> {
   const server = serverOf(options)
   const from = options.text('from') ?? '.'
-  const [currentCertificate, currentKey] = await Promise.all([readCertificate(from), readKey(from)])
+  const { certificate, key: currentKey } = await readPair(from)
+  const currentCertificate = certificate.toString()
+  refuseExpired(certificate, options)
   const [settings, trust] = [settingsOf(options), await trustAgain(options, from)]
   const folder = options.text('out') ?? from
   await refuseOverwriting(folder, options.flag('afresh'))
-  const makeKey = await keySource(options.text('key') ?? 'rsa-2048')
-  const challengePassword = await passwordOf(options, io.env)
-  const [peer, key] = await Promise.all([meet(server, trust, options, io, challengePassword), makeKey()])
+  const source = await keySource(options.text('key') ?? 'rsa-2048')
+  const challengePassword = await passwordOf(options, io)
+  const [peer, key] = await Promise.all([meet(server, trust, options, io, challengePassword), source.make()])
   using _ = peer.transport
   const method = renewalMethod(peer.caps, methodOf(options))
   const enrolment = await prepareRenewal({
@@ -121,6 +122,15 @@ export async function renew(options: Options, io: Io): Promise<number> {
   return await conclude(await known(outcome, folder), folder, peer, options, io)
 }
 
+/** B-75: a certificate that has expired proves nothing any more; a request that it does not sign may be made. */
+function refuseExpired(certificate: X509Certificate, options: Options): void {
+  const { notAfter } = describeCertificate(certificate)
+  if (new Date(notAfter) < new Date() && methodOf(options) !== 're-enrol')
+    throw new UsageError(
+      `the certificate expired on ${notAfter}, and only one that is valid can be renewed.\nAsk for a new one of the same names with --method re-enrol`,
+    )
+}
+
 /** B-15: the CA that was trusted on first use is the one that a renewal expects, unless the person says whom to trust. */
 async function trustAgain(options: Options, folder: string): Promise<TrustSettings> {
   const given = await trustSettingsOf(options)
@@ -142,10 +152,8 @@ export async function poll(options: Options, io: Io): Promise<number> {
   const secret = challengePasswordOf(request.enrolment)
   const interval = numberOf(options, 'interval', 60)
   const most = numberOf(options, 'most', 1)
-  let first = true
-  for (const delay of pollDelays({ interval, most, giveUpAfter: 0 })) {
-    if (!first) await wait(delay, undefined, { signal: io.signal })
-    first = false
+  for (let polls = 1; ; polls += 1) {
+    if (polls > 1) await wait(interval * 1000, undefined, { signal: io.signal })
     const peer = await meet(request.server, request.trust, options, io, secret)
     using _ = peer.transport
     await saveRequest(folder, { ...request, polls: (request.polls += 1) })
@@ -153,9 +161,9 @@ export async function poll(options: Options, io: Io): Promise<number> {
     const { enrolment, settings } = request
     const answer = pollCertificate(transport, caps, trust, enrolment, key, settings, io.signal)
     const outcome = await known(answer, folder)
-    if (outcome.status === 'issued' || most === 1) return await conclude(outcome, folder, peer, options, io)
+    if (outcome.status === 'issued' || polls === most)
+      return await conclude(outcome, folder, peer, options, io)
   }
-  throw pendingGivenUp()
 }
 
 /** The outcome; a refusal ends the transaction, so that nothing is left open. */

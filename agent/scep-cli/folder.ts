@@ -1,9 +1,21 @@
 /** The files of one certificate: key.pem, certificate.pem, chain.pem, ca-pin, and request.json while the request is open. */
-import { createPrivateKey, generateKeyPair as generateKeyPairWithCallback, type KeyObject } from 'node:crypto'
+import {
+  createPrivateKey,
+  generateKeyPair as generateKeyPairWithCallback,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import type { Enrolment, Issued, RequestSettings, ScepServer, TrustSettings } from '../scep/index.ts'
+import {
+  checkKey,
+  type Enrolment,
+  type Issued,
+  type RequestSettings,
+  type ScepServer,
+  type TrustSettings,
+} from '../scep/index.ts'
 import { readText, UsageError } from './options.ts'
 
 const generateKeyPair = promisify(generateKeyPairWithCallback)
@@ -30,16 +42,26 @@ const kinds: Record<string, () => Promise<{ privateKey: KeyObject }>> = {
   'ec-p384': () => generateKeyPair('ec', { namedCurve: 'P-384' }),
 }
 
-/** Where the key comes from: a kind to be made, or a PEM file, which is read at once. Throws UsageError for what is neither. */
-export async function keySource(kind: string): Promise<() => Promise<KeyObject>> {
+export interface KeySource {
+  /** `rsa-` and the bits, or `ec-` and the curve. */
+  kind: string
+  make: () => Promise<KeyObject>
+}
+
+/** Where the key comes from: a kind to be made, or a PEM file, which is read at once. Throws UsageError for what is neither, and `key-unsupported`. */
+export async function keySource(kind: string): Promise<KeySource> {
   const make = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
-  if (make) return async () => (await make()).privateKey
+  if (make) return { kind, make: async () => (await make()).privateKey }
   const pem = await readText(kind).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error)
     throw new UsageError(`--key is one of ${Object.keys(kinds).join(', ')}, or a PEM file: ${reason}`)
   })
   const key = privateKeyFrom(pem, kind)
-  return () => Promise.resolve(key)
+  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {}
+  return {
+    kind: `${checkKey(key)}-${String(modulusLength ?? namedCurve)}`,
+    make: () => Promise.resolve(key),
+  }
 }
 
 export function privateKeyFrom(pem: string, file: string): KeyObject {
@@ -78,6 +100,18 @@ export async function refuseOverwriting(folder: string, afresh: boolean): Promis
     `${file} is a request of ${there.mtime.toISOString()} whose outcome is not known, and may hold a certificate.\n` +
       `Ask for it with: sonde scep poll --from ${folder}\nor give it up with --afresh`,
   )
+}
+
+/**
+ * Refuses to put a new certificate and key in the place of others, which may be anybody's: the folder is the current one by default.
+ * The key that is `given` may stand there.
+ */
+export async function refuseReplacing(folder: string, afresh: boolean, given?: string): Promise<void> {
+  for (const file of ['key.pem', 'certificate.pem'].map(name => join(folder, name)))
+    if (!afresh && resolve(file) !== resolve(given ?? '') && (await stat(file).catch(() => undefined)))
+      throw new UsageError(
+        `${file} is there already.\nRenew it with: sonde scep renew URL --from ${folder}\nor give another --out, or write over it with --afresh`,
+      )
 }
 
 /** The transaction has ended without a certificate. */
@@ -121,9 +155,21 @@ export async function readPin(folder: string): Promise<string | undefined> {
   return text?.trim()
 }
 
-export const readCertificate = (folder: string): Promise<string> => readText(join(folder, 'certificate.pem'))
+/** The certificate in the folder (PEM) and its key. Throws UsageError when they are none or do not belong together. */
+export async function readPair(folder: string): Promise<{ certificate: X509Certificate; key: KeyObject }> {
+  const [certificateFile, keyFile] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')]
+  const [pem, keyPem] = await Promise.all([readText(certificateFile), readText(keyFile)])
+  const certificate = certificateFrom(pem, certificateFile)
+  const key = privateKeyFrom(keyPem, keyFile)
+  if (!certificate.checkPrivateKey(key))
+    throw new UsageError(`${keyFile} is not the key of ${certificateFile}`)
+  return { certificate, key }
+}
 
-export async function readKey(folder: string): Promise<KeyObject> {
-  const file = join(folder, 'key.pem')
-  return privateKeyFrom(await readText(file), file)
+function certificateFrom(pem: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(pem)
+  } catch {
+    throw new UsageError(`${file} holds no certificate in PEM`)
+  }
 }

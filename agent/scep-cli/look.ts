@@ -1,5 +1,4 @@
 /** `caps`, `ca` and `inspect`: what a server says of itself, and what a file holds. */
-import { readFile } from 'node:fs/promises'
 import {
   describe,
   describeCertificate,
@@ -9,7 +8,7 @@ import {
   ScepError,
   type Described,
 } from '../scep/index.ts'
-import { UsageError, type Options } from './options.ts'
+import { readBytes, UsageError, type Options } from './options.ts'
 import { lines, sayFailure, warningLines, type Io } from './output.ts'
 import { connect, serverOf, trustSettingsOf } from './session.ts'
 
@@ -19,7 +18,8 @@ const print = (value: Described, options: Options, io: Io): void => {
 
 /** The capabilities of a server. */
 export async function caps(options: Options, io: Io): Promise<number> {
-  using transport = connect(serverOf(options), options, io)
+  const { roots } = await trustSettingsOf(options)
+  using transport = connect(serverOf(options), options, io, roots)
   const found = await getCaCaps(transport, io.signal)
   if (options.flag('json'))
     io.out(`${JSON.stringify({ answered: found.answered, keywords: found.keywords })}\n`)
@@ -30,7 +30,7 @@ export async function caps(options: Options, io: Io): Promise<number> {
 /** The certificates of a server, what each is for, and whether they are trusted. */
 export async function ca(options: Options, io: Io): Promise<number> {
   const settings = await trustSettingsOf(options)
-  using transport = connect(serverOf(options), options, io)
+  using transport = connect(serverOf(options), options, io, settings.roots)
   const reply = await getCaCertificates(transport, io.signal)
   const certificates = reply.certificates.map(describeCertificate)
   const json = options.flag('json')
@@ -55,9 +55,7 @@ export async function inspect(options: Options, io: Io): Promise<number> {
   const [file, ...more] = options.positionals
   if (file === undefined || more.length > 0)
     throw new UsageError('exactly one file is needed (- is standard input)')
-  const bytes = await readFile(file === '-' ? '/dev/stdin' : file).catch((error: unknown) => {
-    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
+  const bytes = file === '-' ? await io.input() : await readBytes(file)
   let described: Described
   try {
     described = describe(bytes)

@@ -1,7 +1,9 @@
 /** The options of `sonde scep`, one table for parsing and for help. */
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { Digest, KeyTransport, RequestCipher, RequestSettings } from '../scep/index.ts'
+import type { Io } from './output.ts'
 
 /** What the person typed cannot be used. */
 export class UsageError extends Error {
@@ -10,7 +12,7 @@ export class UsageError extends Error {
 
 const table = {
   'ca-identifier': ['NAME', 'sent as message= (default: CAIdentifier; empty: none)'],
-  ca: ['FILE', 'PEM with CA certificates to trust; may be given again'],
+  ca: ['FILE', 'PEM with CA certificates to trust, for https too; may be given again'],
   fingerprint: ['HEX', 'fingerprint of the root CA: SHA-256, SHA-1 or MD5'],
   pinned: ['HEX', 'SHA-256 of the CA that was trusted on first use'],
   cn: ['NAME', 'common name of the certificate'],
@@ -29,11 +31,14 @@ const table = {
   most: ['COUNT', 'polls at most (default: 1)'],
   'source-address': ['ADDRESS', 'the local address to connect from'],
   timeout: ['SECONDS', 'for one answer (default: 30)'],
-  afresh: ['', 'give up the request that is open in the folder'],
+  afresh: ['', 'give up what is in the folder: an open request, a certificate and its key'],
   json: ['', 'print JSON'],
   verbose: ['', 'show both messages, decoded'],
   help: ['', ''],
 } as const
+
+/** Those of the options that have one letter too. */
+const letters: Partial<Record<string, string>> = { help: 'h' }
 
 type Name = keyof typeof table
 const repeated = new Set<Name>(['ca', 'name'])
@@ -50,7 +55,10 @@ export interface Options {
 export function parseOptions(argv: string[]): Options {
   const entries = Object.entries(table).map(([name, [value]]) => [
     name,
-    value === '' ? { type: 'boolean' } : { type: 'string', multiple: repeated.has(name as Name) },
+    {
+      ...(value === '' ? { type: 'boolean' } : { type: 'string', multiple: repeated.has(name as Name) }),
+      ...(letters[name] === undefined ? {} : { short: letters[name] }),
+    },
   ])
   const options = Object.fromEntries(entries) as NonNullable<ParseArgsConfig['options']>
   try {
@@ -104,34 +112,43 @@ export function settingsOf(options: Options): RequestSettings {
   }
 }
 
-/** A whole number of at least `least`. */
-export function numberOf(
-  options: Options,
-  name: 'interval' | 'most' | 'timeout',
-  otherwise: number,
-  least = 1,
-): number {
+/** A day, in seconds; timers cannot wait for more than 24 of them. */
+const largest = 86_400
+
+/** A whole number; seconds, or times. */
+export function numberOf(options: Options, name: 'interval' | 'most' | 'timeout', otherwise: number): number {
   const given = options.text(name)
   const value = given === undefined ? otherwise : Number(given)
-  if (!Number.isInteger(value) || value < least)
-    throw new UsageError(`--${name} is a whole number from ${String(least)} on`)
+  if (!Number.isInteger(value) || value < 1 || value > largest)
+    throw new UsageError(`--${name} is a whole number from 1 to ${String(largest)}`)
   return value
 }
 
-/** The challenge password, from a file, standard input or the environment: never from the command line, which others can read. */
-export async function passwordOf(
-  options: Options,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string | undefined> {
-  const file = options.text('password-file')
-  if (file === undefined) return env['SONDE_SCEP_PASSWORD']
-  return (await readText(file === '-' ? '/dev/stdin' : file)).replace(/\r?\n$/, '')
+/** The local address to connect from. */
+export function sourceOf(options: Options): string | undefined {
+  const address = options.text('source-address')
+  if (address !== undefined && isIP(address) === 0)
+    throw new UsageError(`--source-address is an IP address of this machine, not "${address}"`)
+  return address
 }
 
+/** The challenge password, from a file, standard input or the environment: never from the command line, which others can read. */
+export async function passwordOf(options: Options, { env, input }: Io): Promise<string | undefined> {
+  const file = options.text('password-file')
+  const told = env['SONDE_SCEP_PASSWORD']
+  // An empty one is none: it would stand in the request as a password of no characters.
+  if (file === undefined) return told === '' ? undefined : told
+  const password = (file === '-' ? (await input()).toString() : await readText(file)).replace(/\r?\n$/, '')
+  if (password === '') throw new UsageError(`--password-file: there is no password in ${file}`)
+  return password
+}
+
+export const readText = async (file: string): Promise<string> => (await readBytes(file)).toString()
+
 /** A file of the person's, or a UsageError that names it. */
-export async function readText(file: string): Promise<string> {
+export async function readBytes(file: string): Promise<Buffer> {
   try {
-    return await readFile(file, 'utf8')
+    return await readFile(file)
   } catch (error) {
     throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }

@@ -13,7 +13,7 @@ import {
 /** Exit codes as certmonger's submission programs have them. */
 export const exit = { issued: 0, rejected: 2, unreachable: 3, misconfigured: 4, pending: 5 } as const
 
-const exitCodes: Record<ScepKind, number> = {
+export const exitCodes: Record<ScepKind, number> = {
   rejected: exit.rejected,
   'too-early': exit.rejected,
   unreachable: exit.unreachable,
@@ -25,6 +25,8 @@ const exitCodes: Record<ScepKind, number> = {
 export interface Io {
   out: (text: string) => void
   err: (text: string) => void
+  /** All of standard input. */
+  input: () => Promise<Buffer>
   env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal
 }
@@ -33,15 +35,19 @@ export interface Io {
 export function lines(value: Described, indent = ''): string[] {
   if (value === undefined) return []
   if (Array.isArray(value)) return value.flatMap(each => bullet(each, indent))
-  if (typeof value !== 'object') return [`${indent}${String(value)}`]
+  if (typeof value !== 'object') return [`${indent}${plain(value)}`]
   return Object.entries(value).flatMap(([name, each]) => {
     if (each === undefined || (Array.isArray(each) && each.length === 0)) return []
     if (Array.isArray(each) && each.every(one => typeof one !== 'object'))
-      return [`${indent}${name}: ${each.join(', ')}`]
+      return [`${indent}${name}: ${each.map(plain).join(', ')}`]
     if (typeof each === 'object') return [`${indent}${name}:`, ...lines(each, `${indent}  `)]
-    return [`${indent}${name}: ${String(each)}`]
+    return [`${indent}${name}: ${plain(each)}`]
   })
 }
+
+/** Whoever wrote it must not be able to move the cursor or to begin a line. */
+const plain = (value: unknown): string =>
+  String(value).replace(/\p{Cc}/gu, each => `\\x${each.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
 function bullet(value: Described, indent: string): string[] {
   const [first = '', ...rest] = lines(value, `${indent}  `)

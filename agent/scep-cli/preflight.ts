@@ -1,5 +1,6 @@
 /** `preflight`: everything that can be checked without spending the challenge password. */
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { connect as connectTcp, isIP } from 'node:net'
 import {
   advertises,
@@ -15,8 +16,9 @@ import {
   type Trust,
 } from '../scep/index.ts'
 import { keySource } from './folder.ts'
-import { numberOf, settingsOf, type Options } from './options.ts'
-import { exit, type Io } from './output.ts'
+import { numberOf, settingsOf, sourceOf, type Options } from './options.ts'
+import { exit, exitCodes, type Io } from './output.ts'
+import { within } from '../within.ts'
 import { connect, serverOf, trustSettingsOf } from './session.ts'
 
 export interface Check {
@@ -48,15 +50,10 @@ async function run(options: Options, io: Io, add: (check: Check) => void): Promi
   const server = serverOf(options)
   const settings = settingsOf(options)
   const trustSettings = await trustSettingsOf(options)
-  const kind = options.text('key') ?? 'rsa-2048'
-  await keySource(kind)
-  const url = parseServerUrl(server.url)
-  if (!(await reach(url, numberOf(options, 'timeout', 30) * 1000, options.text('source-address'), add)))
-    return exit.unreachable
-  using transport = connect(server, options, {
-    ...io,
-    err: options.flag('verbose') ? io.err : () => undefined,
-  })
+  const { kind } = await keySource(options.text('key') ?? 'rsa-2048')
+  if (!(await reach(parseServerUrl(server.url), options, io, add))) return exit.unreachable
+  const quiet = { ...io, err: options.flag('verbose') ? io.err : () => undefined }
+  using transport = connect(server, options, quiet, trustSettings.roots)
   try {
     const [caps, reply] = await Promise.all([
       getCaCaps(transport, io.signal),
@@ -89,7 +86,7 @@ async function run(options: Options, io: Io, add: (check: Check) => void): Promi
       text: [`${title}: ${detail}`, serverText].filter(Boolean).join(': '),
       hint,
     })
-    return error.kind === 'misconfigured' ? exit.misconfigured : exit.unreachable
+    return exitCodes[error.kind]
   }
 }
 
@@ -103,55 +100,54 @@ const checkOf = ({ code }: ScepError): Check['check'] =>
       ? 'chain'
       : 'ca'
 
+/** Whether the host has an address, and one of its addresses takes connections. */
 async function reach(
   url: URL,
-  timeout: number,
-  localAddress: string | undefined,
+  options: Options,
+  { signal }: Io,
   add: (check: Check) => void,
 ): Promise<boolean> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  let address = host
   if (isIP(host) === 0)
     try {
-      address = (await lookup(host)).address
-      add({ check: 'dns', state: 'ok', text: `${host} is ${address}` })
+      const addresses = await lookup(host, { all: true })
+      add({ check: 'dns', state: 'ok', text: `${host} is ${addresses.map(each => each.address).join(', ')}` })
     } catch (error) {
       add({
         check: 'dns',
         state: 'fail',
-        text: `${host} cannot be resolved: ${String(error)}`,
+        text: `${host} cannot be resolved: ${error instanceof Error ? error.message : String(error)}`,
         hint: 'Check the host name and the name servers of this network',
       })
       return false
     }
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
-  const problem = await new Promise<string | undefined>(resolve => {
-    const socket = connectTcp({
-      host: address,
-      port,
-      ...(localAddress === undefined ? {} : { localAddress }),
-    })
-    socket.setTimeout(Math.min(timeout, 10_000), () => socket.destroy(new Error('no answer')))
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(undefined)
-    })
-    socket.once('error', error => {
-      resolve(error.message)
-    })
-  })
-  add(
-    problem === undefined
-      ? { check: 'tcp', state: 'ok', text: `port ${String(port)} is open` }
-      : {
-          check: 'tcp',
-          state: 'fail',
-          text: problem,
-          hint: 'Check that the server runs, and routing and firewall',
-        },
-  )
-  return problem === undefined
+  const localAddress = sourceOf(options)
+  using whole = within(Math.min(numberOf(options, 'timeout', 30) * 1000, 10_000), signal)
+  const bound = localAddress === undefined ? {} : { localAddress }
+  const socket = connectTcp({ host, port, signal: whole.signal, ...bound })
+  try {
+    await once(socket, 'connect')
+    add({ check: 'tcp', state: 'ok', text: `port ${String(port)} is open` })
+    return true
+  } catch (error) {
+    signal.throwIfAborted()
+    const hint = 'Check that the server runs, and routing and firewall'
+    const text = whole.signal.aborted ? 'no answer' : reasonOf(error)
+    add({ check: 'tcp', state: 'fail', text, hint })
+    return false
+  } finally {
+    socket.destroy()
+  }
 }
+
+/** Where a name has several addresses, each has its own reason. */
+const reasonOf = (error: unknown): string =>
+  error instanceof AggregateError
+    ? error.errors.map(reasonOf).join('; ')
+    : error instanceof Error
+      ? error.message
+      : String(error)
 
 function capsCheck(caps: Capabilities): Check {
   if (!caps.answered)
@@ -199,9 +195,10 @@ function judge(trust: Trust, add: (check: Check) => void): void {
 }
 
 function keyCheck(kind: string): Check {
-  if (kind === 'rsa-1024')
-    return { check: 'key', state: 'warn', text: 'rsa-1024 is refused by most CAs and by OpenSSL' }
+  const bits = Number(/^rsa-(\d+)$/.exec(kind)?.[1])
+  if (bits < 2048)
+    return { check: 'key', state: 'warn', text: `${kind} is refused by most CAs and by OpenSSL` }
   if (kind.startsWith('ec'))
-    return { check: 'key', state: 'warn', text: 'not every CA issues EC certificates by SCEP' }
+    return { check: 'key', state: 'warn', text: `${kind}: not every CA issues EC certificates by SCEP` }
   return { check: 'key', state: 'ok', text: kind }
 }

@@ -14,7 +14,7 @@ import {
   type Trust,
   type TrustSettings,
 } from '../scep/index.ts'
-import { numberOf, readText, UsageError, type Options } from './options.ts'
+import { numberOf, readText, sourceOf, UsageError, type Options } from './options.ts'
 import { dump, stepLine, warningLines, type Io } from './output.ts'
 
 export interface Peer {
@@ -55,12 +55,18 @@ function readFingerprint(name: string, written: string): ReturnType<typeof parse
 }
 
 /** The `secret` is the challenge password that will be sent. */
-export function connect(server: ScepServer, options: Options, io: Io, secret?: string): Transport {
+export function connect(
+  server: ScepServer,
+  options: Options,
+  io: Io,
+  tlsRoots: readonly string[],
+  secret?: string,
+): Transport {
   const reply = numberOf(options, 'timeout', 30) * 1000
   const silent = options.flag('json')
   return openTransport(
     server,
-    { localAddress: options.text('source-address') },
+    { localAddress: sourceOf(options), tlsRoots },
     {
       limits: { reply, connect: Math.min(reply, 10_000), caps: Math.min(reply, 5_000) },
       onStep: step => {
@@ -79,7 +85,7 @@ export async function meet(
   io: Io,
   secret?: string,
 ): Promise<Peer> {
-  const transport = connect(server, options, io, secret)
+  const transport = connect(server, options, io, settings.roots, secret)
   try {
     const [caps, reply] = await Promise.all([
       getCaCaps(transport, io.signal),

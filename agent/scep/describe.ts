@@ -1,7 +1,8 @@
 /** Anything SCEP puts on the wire or on disk, decoded for people: for dumps and `inspect`. Nothing secret is in the result. */
-import { createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import {
   BerError,
+  date,
   Fields,
   members,
   octets,
@@ -21,6 +22,7 @@ import { readPadding } from './key-transport.ts'
 import { alternativeNameTexts, nameText } from './names.ts'
 import { messageTypes } from './pki-message.ts'
 import {
+  certificateOf,
   contentInfo,
   readSignedData,
   signerOf,
@@ -39,6 +41,7 @@ export function describe(bytes: Buffer): Described {
   const found = [...new Set(labels)].flatMap(label =>
     label.includes('KEY') ? [{ kind: 'key', label }] : pemBlocks(text, label).map(describeDer),
   )
+  if (found.length === 0) throw new BerError('the PEM holds nothing that can be read')
   return found.length === 1 ? found[0] : found
 }
 
@@ -48,17 +51,34 @@ function describeDer(bytes: Buffer): Described {
     return oidText(first) === oids.envelopedData ? describeEnvelope(bytes) : describeSigned(bytes)
   if (first?.tag !== tag.sequence || second?.tag !== tag.sequence)
     throw new BerError('it is no certificate, request, CRL or CMS message')
-  const [version, subject] = members(first)
+  const parts = members(first)
+  const [version, subject] = parts
+  // A certificate of version 1 with the serial number 0 begins in the same way.
   if (
+    parts.length < 6 &&
     version?.tag === tag.integer &&
     version.content.equals(Buffer.alloc(1)) &&
     subject?.tag === tag.sequence
   )
     return describeRequest(bytes)
-  try {
-    return describeCertificate(new X509Certificate(bytes))
-  } catch {
-    return { kind: 'CRL', bytes: bytes.length }
+  return describeCrl(first) ?? describeCertificate(certificateOf(readFirst(bytes).bytes))
+}
+
+/** TBSCertList has a time where a certificate has its issuer or validity (RFC 5280 §5.1). */
+function describeCrl(list: Element): Described {
+  const fields = new Fields(list, 'TBSCertList')
+  fields.optional(tag.integer)
+  fields.optional(tag.sequence)
+  const issuer = fields.optional(tag.sequence)
+  const times = [tag.utcTime, tag.generalizedTime] as const
+  const [thisUpdate, nextUpdate] = [fields.optional(...times), fields.optional(...times)]
+  if (!issuer || !thisUpdate) return undefined
+  return {
+    kind: 'CRL',
+    issuer: nameText(issuer),
+    thisUpdate: date(thisUpdate).toISOString(),
+    nextUpdate: nextUpdate && date(nextUpdate).toISOString(),
+    revoked: mapped(fields.optional(tag.sequence), entries => members(entries).length) ?? 0,
   }
 }
 

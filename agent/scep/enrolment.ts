@@ -105,7 +105,7 @@ async function selfSigned(
   alternativeNames: Buffer | undefined,
   renewal: boolean,
 ): Promise<Enrolment> {
-  const kind = checkedKind(request.key)
+  const kind = checkKey(request.key)
   const signerKey =
     kind === 'rsa'
       ? request.key
@@ -147,7 +147,8 @@ const buildRequest = (
 export const transactionIdOf = (key: KeyObject): string =>
   createHash('sha256').update(publicKeyInfo(key)).digest('hex')
 
-function checkedKind(key: KeyObject): 'rsa' | 'ec' {
+/** Throws `key-unsupported`. */
+export function checkKey(key: KeyObject): 'rsa' | 'ec' {
   const curve = key.asymmetricKeyDetails?.namedCurve
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.type === 'private' && key.asymmetricKeyType === 'rsa' && bits >= 1024) return 'rsa'

@@ -21,6 +21,7 @@ export {
   prepareRenewal,
   transactionIdOf,
   challengePasswordOf,
+  checkKey,
   type Enrolment,
   type EnrolmentRequest,
   type RenewalRequest,

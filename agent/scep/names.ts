@@ -113,12 +113,18 @@ function nameParts(name: Element): string {
         const [type, value] = members(attribute)
         if (!type || !value) return '?'
         const dotted = oidText(type)
-        return `${shortNames[dotted] ?? dotted}=${shown(value).replace(/[,+;\\"<>=]/g, '\\$&')}`
+        return `${shortNames[dotted] ?? dotted}=${escaped(shown(value))}`
       })
       .join('+'),
   )
   return parts.toReversed().join(', ')
 }
+
+/** A control character, which could rewrite the screen it is shown on, as its octets (RFC 4514 §2.4). */
+const escaped = (value: string): string =>
+  value
+    .replace(/[,+;\\"<>=]/g, '\\$&')
+    .replace(/\p{Cc}/gu, each => Buffer.from(each).toString('hex').replace(/../g, '\\$&'))
 
 /** A strange name of a server's is no reason to fail: it is shown as something else. */
 function orElse<T>(body: () => T, otherwise: () => T): T {

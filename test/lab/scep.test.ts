@@ -19,6 +19,7 @@ import { enrol, plainSettings, prepared, scepErrorOf } from '../unit/scep/enroll
 import { openssl } from '../unit/scep/openssl.ts'
 import { debianServer, scepClient } from './scep/debian.ts'
 import { longestTurn } from './scep/standstill.ts'
+import './scep/person.ts'
 
 const challenge = 'lab secret'
 
@@ -166,6 +167,7 @@ t.test('`sonde scep` against it', async t => {
   const io = {
     out: (text: string) => void (said += text),
     err: (text: string) => void (said += text),
+    input: () => Promise.resolve(Buffer.alloc(0)),
     env: { SONDE_SCEP_PASSWORD: challenge },
     signal: AbortSignal.timeout(20_000),
   }

@@ -1,6 +1,7 @@
 /** `sonde scep` as it is installed, and a person who has seen enough. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { fixturePath } from '../../scep-server/authority.ts'
@@ -47,10 +48,15 @@ t.test('Ctrl-C ends it at once and without a stack trace; what was sent can be a
 })
 
 t.test('what it does is done to its end, also when nobody reads any more what it says', async t => {
-  const folder = t.testdir()
-  await using server = await scepTestServer()
-  const words = ['--cn', 'pi', '--key', fixturePath('rsa-2048-d'), '--out', folder]
-  const { child, ended } = await started('enroll', server.url, ...words)
-  child.stdout.destroy()
-  t.match(await ended, { code: 0, said: /✓ PKCSReq .*\n$/ })
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const folder = t.testdir()
+    await using server = await scepTestServer()
+    const words = ['--cn', 'pi', '--key', fixturePath('rsa-2048-d'), '--out', folder]
+    const { child, ended } = await started('enroll', server.url, ...words)
+    child[stream].destroy()
+    const { code, said } = await ended
+    t.equal(code, stream === 'stdout' ? 141 : 0, 'as other programs end when their output is closed')
+    t.ok(existsSync(`${folder}/certificate.pem`))
+    t.notMatch(said, /^ +at /m)
+  }
 })

@@ -8,12 +8,16 @@ import { fixturePath } from '../../scep-server/authority.ts'
 import { ndesShape, plainShape } from '../../scep-server/shapes.ts'
 
 /** Runs the tool as a person does. */
-export async function sonde(...argv: string[]) {
+export const sonde = (...argv: string[]) => typed('', argv)
+
+/** The same with something on standard input. */
+export async function typed(input: string, argv: string[], password = 'open sesame') {
   const said = { out: '', err: '' }
   const io = {
     out: (text: string) => void (said.out += text),
     err: (text: string) => void (said.err += text),
-    env: { SONDE_SCEP_PASSWORD: 'open sesame' },
+    input: () => Promise.resolve(Buffer.from(input)),
+    env: { SONDE_SCEP_PASSWORD: password },
     signal: AbortSignal.timeout(10_000),
   }
   const code = await runScepCommand(argv, io)
