@@ -21,6 +21,7 @@ import {
   keySource,
   pemOf,
   privateKeyFrom,
+  readChain,
   readOpen,
   readPair,
   readPin,
@@ -131,12 +132,15 @@ function refuseExpired(certificate: X509Certificate, options: Options): void {
     )
 }
 
-/** B-15: the CA that was trusted on first use is the one that a renewal expects, unless the person says whom to trust. */
+/**
+ * B-15: a renewal expects the CA that was trusted on first use, or else one that is in the chain of the certificate, which was
+ * verified when it was issued; unless the person says whom to trust.
+ */
 async function trustAgain(options: Options, folder: string): Promise<TrustSettings> {
   const given = await trustSettingsOf(options)
   if (given.roots.length > 0 || given.fingerprint !== null || given.pinned !== undefined) return given
   const pinned = await readPin(folder)
-  return pinned === undefined ? given : { ...given, pinned }
+  return pinned === undefined ? { ...given, roots: await readChain(folder) } : { ...given, pinned }
 }
 
 /** A CA that was trusted on first use is the one that a later poll expects (B-15). */

@@ -144,7 +144,8 @@ export async function readOpen(folder: string): Promise<OpenRequest> {
 export async function saveIssued(folder: string, issued: Issued, pin: string | null): Promise<void> {
   await write(folder, 'certificate.pem', issued.certificate)
   await write(folder, 'chain.pem', issued.chain.join(''))
-  if (pin !== null) await write(folder, 'ca-pin', `${pin}\n`)
+  if (pin === null) await rm(join(folder, 'ca-pin'), { force: true })
+  else await write(folder, 'ca-pin', `${pin}\n`)
   await rename(join(folder, 'key.new.pem'), join(folder, 'key.pem'))
   await rm(join(folder, 'request.json'), { force: true })
 }
@@ -153,6 +154,12 @@ export async function saveIssued(folder: string, issued: Issued, pin: string | n
 export async function readPin(folder: string): Promise<string | undefined> {
   const text = await readFile(join(folder, 'ca-pin'), 'utf8').catch(() => undefined)
   return text?.trim()
+}
+
+/** The CA certificates above the one in the folder, as PEM texts: none where the file is not there. */
+export async function readChain(folder: string): Promise<string[]> {
+  const text = await readFile(join(folder, 'chain.pem'), 'utf8').catch(() => '')
+  return text === '' ? [] : [text]
 }
 
 /** The certificate in the folder (PEM) and its key. Throws UsageError when they are none or do not belong together. */

@@ -1,10 +1,10 @@
 /** `sonde scep`: what is kept in the folder, and what is told before a server is asked. */
 import t from 'tap'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { X509Certificate } from 'node:crypto'
 import { fixturePath } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
-import { ndesShape, plainShape } from '../../scep-server/shapes.ts'
+import { ejbcaShape, ndesShape, plainShape } from '../../scep-server/shapes.ts'
 import { sonde } from './command.ts'
 
 const key = fixturePath('rsa-2048-d')
@@ -47,6 +47,32 @@ t.test('B-15: a renewal believes only the CA that was trusted on first use', asy
   const upper = sha256(shape.ca.certificate).toUpperCase()
   t.equal((await renew(server.url, '--pinned', upper)).code, 0, 'in any case')
 })
+
+t.test(
+  'B-15: a renewal believes no other CA than the one that the person named for the first certificate',
+  async t => {
+    const folder = t.testdir()
+    const { shape, root } = ejbcaShape()
+    await using server = await scepTestServer({ shape })
+    writeFileSync(`${folder}/root.pem`, root.certificate.toString())
+    const enrolled = await sonde(
+      ...['enroll', server.url, '--cn', 'pi', '--key', key, '--out', folder, '--ca', `${folder}/root.pem`],
+    )
+    t.equal(enrolled.code, 0)
+    const renew = (url: string, ...more: string[]) =>
+      sonde('renew', url, '--from', folder, '--key', newKey, ...more)
+    await using other = await scepTestServer({ shape: ndesShape() })
+    t.match(await renew(other.url), { code: 4, err: /CA is not trusted/ })
+    t.strictSame(other.messages, [], 'nothing was sent to it')
+    const { code, err } = await renew(server.url)
+    t.equal(code, 0)
+    t.notMatch(err, /answered first|no root/)
+    t.equal((await renew(other.url, '--pinned', sha256(other.shape.ca.certificate))).code, 0)
+    t.equal(readFileSync(`${folder}/ca-pin`, 'utf8'), `${sha256(other.shape.ca.certificate)}\n`)
+    t.equal((await renew(server.url, '--ca', `${folder}/root.pem`)).code, 0)
+    t.notOk(existsSync(`${folder}/ca-pin`), 'what was named last is what counts')
+  },
+)
 
 t.test('a slip in --fingerprint, --pinned or --key is told before a server is asked', async t => {
   const cases: [string, string, RegExp][] = [
