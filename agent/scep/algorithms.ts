@@ -161,6 +161,7 @@ export const algorithmName = (oid: string): string =>
   cipherByOid(oid) ??
   {
     '1.2.840.113549.2.5': 'MD5',
+    '2.16.840.1.101.3.4.2.4': 'SHA-224',
     '1.2.840.113549.1.1.4': 'md5WithRSAEncryption',
     '1.2.840.113549.3.2': 'RC2-CBC',
     '1.2.840.113549.3.4': 'RC4',

@@ -5,7 +5,7 @@
  * when asked for: forge's reader keeps no positions and makes half a million objects of a hostile megabyte
  * (110 ms and 110 MB measured). Everything wrong is a BerError; `reading` gives it a place.
  */
-import { dottedOid } from './der.ts'
+import { dottedOid, encode, raw } from './der.ts'
 
 /** What cannot be read, in words; callers turn it into a ScepError that names the message. */
 export class BerError extends Error {
@@ -111,6 +111,14 @@ function endOfContents(bytes: Buffer, from: number, depth: number): number {
   let at = from
   while (bytes[at] !== 0 || bytes[at + 1] !== 0) at += elementAt(bytes, at, depth).bytes.length
   return at
+}
+
+/** The value with definite lengths throughout: a Name in BER is the same as one in DER. */
+export function definite(element: Element, depth = 0): Buffer {
+  if (!(element.tag & 0x20)) return element.bytes
+  if (depth > 8) throw new BerError('a name of too many levels')
+  const parts = members(element).map(each => definite(each, depth + 1))
+  return encode(raw(Buffer.concat([Buffer.from([element.tag, 0]), ...parts])))
 }
 
 /** The octets of an OCTET STRING, joining the chunks of a constructed one (BER); also for `[n] IMPLICIT OCTET STRING`. */

@@ -36,11 +36,13 @@ function extend(path: X509Certificate[], options: PathOptions, seen: Set<string>
   seen.add(last.fingerprint256)
   const wrong = dateProblem(last, options.now)
   if (wrong !== undefined) return { ok: false, reason: wrong, outdated: true }
+  const candidates = [...options.anchors, ...options.intermediates]
+  const namesake = candidates.some(each => fieldsOf(each).subject.equals(fieldsOf(last).issuer))
   const missing = isSelfSigned(last)
     ? `"${subjectText(last)}" is self-signed and not trusted`
-    : `the certificate of its issuer "${issuerText(last)}" is missing`
+    : `the certificate of its issuer "${issuerText(last)}" is missing${namesake ? ': one of that name is there and has not issued it' : ''}`
   let failure: Path = { ok: false, reason: missing }
-  for (const candidate of [...options.anchors, ...options.intermediates]) {
+  for (const candidate of candidates) {
     if (seen.has(candidate.fingerprint256) || !hasIssued(candidate, last, path.length - 1)) continue
     const longer = extend([...path, candidate], options, seen)
     if (longer.ok) return longer

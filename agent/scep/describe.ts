@@ -218,7 +218,8 @@ function describeRecipient(recipient: Element): Described {
   fields.take('version')
   const id = fields.take('rid')
   const padding = readPadding(fields.take('keyEncryptionAlgorithm', tag.sequence))
-  const keyTransport = padding ? (padding.scheme === 'PKCS1' ? 'PKCS1' : `OAEP-${padding.hash}`) : 'unknown'
+  const keyTransport =
+    typeof padding === 'string' ? padding : padding.scheme === 'PKCS1' ? 'PKCS1' : `OAEP-${padding.hash}`
   if (id.tag !== tag.sequence) return { keyIdentifier: octets(id).toString('hex'), keyTransport }
   const issuerAndSerial = new Fields(id, 'issuerAndSerialNumber')
   return {

@@ -6,7 +6,7 @@ import {
   type KeyObject,
   type X509Certificate,
 } from 'node:crypto'
-import { Fields, members, octets, oidText, tag, type Element } from './ber.ts'
+import { definite, Fields, members, octets, oidText, tag, type Element } from './ber.ts'
 import { context, contextPrimitive, encode, integer, octetString, oid, raw, sequence, setOf } from './der.ts'
 import {
   algorithmName,
@@ -80,7 +80,7 @@ export function openEnvelope(bytes: Buffer, opener: Opener): Opened {
   const id = oidText(algorithm.take('algorithm'))
   const encryption = cipherByOid(id)
   if (!encryption) throw algorithmRefused('encryptionAlgorithmIdentifier', algorithmName(id))
-  const iv = octets(algorithm.take('initialization vector', tag.octetString))
+  const iv = octets(algorithm.take('initialization vector', tag.octetString, 0x24))
   const ciphertext = octets(encrypted.take('encryptedContent', tag.contextPrimitive(0), tag.context(0)))
   const { contentKey, keyTransport } = contentKeyFor(recipients, opener, ciphers[encryption].keyBytes)
   return { content: decrypt(encryption, contentKey, iv, ciphertext), encryption, keyTransport }
@@ -106,13 +106,8 @@ function contentKeyFor(
     const fields = new Fields(mine, 'KeyTransRecipientInfo')
     fields.take('version', tag.integer)
     fields.take('rid')
-    const algorithm = fields.take('keyEncryptionAlgorithm', tag.sequence)
-    const padding = readPadding(algorithm)
-    if (!padding)
-      throw algorithmRefused(
-        'keyEncryptionAlgorithm',
-        algorithmName(oidText(new Fields(algorithm, 'keyEncryptionAlgorithm').take('algorithm'))),
-      )
+    const padding = readPadding(fields.take('keyEncryptionAlgorithm', tag.sequence))
+    if (typeof padding === 'string') throw algorithmRefused('keyEncryptionAlgorithm', padding)
     const contentKey = unwrapKey(
       octets(fields.take('encryptedKey', tag.octetString, 0x24)),
       opener.key,
@@ -144,7 +139,7 @@ function isFor(recipient: Element, certificate: X509Certificate): boolean {
   if (id.tag !== tag.sequence) return own.subjectKeyIdentifier?.equals(octets(id)) ?? false
   const issuerAndSerial = new Fields(id, 'issuerAndSerialNumber')
   return (
-    issuerAndSerial.take('issuer').bytes.equals(own.issuer) &&
+    definite(issuerAndSerial.take('issuer')).equals(own.issuer) &&
     issuerAndSerial.take('serialNumber').content.equals(own.serial)
   )
 }

@@ -15,7 +15,15 @@ import {
 } from 'node:crypto'
 import { BerError, Fields, members, oidText, tag, type Element } from './ber.ts'
 import { context, nothing, oid, sequence, type Node } from './der.ts'
-import { digestByOid, digests, keyTransports, oids, type Digest, type KeyTransport } from './algorithms.ts'
+import {
+  algorithmName,
+  digestByOid,
+  digests,
+  keyTransports,
+  oids,
+  type Digest,
+  type KeyTransport,
+} from './algorithms.ts'
 
 /** How a reply's key is padded; `hash` and `mask` differ with some Java servers. */
 export type Padding = { scheme: 'PKCS1' } | { scheme: 'OAEP'; hash: Digest; mask: Digest; label: Buffer }
@@ -48,12 +56,12 @@ function oaepParameters(digest: Digest): Node {
   return sequence(context(0, hash()), context(1, sequence(oid(oids.mgf1), hash())))
 }
 
-/** Reads a keyEncryptionAlgorithm; undefined for one that is not RSA. Throws BerError. */
-export function readPadding(algorithm: Element): Padding | undefined {
+/** Reads a keyEncryptionAlgorithm; the name of one that is not supported. Throws BerError. */
+export function readPadding(algorithm: Element): Padding | string {
   const fields = new Fields(algorithm, 'keyEncryptionAlgorithm')
   const type = oidText(fields.take('algorithm'))
   if (type === oids.rsaEncryption) return { scheme: 'PKCS1' }
-  if (type !== oids.rsaesOaep) return undefined
+  if (type !== oids.rsaesOaep) return algorithmName(type)
   const parameters = fields.optional(tag.sequence)
   const padding: Padding = { scheme: 'OAEP', hash: 'SHA-1', mask: 'SHA-1', label: Buffer.alloc(0) }
   for (const parameter of parameters ? members(parameters) : []) {
@@ -61,18 +69,15 @@ export function readPadding(algorithm: Element): Padding | undefined {
     if (!value) throw new BerError('an empty RSAES-OAEP parameter')
     const inner = new Fields(value, 'RSAES-OAEP parameter')
     const id = inner.take('algorithm')
-    if (parameter.tag === tag.context(0)) padding.hash = knownDigest(id)
-    if (parameter.tag === tag.context(1))
-      padding.mask = knownDigest(new Fields(inner.take('hash'), 'MGF1').take('algorithm'))
     if (parameter.tag === tag.context(2)) padding.label = inner.take('label', tag.octetString).content
+    if (parameter.tag !== tag.context(0) && parameter.tag !== tag.context(1)) continue
+    const mask = parameter.tag === tag.context(1)
+    const hash = oidText(mask ? new Fields(inner.take('hash'), 'MGF1').take('algorithm') : id)
+    const digest = digestByOid(hash)
+    if (!digest) return `RSAES-OAEP with ${algorithmName(hash)}`
+    padding[mask ? 'mask' : 'hash'] = digest
   }
   return padding
-}
-
-function knownDigest(id: Element): Digest {
-  const digest = digestByOid(oidText(id))
-  if (!digest) throw new BerError(`RSAES-OAEP with the digest ${oidText(id)}`)
-  return digest
 }
 
 /** The content key of `length` bytes, or as many random bytes if anything at all is wrong. Never throws. */

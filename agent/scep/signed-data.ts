@@ -6,7 +6,7 @@ import {
   X509Certificate,
   type KeyObject,
 } from 'node:crypto'
-import { BerError, Fields, members, octets, oidText, readFirst, tag, type Element } from './ber.ts'
+import { BerError, definite, Fields, members, octets, oidText, readFirst, tag, type Element } from './ber.ts'
 import {
   context,
   encode,
@@ -146,7 +146,7 @@ function readSigner(element: Element): SignerInfo {
     new Fields(fields.take('signatureAlgorithm'), 'signatureAlgorithm').take('algorithm'),
   )
   return {
-    issuer: issuerAndSerial?.take('issuer', tag.sequence).bytes,
+    issuer: mapDefined(issuerAndSerial?.take('issuer', tag.sequence), each => definite(each)),
     serial: issuerAndSerial?.take('serialNumber', tag.integer).content,
     keyIdentifier: issuerAndSerial ? undefined : octets(sid),
     digestOid,
@@ -271,5 +271,9 @@ export async function buildSignedData(
 }
 
 /** The serial number as it stands in the certificate: its contents are never made shorter or longer. */
-export const encodeSerial = (contents: Buffer): Buffer =>
-  Buffer.concat([Buffer.from([tag.integer, contents.length]), contents])
+export function encodeSerial(contents: Buffer): Buffer {
+  const { length } = contents
+  const octets =
+    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
+  return Buffer.concat([Buffer.from([tag.integer, ...octets]), contents])
+}

@@ -133,7 +133,7 @@ export function refuseStatus(response: IncomingMessage, body: Buffer, url: URL):
   if (status === 200) return
   if (status >= 300 && status < 400) throw redirected(status, response.headers.location ?? '', url)
   const words = pageWords(body)
-  const retryAfter = Number(response.headers['retry-after'])
+  const retryAfter = secondsUntil(response.headers['retry-after'] ?? '', response.headers.date)
   throw new ScepError({
     code: 'http-status',
     title: 'The SCEP server answered with an error',
@@ -143,6 +143,12 @@ export function refuseStatus(response: IncomingMessage, body: Buffer, url: URL):
     httpStatus: status,
     retryAfter: Number.isInteger(retryAfter) && retryAfter > 0 ? Math.min(retryAfter, 86_400) : undefined,
   })
+}
+
+/** Retry-After is seconds, or a time by the server's own clock (RFC 9110 §10.2.3). */
+function secondsUntil(retryAfter: string, date: string | undefined): number {
+  if (/^\d+$/.test(retryAfter)) return Number(retryAfter)
+  return Math.ceil((Date.parse(retryAfter) - Date.parse(date ?? '')) / 1000)
 }
 
 function redirected(status: number, location: string, url: URL): ScepError {

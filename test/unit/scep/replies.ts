@@ -2,10 +2,11 @@
 import t from 'tap'
 import { X509Certificate } from 'node:crypto'
 import { openEnvelope } from '../../../agent/scep/enveloped-data.ts'
-import { bag, fixtureKey, issuedBy, rootCa } from '../../scep-server/authority.ts'
-import { envelope, type CipherName, type DigestName } from '../../scep-server/cert-rep.ts'
+import { indefinite, octets } from '../../scep-server/asn1.ts'
+import { bag, fixtureKey, inside, issuedBy, rootCa, split } from '../../scep-server/authority.ts'
+import { certRep, envelope, type CipherName, type DigestName } from '../../scep-server/cert-rep.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
-import { ndesShape } from '../../scep-server/shapes.ts'
+import { ndesShape, plainShape } from '../../scep-server/shapes.ts'
 import { enrol, scepErrorOf } from './enrolling.ts'
 
 const ciphers: CipherName[] = ['aes-128-cbc', 'aes-192-cbc', 'aes-256-cbc', 'des-ede3-cbc', 'des']
@@ -79,6 +80,7 @@ t.test(
       () => ({ digest: 'md5' as const }),
       () => ({ envelope: { contentOid: '1.2.840.113549.3.2' } }),
       () => ({ envelope: { contentOid: '1.2.3.4' } }),
+      () => ({ envelope: { oaep: 'md5' as const } }),
     ]
     await using server = await scepTestServer({ answers })
     t.strictSame(
@@ -92,6 +94,7 @@ t.test(
       'digestAlgorithm of the reply is MD5',
       'encryptionAlgorithmIdentifier of the reply is RC2-CBC',
       'encryptionAlgorithmIdentifier of the reply is 1.2.3.4',
+      'keyEncryptionAlgorithm of the reply is RSAES-OAEP with MD5',
     ])
       t.match(await scepErrorOf(enrol(server.url)), {
         code: 'reply-algorithm',
@@ -138,6 +141,54 @@ t.test(
     }
   },
 )
+
+/** Every length indefinite and every OCTET STRING in chunks, but for what `keep` says: a signature covers DER. */
+function ber(der: Buffer, keep: (at: string) => boolean, at = ''): Buffer {
+  const content = inside(der)
+  if (keep(at)) return der
+  if ((der[0] ?? 0) & 0x20)
+    return indefinite(der[0] ?? 0, ...split(content).map((part, i) => ber(part, keep, `${at}/${String(i)}`)))
+  if (der[0] !== 0x04) return der
+  return indefinite(0x24, octets(content.subarray(0, 5)), indefinite(0x24, octets(content.subarray(5))))
+}
+
+t.test('a reply in BER throughout, the names in it too', async t => {
+  const shape = ndesShape()
+  const certificates = (at: string): boolean => at.startsWith('/1/0/3/')
+  const signedAttributes = (at: string): boolean => at === '/1/0/4/0/3'
+  await using server = await scepTestServer({
+    shape,
+    answers: [
+      ({ signer, transactionID, senderNonce: recipientNonce }) => {
+        const mine = issuedBy(shape.ca, 'sensor-1', fixtureKey('rsa-2048-d')).certificate
+        const inner = ber(bag([mine, shape.ca.certificate]), certificates)
+        const content = ber(envelope(inner, { recipient: signer }), () => false)
+        const common = {
+          signer: shape.signer,
+          messageType: '3',
+          pkiStatus: '0',
+          transactionID,
+          recipientNonce,
+        }
+        return { bytes: ber(certRep({ ...common, content }), at => certificates(at) || signedAttributes(at)) }
+      },
+    ],
+  })
+  t.equal((await enrol(server.url)).status, 'issued')
+})
+
+t.test('a serial number of the CA may have any length', async t => {
+  for (const length of [1, 40, 130, 300]) {
+    const shape = plainShape()
+    const serial = Buffer.alloc(length, 7)
+    const ca = rootCa('Long', fixtureKey('rsa-2048-a'), { serial })
+    await using server = await scepTestServer({
+      shape: { ...shape, ca, decrypter: ca, signer: ca, caReply: { type: '', body: ca.certificate.raw } },
+    })
+    t.equal((await enrol(server.url)).status, 'issued', `${String(length)} octets`)
+    t.strictSame(server.violations, [])
+  }
+})
 
 t.test('B-25: a FAILURE or PENDING with a byte of content (NDES) is understood', async t => {
   await using server = await scepTestServer({

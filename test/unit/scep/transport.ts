@@ -69,6 +69,17 @@ t.test('what HTTP can answer instead of a reply', async t => {
       { code: 'http-status', kind: 'server-fault', problem: { retryAfter: 120 } },
     ],
     [
+      "503 with Retry-After by the server's clock",
+      r =>
+        r
+          .writeHead(503, {
+            date: 'Wed, 21 Oct 2015 07:28:00 GMT',
+            'retry-after': 'Wed, 21 Oct 2015 07:29:30 GMT',
+          })
+          .end(),
+      { code: 'http-status', kind: 'server-fault', problem: { retryAfter: 90 } },
+    ],
+    [
       '50 MB announced',
       r => r.writeHead(200, { 'content-length': '52428800' }).write(big),
       { code: 'reply-too-large', kind: 'server-fault' },

@@ -177,6 +177,11 @@ t.test('B-13: certificates are verified, not looked at', async t => {
       { code, kind: 'misconfigured' },
       name,
     )
+  t.match(
+    thrownBy(() => trust([forgedSub], { roots: [pemOf(root)] })),
+    { problem: { detail: /issuer "CN=Root" is missing: one of that name is there/ } },
+    'what is wrong with it is said',
+  )
 })
 
 t.test(
