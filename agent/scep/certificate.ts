@@ -24,6 +24,8 @@ export interface CertificateFields {
   /** DER of the subjectAltName value. */
   alternativeNames: Buffer | undefined
   subjectKeyIdentifier: Buffer | undefined
+  /** OID of a critical extension that nothing here understands. */
+  strangeCritical: string | undefined
 }
 
 const keyUsages = [
@@ -61,7 +63,8 @@ function readFields(der: Buffer): CertificateFields {
   const publicKey = tbs.take('subjectPublicKeyInfo', tag.sequence).bytes
   tbs.optional(0x81, 0xa1)
   tbs.optional(0x82, 0xa2)
-  const extensions = readExtensions(tbs.optional(tag.context(3)))
+  const listed = listExtensions(tbs.optional(tag.context(3)))
+  const extensions = new Map(listed.map(({ id, value }) => [id, value]))
   return {
     serial,
     issuer,
@@ -75,24 +78,28 @@ function readFields(der: Buffer): CertificateFields {
     ...readBasicConstraints(extensions.get(oids.basicConstraints)),
     alternativeNames: extensions.get(oids.subjectAltName),
     subjectKeyIdentifier: mapped(extensions.get(oids.subjectKeyIdentifier), octets),
+    strangeCritical: listed.find(({ id, critical }) => critical && !understood.test(id))?.id,
   }
 }
+
+/** Those of RFC 5280 §4.2.1; policies and name constraints are passed over, see chain.ts. */
+const understood = /^2\.5\.29\.(14|15|17|18|19|30|31|32|33|35|36|37|46|54)$/
 
 const mapped = <T>(value: Buffer | undefined, body: (element: Element) => T): T | undefined =>
   value === undefined ? undefined : body(read(value))
 
 /** The extensions of `[3] EXPLICIT Extensions`, or of an extensionRequest given as a plain SEQUENCE: OID to DER value. */
-export function readExtensions(element: Element | undefined): Map<string, Buffer> {
-  const found = new Map<string, Buffer>()
-  if (!element) return found
-  const list = element.tag === tag.sequence ? element : members(element)[0]
-  for (const extension of list ? members(list) : []) {
+export const readExtensions = (element: Element | undefined): Map<string, Buffer> =>
+  new Map(listExtensions(element).map(({ id, value }) => [id, value]))
+
+function listExtensions(element: Element | undefined): { id: string; critical: boolean; value: Buffer }[] {
+  const list = element?.tag === tag.context(3) ? members(element)[0] : element
+  return (list ? members(list) : []).map(extension => {
     const fields = new Fields(extension, 'Extension')
     const id = oidText(fields.take('extnID'))
-    fields.optional(tag.boolean)
-    found.set(id, octets(fields.take('extnValue', tag.octetString)))
-  }
-  return found
+    const critical = (fields.optional(tag.boolean)?.content[0] ?? 0) !== 0
+    return { id, critical, value: octets(fields.take('extnValue', tag.octetString)) }
+  })
 }
 
 function readBasicConstraints(value: Buffer | undefined): Pick<CertificateFields, 'ca' | 'pathLength'> {

@@ -16,6 +16,8 @@ export interface PathOptions {
   intermediates: readonly X509Certificate[]
   /** undefined: the clock is not trusted, dates are not judged. */
   now: Date | undefined
+  /** The certificate is our own: its critical extensions are for those to understand who verify it. */
+  own?: boolean
 }
 
 /** `outdated`: nothing but a date is wrong. */
@@ -36,6 +38,12 @@ function extend(path: X509Certificate[], options: PathOptions, seen: Set<string>
   seen.add(last.fingerprint256)
   const wrong = dateProblem(last, options.now)
   if (wrong !== undefined) return { ok: false, reason: wrong, outdated: true }
+  const { strangeCritical } = fieldsOf(last)
+  if (strangeCritical !== undefined && !(options.own && path.length === 1))
+    return {
+      ok: false,
+      reason: `"${subjectText(last)}" has a critical extension that is not understood (${strangeCritical})`,
+    }
   const candidates = [...options.anchors, ...options.intermediates]
   const namesake = candidates.some(each => fieldsOf(each).subject.equals(fieldsOf(last).issuer))
   const missing = isSelfSigned(last)

@@ -55,6 +55,7 @@ function openedCertificate(
     anchors: trust.anchors,
     intermediates: [...trust.certificates, ...others].filter(isCa),
     now: undefined,
+    own: true,
   })
   if (!path.ok)
     throw wrong('certificate-untrusted', 'The issued certificate does not chain to a trusted CA', path.reason)

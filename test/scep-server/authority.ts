@@ -61,6 +61,8 @@ export interface CertificateOptions {
   keyIdentifier?: Buffer
   /** Where its CRL is (RFC 5280 section 4.2.1.13). */
   crl?: string
+  /** OID of a critical extension that nobody knows. */
+  critical?: string
 }
 
 export const name = (commonName: string): Buffer => sequence(set(sequence(oid('2.5.4.3'), utf8(commonName))))
@@ -108,6 +110,7 @@ export function certificate(options: CertificateOptions): X509Certificate {
     ...(options.keyIdentifier ? [extension('2.5.29.14', octets(options.keyIdentifier))] : []),
     ...(options.names ? [extension('2.5.29.17', options.names)] : []),
     ...(options.crl === undefined ? [] : [extension('2.5.29.31', distributionPoint(options.crl))]),
+    ...(options.critical === undefined ? [] : [extension(options.critical, nothing, true)]),
   ]
   const body = sequence(
     context(0, integer(2)),

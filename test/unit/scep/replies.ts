@@ -211,6 +211,7 @@ t.test('B-23: a senderNonce that repeats ours or is empty is no reason to refuse
 t.test('B-51: what the CA changed is said, not refused', async t => {
   const shape = ndesShape()
   const changed = issuedBy(shape.ca, 'PI-7 (sensors)', fixtureKey('rsa-2048-d'), {
+    critical: '1.2.3.4',
     purposes: ['1.3.6.1.5.5.7.3.1'],
     digest: 'sha1',
   }).certificate

@@ -161,6 +161,12 @@ t.test('B-13: certificates are verified, not looked at', async t => {
       [pemOf(shallow), pemOf(issuedBy(shallow, 'Sub', fixtureKey('rsa-2048-b'), { ca: true }))],
       'ca-untrusted',
     ],
+    [
+      'a critical extension that is not understood',
+      [issuedBy(root, 'RA', fixtureKey('rsa-2048-c'), { critical: '1.2.3.4' })],
+      [pemOf(root)],
+      'ca-untrusted',
+    ],
     ['no CA certificate at all', [ra], [], 'ca-untrusted'],
     ['an issuer that is missing', [ra], [pemOf(root)], 'ca-untrusted'],
     ['no PEM', [root], ['MIIB'], 'root-invalid'],
