@@ -94,7 +94,8 @@ function decide(
     })
   const usable = received.filter(({ path }) => path.ok).map(({ certificate }) => certificate)
   const recipient = selectRecipient(usable, warnings)
-  const [anchor] = anchors
+  // Of several roots the one that vouches for whom we talk to: the others may be gone, or in another order, the next time.
+  const anchor = anchorOf(recipient, received) ?? anchors[0]
   const pin = anchor && (basis === 'first-use' || basis === 'pinned') ? sha256Fingerprint(anchor) : null
   return {
     anchors,
@@ -121,6 +122,11 @@ const judge = (
     certificate,
     path: buildPath(certificate, { anchors, intermediates: known, now }),
   }))
+
+function anchorOf(of: X509Certificate, judged: Judged[]): X509Certificate | undefined {
+  const path = judged.find(({ certificate }) => sameCertificate(certificate, of))?.path
+  return path?.ok ? path.path.at(-1) : undefined
+}
 
 /** The longer the way to the anchor, the lower the CA. */
 function chainOf(good: Judged[]): X509Certificate[] {

@@ -268,6 +268,14 @@ t.test('B-15: what was trusted on first use is recognised, and its change is an 
   const first = trust([sub, root])
   t.match(first.pin, /^[0-9a-f]{64}$/)
   t.match(trust([root, sub], { pinned: first.pin ?? '' }), { basis: 'pinned', pin: first.pin, warnings: [] })
+  for (const order of [
+    [stranger, ra, sub, root],
+    [root, sub, ra, stranger],
+  ]) {
+    const { pin } = trust(order)
+    t.equal(pin, first.pin, 'of two roots the one that the RA is under')
+    t.equal(trust(order, { pinned: pin ?? '' }).recipient.subject, 'CN=RA')
+  }
   t.match(
     thrownBy(() => trust([impostor], { pinned: first.pin ?? '' })),
     { code: 'ca-changed', kind: 'misconfigured' },
