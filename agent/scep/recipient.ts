@@ -1,6 +1,6 @@
 /** Which certificate of GetCACert the envelope is for (B-11). */
 import type { X509Certificate } from 'node:crypto'
-import { fieldsOf, isCa, sameCertificate, subjectText } from './certificate.ts'
+import { fieldsOf, isCa, isSelfSigned, sameCertificate, subjectText } from './certificate.ts'
 import { ScepError, type Warning } from './errors.ts'
 
 /**
@@ -37,12 +37,14 @@ export function isForEnciphering(certificate: X509Certificate): boolean {
   return keyUsage === undefined || keyUsage.has('keyEncipherment') || keyUsage.has('dataEncipherment')
 }
 
-/** The CA that has issued no other of them. */
-const lowest = (cas: readonly X509Certificate[]): X509Certificate | undefined =>
-  cas.find(
+/** The CA that has issued no other of them; of several such the one that is no root, since a root beside it is there for another reason. */
+function lowest(cas: readonly X509Certificate[]): X509Certificate | undefined {
+  const issuing = cas.filter(
     ca =>
       !cas.some(other => !sameCertificate(other, ca) && fieldsOf(other).issuer.equals(fieldsOf(ca).subject)),
-  ) ?? cas[0]
+  )
+  return issuing.find(ca => !isSelfSigned(ca)) ?? issuing[0] ?? cas[0]
+}
 
 const isRsa = (certificate: X509Certificate): boolean => certificate.publicKey.asymmetricKeyType === 'rsa'
 

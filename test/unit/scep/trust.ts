@@ -257,8 +257,9 @@ t.test('B-11: without an RA for key encipherment another is taken, and a guess i
     [[signs, unmarked, data, root], 'CN=data', []],
     [[signs, unmarked, root], 'CN=unmarked', []],
     [[root, signs], 'CN=signs', ['recipient-guessed']],
+    [[stranger, sub, root], 'CN=Sub', []],
   ] as const) {
-    const found = trust([...from], { roots: [pemOf(root)] })
+    const found = trust([...from], { roots: [pemOf(root, stranger)] })
     t.equal(found.recipient.subject, subject)
     t.strictSame(codes(found), warned)
   }
