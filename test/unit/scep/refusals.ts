@@ -1,10 +1,10 @@
 /** How a server says no, and what is made of it. */
 import t from 'tap'
-import { prepareRenewal } from '../../../agent/scep/index.ts'
+import { prepareRenewal, requestCertificate } from '../../../agent/scep/index.ts'
 import { integer, tlv, utf8 } from '../../scep-server/asn1.ts'
 import { fixtureKey } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
-import { enrol, plainSettings, scepErrorOf } from './enrolling.ts'
+import { enrol, plainSettings, prepared, scepErrorOf } from './enrolling.ts'
 
 const failures = [
   ['0', 'badAlg', 'rejected', 'unrecognized or unsupported algorithm'],
@@ -57,8 +57,12 @@ t.test(
     await using server = await scepTestServer({
       answers: cases.map(({ text }) => () => ({ pkiStatus: '2', failInfo: '1', failInfoText: text })),
     })
+    const { transport, caps, trust, enrolment, key, settings, signal } = await prepared(server.url)
+    using _ = transport
     for (const { text, shown } of cases) {
-      const { problem } = await scepErrorOf(enrol(server.url))
+      const { problem } = await scepErrorOf(
+        requestCertificate(transport, caps, trust, enrolment, key, settings, signal),
+      )
       t.match(problem, { code: 'rejected', failInfo: 'badMessageCheck' }, text.toString('hex'))
       t.equal(problem.serverText, shown)
     }

