@@ -54,8 +54,9 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
     if (method) await context.servers.worked(settings.url, method)
     context.memory.renewed(network.id)
   } catch (error) {
-    if (method && error instanceof scep.ScepError && error.kind === 'rejected')
-      await context.servers.refused(settings.url, method)
+    const refused =
+      error instanceof scep.ScepError && error.kind === 'rejected' && scep.endsTransaction(error)
+    if (method && refused) await context.servers.refused(settings.url, method)
     throw tooEarly(error, current.certificate.notAfter - context.now())
   }
 }

@@ -150,6 +150,5 @@ export function serverWords(words: string): string {
 export const isAbortError = (error: unknown): boolean =>
   error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR'))
 
-/** The server has decided: the transaction will bring no certificate any more. */
-export const endsTransaction = ({ kind, problem }: ScepError): boolean =>
-  kind === 'rejected' || problem.pkiStatus === 'FAILURE'
+/** The CA has decided: the transaction will bring no certificate any more. A web server that forbids something has not. */
+export const endsTransaction = ({ problem }: ScepError): boolean => problem.pkiStatus === 'FAILURE'

@@ -30,6 +30,16 @@ t.test('an open request is not written over silently; a refusal leaves none open
   t.equal((await enroll()).code, 0, 'so that the next one needs no word')
 })
 
+t.test('B-60: what stands before the server may forbid a poll, and the request stays open', async t => {
+  const folder = t.testdir()
+  await using server = await scepTestServer({
+    answers: [() => ({ pkiStatus: '3' }), () => ({ http: r => r.writeHead(403).end('blocked') })],
+  })
+  t.equal((await sonde('enroll', server.url, '--cn', 'pi', '--key', key, '--out', folder)).code, 5)
+  t.match(await sonde('poll', '--from', folder), { code: 2, err: /HTTP 403/ })
+  t.equal((await sonde('poll', '--from', folder)).code, 0, 'the CA had not decided')
+})
+
 t.test('B-15: a renewal believes only the CA that was trusted on first use', async t => {
   const folder = t.testdir()
   await using server = await scepTestServer({ shape: plainShape() })
