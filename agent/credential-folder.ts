@@ -15,15 +15,9 @@ import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digest12 } from './core/hash.ts'
 import { CredentialNotes } from './credential-notes.ts'
-import { certificateFacts, factsOf, isWholePem } from './certificate.ts'
-import {
-  linkDurable,
-  privateFolder,
-  readIfThere,
-  removeAll,
-  removeDurable,
-  renameDurable,
-} from './durable.ts'
+import { certificateFacts, factsOf } from './certificate.ts'
+import { damagedOf } from './credential-damage.ts'
+import { linkDurable, privateFolder, readIfThere, removeAll, removeDurable } from './durable.ts'
 import {
   type About,
   type CredentialFiles,
@@ -34,8 +28,8 @@ import {
   type Role,
   plain,
 } from './credential-record.ts'
-import { isMissing, readJson, writeDurable, writeSynced } from './durable.ts'
-import { openKey, wholeKey, type KeyKind, type SpareKeys } from './keys.ts'
+import { isMissing, readJson, renameDurable, writeDurable, writeSynced } from './durable.ts'
+import { openKey, type KeyKind, type SpareKeys } from './keys.ts'
 import type { CredentialState } from './types.ts'
 
 interface StateFile {
@@ -80,6 +74,7 @@ export class CredentialFolder {
     return {
       assignment: state?.assignment ?? '',
       ...(current && { current: plain(current), authorities: current.authorities }),
+      ...(!current && (await this.#damage())),
       ...(candidate && { candidate: plain(candidate) }),
       ...(transactionId !== undefined &&
         preparedAt !== undefined && { open: { transactionId, preparedAt, pending: pending === true } }),
@@ -241,18 +236,24 @@ export class CredentialFolder {
     if (generation === undefined) return undefined
     const known = this.#read.get(generation)
     if (known) return known
-    const { certificate: own, key, chain, anchors } = this.files(generation)
-    const [about, pem, keyPem, ...others] = await Promise.all([
+    const [about, pem, damaged] = await Promise.all([
       readJson<Partial<About>>(this.#path(generation, 'about.json')),
-      ...[own, key, chain, anchors].map(readIfThere),
+      readIfThere(this.files(generation).certificate),
+      damagedOf(this.files(generation)),
     ])
     const certificate = pem === undefined ? undefined : factsOf(pem)
-    const whole = wholeKey(keyPem) && others.every(text => text !== undefined && isWholePem(text))
-    if (!certificate || !whole) return undefined
+    if (!certificate || damaged.length > 0) return undefined
     const { authorities = [], role: issuedAs = role } = about ?? {}
     const read = { generation, certificate, authorities, role: issuedAs }
     this.#read.set(generation, read)
     return read
+  }
+
+  /** A link to nothing is none: then nothing is damaged. */
+  async #damage(): Promise<Pick<CredentialState, 'damaged'>> {
+    const linked = await this.#linked('current')
+    const generation = (await this.#names()).find(name => name === linked)
+    return generation === undefined ? {} : { damaged: await damagedOf(this.files(generation)) }
   }
 
   async #linked(role: Role): Promise<string | undefined> {

@@ -93,6 +93,8 @@ export interface CredentialState {
   authorities?: Authority[]
   /** The CA that takes over, where it was announced: digest of its certificates. */
   next?: string
+  /** Files of the generation in force that cannot be read: it counts as not there. */
+  damaged?: string[]
   /** A request that is prepared and may have left: same key, CSR and transactionID until it ends. */
   open?: { transactionId: string; preparedAt: number; pending: boolean }
   /** A person removed it: not enrolled again until asked, or until the network is removed and added. */

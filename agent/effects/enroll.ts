@@ -10,6 +10,7 @@ import * as scep from '../scep/index.ts'
 import type { Network } from '../types.ts'
 import { certify } from './certify.ts'
 import type { Context } from './context.ts'
+import { sayDamage } from './damage.ts'
 
 export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, context: Context): Promise<void> {
   const network = findNetwork(context.desired(), step.network)
@@ -17,7 +18,9 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
   const path = port?.path
   if (!network?.profile.scep || !path) throw new DOMException('the network was left', 'AbortError')
   const settings = network.profile.scep
-  const { current } = await context.credentials.of(network.id).read()
+  const state = await context.credentials.of(network.id).read()
+  sayDamage({ network: network.id, interface: step.interface }, state, context)
+  const { current } = state
   // A certificate in force stays until the new one has been proved (S1-17).
   const inForce = current !== undefined && context.now() <= current.certificate.notAfter
   const role: Role = inForce ? 'candidate' : 'current'

@@ -6,6 +6,7 @@ import { isAbortError } from '../errors.ts'
 import { ScepError } from '../scep/index.ts'
 import type { Context } from './context.ts'
 import { enroll, isPrepared, prepareAhead } from './enroll.ts'
+import { sayDamage } from './damage.ts'
 import { asAgentError } from './findings.ts'
 import { forget, install, join, lease, prove, strayed, uninstall } from './join.ts'
 import { inspect } from './inspect.ts'
@@ -70,13 +71,15 @@ const rethrow = (error: unknown): never => {
 export async function ahead(steps: Step[], context: Context): Promise<void> {
   const step = steps.find(candidate => candidate.action === 'enroll')
   const network = step && findNetwork(context.desired(), step.network)
-  if (!network?.profile.scep) return
+  if (!step || !network?.profile.scep) return
   // A join with what the enrolment brings comes next; while an address is awaited there is time to start what it needs.
   const [first] = steps
   if (first?.action === 'enroll') context.ports.get(first.interface)?.expectJoin()
   const { key } = network.profile.scep
   const folder = context.credentials.of(network.id)
-  if (credentialStatus(network, await folder.read(), context.now()).kind !== 'absent') return
+  const state = await folder.read()
+  if (credentialStatus(network, state, context.now()).kind !== 'absent') return
+  sayDamage({ network: network.id, interface: step.interface }, state, context)
   if (isPrepared(network, network.profile.scep, context)) return
   const [made] = await Promise.all([keyOf(network.id, key, context), folder.begin(network.assignment)])
   await prepareAhead(network, network.profile.scep, made, context)
