@@ -99,13 +99,16 @@ function keyOf({ key, passphrase }: Credential): KeyObject | undefined {
 
 const isPem = (bytes: Uint8Array): boolean => Buffer.from(bytes).includes('-----BEGIN')
 
+/** A SEQUENCE, as every key in DER is one. */
+const isDer = (bytes: Uint8Array): boolean => bytes[0] === 0x30
+
 function keyProblem({ key, passphrase }: Credential): string {
   const text = isPem(key) ? Buffer.from(key).toString('latin1') : ''
   if (text.includes('ENCRYPTED'))
     return passphrase === undefined
       ? 'the private key is encrypted and there is no passphrase'
       : 'the passphrase does not open the private key'
-  if (text === '' && passphrase !== undefined)
+  if (isDer(key) && passphrase !== undefined)
     return 'the supplicant cannot read an encrypted DER key: use PEM'
   return 'the private key is no private key'
 }
