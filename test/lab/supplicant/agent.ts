@@ -27,6 +27,8 @@ interface Stroke {
   repair: (lab: Lab) => Promise<void>
   /** What has to be reported meanwhile. */
   reported: (report: Reported) => boolean
+  /** Seconds from the repair to the join: twice what it takes on a quiet machine, its wait before the next try included. */
+  within: number
 }
 
 const STROKES: Record<string, Stroke> = {
@@ -34,6 +36,7 @@ const STROKES: Record<string, Stroke> = {
     strike: lab => lab.supplicant.stop('SIGKILL'),
     repair: lab => lab.supplicant.start(),
     reported: withoutSupplicant,
+    within: 15,
   },
   'bus killed': {
     strike: lab => lab.bus.daemon.stop('SIGKILL'),
@@ -43,17 +46,21 @@ const STROKES: Record<string, Stroke> = {
       await lab.supplicant.start()
     },
     reported: withoutSupplicant,
+    within: 15,
   },
   'cable pulled': {
     strike: lab => lab.cable.pull(),
     repair: lab => lab.cable.plug(),
     reported: blames('no-carrier'),
+    within: 5,
   },
   // A stroke that comes too late lets the join succeed.
   'RADIUS dead': {
     strike: lab => lab.radius.daemon.stop('SIGKILL'),
     repair: lab => lab.radius.daemon.start(),
     reported: report => isJoined(report) || blames('radius-silent', 'eap-stalled')(report),
+    // hostapd begins anew in the middle of the first login after its server is back.
+    within: 45,
   },
 }
 
@@ -100,9 +107,14 @@ async function held(lab: Lab, sensor: Sensor): Promise<Held> {
   return { matchRules: await matchRules(lab.bus.address), files: files.length, listeners, timers }
 }
 
+/** What an idle agent may hold or not: a connection kept open, a DHCP client that stands ready, their timers. */
+const mayVary = 2
+
+/** A leak of any stroke shows by its third. */
 const noMore = (now: Held, before: Held): boolean =>
   now.matchRules === before.matchRules &&
-  (['files', 'listeners', 'timers'] as const).every(what => now[what] <= before[what])
+  now.listeners <= before.listeners &&
+  (['files', 'timers'] as const).every(what => now[what] <= before[what] + mayVary)
 
 /** The same once a file that is being written is closed and the next report is out: what leaks stays. */
 async function settled(lab: Lab, sensor: Sensor, before: Held): Promise<Held> {
@@ -127,8 +139,9 @@ export async function strikeTheAgent(t: Test, cycles: readonly AgentStroke[]): P
   let before: Awaited<ReturnType<typeof held>> | undefined
   const memory: number[] = []
   for (const { stroke, stage } of cycles) {
-    const { strike, repair, reported: wanted } = STROKES[stroke] ?? {}
-    if (strike === undefined || repair === undefined || wanted === undefined) throw new Error(stroke)
+    const how = STROKES[stroke]
+    if (how === undefined) throw new Error(stroke)
+    const { strike, repair, reported: wanted, within } = how
     const name = `${stroke} at ${stage}`
     const unplugged = lab.operator.messages.end
     await lab.cable.pull()
@@ -142,8 +155,9 @@ export async function strikeTheAgent(t: Test, cycles: readonly AgentStroke[]): P
     const start = performance.now()
     await repair(lab)
     await reported(isJoined, `it is joined again after ${name}`, 100_000, struck - 1)
-    const seconds = ((performance.now() - start) / 1_000).toFixed(1)
-    t.equal(sensor.process.pid, pid, `${name}: reported, and joined again ${seconds} s after the repair`)
+    const seconds = (performance.now() - start) / 1_000
+    t.ok(seconds <= within, `${name}: reported, and joined again ${seconds.toFixed(1)} s after the repair`)
+    t.equal(sensor.process.pid, pid, `${name}: by the same process`)
     before ??= await held(lab, sensor)
     const now = await settled(lab, sensor, before)
     t.ok(noMore(now, before), `${name}: nothing is left behind`, { now, before })
