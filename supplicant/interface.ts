@@ -103,7 +103,9 @@ export class SupplicantInterface {
   /** Called by `Supplicant` once: reads the interface and sets what is ours to set. */
   async begin(): Promise<void> {
     const { country } = this.settings
-    await Promise.all([this.refresh(), this.setFastReauth(false)])
+    const [properties] = await Promise.all([this.refresh(), this.setFastReauth(false)])
+    // SAE also by hash-to-element, which WPA3 access points may insist on; older supplicants do not know it.
+    if ('SaePwe' in properties) await this.#set(this.path, INTERFACE, 'SaePwe', variant('s', '2'))
     if (country !== undefined) await this.setCountry(country)
   }
 

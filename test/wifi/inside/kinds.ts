@@ -64,6 +64,7 @@ export const ssids: readonly Ssid[] = [
   { ssid: 'k-enterprise-192', lines: { ...offers.suiteB192, ...serverLines(eap192) } },
   { ssid: 'k-hidden', lines: { ...offers.psk, ignore_broadcast_ssid: 1 } },
   { ssid: 'k-both', lines: offers.enterpriseTransition },
+  { ssid: 'k-sae-h2e', lines: { ...offers.sae, sae_pwe: 1 } },
 ]
 
 function serverLines({ clientCa, certificate, key }: EapServer) {
@@ -86,6 +87,15 @@ export const kinds = (air: Air): Kind[] => [
     network: network('k-psk-sae', 'wpa2-wpa3-psk', PSK),
   },
   { name: 'WPA3-SAE', network: network('k-sae', 'wpa3-sae', PSK), mode: 'SAE', pmf: true, at: 6 },
+  {
+    ...{
+      name: 'WPA3-SAE of an access point that insists on hash-to-element',
+      mode: 'SAE',
+      pmf: true,
+      at: 12,
+    },
+    network: network('k-sae-h2e', 'wpa3-sae', PSK),
+  },
   { name: 'OWE', network: network('k-owe', 'owe'), mode: 'OWE', pmf: true, at: 1 },
   { name: 'OWE transition', network: network('k-guest', 'owe-transition'), mode: 'OWE', pmf: true, at: 3 },
   {
