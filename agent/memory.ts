@@ -6,6 +6,13 @@ import type { Finding } from './errors.ts'
 import { setback } from './core/setback.ts'
 import type { Authority, NetworkHistory, Notice, TestResult } from './types.ts'
 
+/**
+ * A join needs what these were for. A supplicant that died while a block was to be taken out has nothing left to take out, so that
+ * step never comes again to end its setback.
+ */
+const isBehind = (failed: string, succeeded: string): boolean =>
+  succeeded === 'join' && (failed === 'uninstall' || failed === 'install')
+
 interface Failure {
   action: string
   finding: Finding
@@ -37,7 +44,7 @@ export class Memory {
     const { setback: held, failedProof, ...rest } = this.of(network)
     this.#networks.set(network, {
       ...rest,
-      ...(held && held.action !== action && { setback: held }),
+      ...(held && held.action !== action && !isBehind(held.action, action) && { setback: held }),
       // The certificate in force works: so it is the candidate that was refused.
       ...(failedProof && {
         failedProof: { ...failedProof, judged: failedProof.judged || action === 'join' },

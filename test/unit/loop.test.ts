@@ -115,3 +115,26 @@ t.test(
     t.end()
   },
 )
+
+t.test('a join that succeeds ends what stood before it, and nothing that comes after', t => {
+  const finding = {
+    code: 'bus-closed',
+    title: '',
+    detail: '',
+    hint: '',
+    side: 'sensor',
+    retry: 'backoff',
+  } as const
+  for (const [action, ends] of [
+    ['uninstall', true],
+    ['install', true],
+    ['enroll', false],
+    ['lease', false],
+  ] as const) {
+    const memory = new Memory()
+    memory.failed('corp', { action, finding, basis: 'b' }, now, 0.5)
+    memory.succeeded('corp', 'join', now + 1)
+    t.equal(memory.of('corp').setback === undefined, ends, action)
+  }
+  t.end()
+})
