@@ -22,6 +22,8 @@ export interface Reply {
   /** MQTT 5: the topic and the mark the command asked for. */
   responseTopic?: string | undefined
   correlationData?: Buffer | undefined
+  /** Connections that ended while it was on its way: a broker may end one for a topic or a size that it does not take. */
+  lost?: number
 }
 
 /** What is to be sent, whichever connection carries it; owned by the link. */
@@ -53,6 +55,8 @@ export interface SessionEvents {
 const reportEvery = 1000
 /** Events sent and not yet acknowledged. */
 const window = 64
+/** A reply that has been on its way when so many connections ended is given up; the id still has it. */
+const mostLost = 8
 
 export class Session {
   readonly #connection: Connection
@@ -191,17 +195,20 @@ export class Session {
     while (this.#connection.isOpen()) {
       const seen = changed.count
       for (const reply of [...replies]) {
-        const { payload, responseTopic, correlationData } = reply
-        const topic = responseTopic ?? topics.replies
+        const { payload, responseTopic = '', correlationData, lost = 0 } = reply
+        const topic = lost < 2 && mayBePublishedTo(responseTopic) ? responseTopic : topics.replies
         try {
           await this.#publish(topic, payload, correlationData && { correlationData })
           replies.delete(reply)
         } catch (error) {
-          if (!this.#connection.isOpen()) return
+          if (!this.#connection.isOpen()) {
+            reply.lost = lost + 1
+            if (lost < mostLost) return
+          }
           // A response topic we may not write to: the plain topic always carries the reply.
           this.#events.refused(`publish ${topic}`, error)
           replies.delete(reply)
-          if (responseTopic !== undefined) replies.add({ payload })
+          if (topic !== topics.replies) replies.add({ payload })
         }
       }
       if (replies.size === 0) await this.#change(seen)
@@ -257,6 +264,9 @@ export class Session {
     return this.#outgoing.changed.beyond(seen, ms, this.#over.signal)
   }
 }
+
+/** Wildcards end the connection, and what begins with $ is the broker's own. */
+const mayBePublishedTo = (topic: string): boolean => /^[^$#+\0][^#+\0]{0,1023}$/.test(topic)
 
 /** docs/mqtt.md, events: the line of the timeline with its place in it. */
 function eventPayload(epoch: string, { number, event, dropped }: OutboxEvent): string {

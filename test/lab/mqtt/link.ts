@@ -82,6 +82,31 @@ onEveryBroker('the link', async (t, broker, protocol) => {
     },
   )
 
+  await t.test(
+    'a response topic that no broker takes costs neither the reply nor the connection',
+    async t => {
+      if (protocol === 4) return
+      await using console = await operator(url, ['sonde/sensors/s9/replies'], { protocolVersion: protocol })
+      await using self = await sensor({
+        directory: t.testdir(),
+        ...{ ...own, name: 's9' },
+        onCommand: ({ payload, responseTopic }) =>
+          self.link.reply({ payload: payload.toString(), responseTopic }),
+      })
+      await arrived(self)
+      const odd = ['answers/#', '+/answers', '', '$SYS/answers', 'x'.repeat(2000)]
+      for (const [i, responseTopic] of odd.entries()) {
+        await console.publish(self.topics.commands, { i }, { properties: { responseTopic } })
+        await console.until(`the reply to ${responseTopic}`, ({ json }) => json()['i'] === i)
+      }
+      t.equal(self.link.status.state, 'connected')
+      t.same(
+        self.statuses.map(({ state }) => state),
+        ['connecting', 'connected'],
+      )
+    },
+  )
+
   await t.test('a command sent while the sensor is away reaches it when it is back', async t => {
     await using console = await operator(url, [])
     await using self = await sensor({ directory: t.testdir(), ...own, name: 's3' })
