@@ -120,11 +120,7 @@ export class Broker implements AsyncDisposable {
   /** Retained unless said otherwise; resolves with the broker's acknowledgement. `undefined` empties the topic. */
   async publish(topic: string, document: unknown, retain = true): Promise<void> {
     const payload = document === undefined ? '' : JSON.stringify(document)
-    if (!this.#options.insecure && hasSecret(document) && !isPrivate(this.#options.url)) {
-      throw new Failure('the document holds a secret, and the connection to the broker is not encrypted', {
-        hint: 'use mqtts://, or --insecure where the network is trusted',
-      })
-    }
+    this.mayCarry(document)
     try {
       await this.#client.publishAsync(`${this.prefix}/${topic}`, payload, { qos: 1, retain })
     } catch (cause) {
@@ -140,6 +136,7 @@ export class Broker implements AsyncDisposable {
    * acknowledgement, so that after a few more round trips nobody will answer: undefined.
    */
   async control(topic: string, document: unknown, answer: string): Promise<unknown> {
+    this.mayCarry(document)
     let found: unknown
     using _ = this.listen((from, payload) => {
       if (from === answer) found ??= JSON.parse(payload.toString())
@@ -151,6 +148,14 @@ export class Broker implements AsyncDisposable {
       await pause(10 * turn)
     }
     return found
+  }
+
+  /** @throws Failure for a document with a secret over an open network; for those who change something before they publish it */
+  mayCarry(document: unknown): void {
+    if (this.#options.insecure || !hasSecret(document) || isPrivate(this.#options.url)) return
+    throw new Failure('the document holds a secret, and the connection to the broker is not encrypted', {
+      hint: 'use mqtts://, or --insecure where the network is trusted',
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

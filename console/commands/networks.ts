@@ -45,6 +45,7 @@ async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
   if (action === 'edit' && !before)
     throw new Failure(`there is no network ${id}`, { hint: `sonde fleet network add ${id}` })
   const document = await written(context, id, (before?.document ?? { schema: 1 }) as Document)
+  broker.mayCarry(document)
   const bytes = Buffer.from(JSON.stringify(document))
   const profile = usable(id, bytes)
   needsEnrollmentNetwork(fleet, id, profile.scep?.enrollmentNetwork, context)

@@ -61,6 +61,7 @@ export const importFleet: Run = async ({ broker, io, words, values }) => {
   )
   if (wrong.length > 0)
     throw new Failure(`nothing is published, because ${file} has problems:\n${wrong.slice(0, 50).join('\n')}`)
+  broker.mayCarry(networks)
   for (const [id, document] of sensors) mustBeReadable(fleet.sensors.get(id) ?? { id }, document)
   for (const [id] of networks)
     readable(

@@ -1,4 +1,6 @@
 /** What goes wrong at the operator's terminal: nothing is half done, nothing hangs, and the exit code says so. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { run } from '../command.ts'
 import { mosquitto } from './broker.ts'
@@ -60,6 +62,26 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
   await t.test('what a sensor does not test cannot be taken from it, and makes no new sensor', async t => {
     t.match(await fleet('unassign nobody corp'), { code: 1, err: /nobody does not test corp/ })
     t.same(console.received, [])
+  })
+
+  await t.test('secrets leave this machine over TLS alone, unless a person says otherwise', async t => {
+    // The same broker by a name that does not say that it is this machine.
+    const far = broker.url.replace('127.0.0.1', '127.1')
+    const secret = 'network add guest --method PEAP --identity x --accept-any-server yes --password hush'
+    const refused = { code: 1, err: /holds a secret, and the connection to the broker is not encrypted/ }
+    t.match(await fleetOf(far, secret), refused)
+    t.match(await fleetOf(far, 'sensor add s1'), { code: 1 })
+    t.same(console.received, [])
+    t.match(await fleetOf(far, 'network add open --interface wired'), { code: 0 }, 'what is no secret may')
+    t.match(await fleetOf(far, `${secret} --insecure`), { code: 0 })
+    const file = join(t.testdir(), 'fleet.json')
+    const { out } = await fleetOf(broker.url, 'export --secrets')
+    t.match(out, 'hush')
+    await writeFile(file, out)
+    const before = console.received.length
+    t.match(await fleetOf(far, `import ${file}`), refused)
+    t.equal(console.received.length, before, 'not in part either')
+    t.match(await fleetOf(broker.url, `import ${file}`), { code: 0 }, 'loopback')
   })
 
   await t.test('a sensor that never came can be taken out again, also without the plugin', async t => {
