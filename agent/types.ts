@@ -31,8 +31,8 @@ export interface Desired {
   enrollment: Network[]
   /** Seconds between two tests of a network. */
   testEvery: number
-  /** Listed networks that cannot be acted on, with why; their credentials are kept. */
-  held: { id: string; state: 'waiting' | 'suspended'; why: string }[]
+  /** Listed networks that cannot be acted on, with why; their credentials are kept. `assignment` is '' for an enrollment network. */
+  held: { id: string; assignment: string; state: 'waiting' | 'suspended'; why: string }[]
 }
 
 /** What the sensor knows of itself: once at start, from systeminformation and the settings. */

@@ -98,9 +98,9 @@ export function report(input: ReportInput): Reported {
     network.id,
     reportNetwork(network, tested.has(network.id) ? 'tested' : 'enrollment', input),
   ])
-  const held = desired.held.map(({ id, state, why }): [string, ReportedNetwork] => [
+  const held = desired.held.map(({ id, assignment, state, why }): [string, ReportedNetwork] => [
     id,
-    { phase: state, role: 'tested', why },
+    { phase: state, ...(assignment === '' ? { role: 'enrollment' } : { role: 'tested', assignment }), why },
   ])
   return {
     schema: 1,

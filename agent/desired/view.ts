@@ -38,9 +38,9 @@ export function desiredOf(
     if (kept === undefined) return []
     const found = interfaceFor(kept.value, interfaces)
     if (composition.suspended.includes(id)) {
-      held.push({ id, state: 'suspended', why: 'its profile was taken away' })
+      held.push({ id, assignment, state: 'suspended', why: 'its profile was taken away' })
     } else if ('why' in found) {
-      held.push({ id, state: 'waiting', why: found.why })
+      held.push({ id, assignment, state: 'waiting', why: found.why })
     } else {
       return [{ id, assignment, interface: found.name, sha256: kept.sha256, profile: kept.value }]
     }

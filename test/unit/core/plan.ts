@@ -264,7 +264,10 @@ t.test(
     t.strictSame(forget(gone, actualOf({ credentials: enrolled, confirmed: false })), [])
     t.strictSame(forget({ ...gone, source: 'none' }, actualOf({ credentials: enrolled })), [])
     t.strictSame(forget(desiredOf(), actualOf({ credentials: enrolled })), [])
-    const held = desiredOf({ tested: [], held: [{ id: 'corp', state: 'waiting', why: 'no profile' }] })
+    const held = desiredOf({
+      tested: [],
+      held: [{ id: 'corp', assignment: 'a1', state: 'waiting', why: 'no profile' }],
+    })
     t.strictSame(forget(held, actualOf({ credentials: enrolled })), [])
   },
 )

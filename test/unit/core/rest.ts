@@ -169,7 +169,7 @@ const phases: [string, string, ReturnType<typeof reportOf>, string][] = [
   [
     'waiting',
     'later',
-    reportOf(desiredOf({ held: [{ id: 'later', state: 'waiting', why: 'no profile' }] })),
+    reportOf(desiredOf({ held: [{ id: 'later', assignment: 'a1', state: 'waiting', why: 'no profile' }] })),
     'without a profile',
   ],
 ]
@@ -177,6 +177,23 @@ for (const [phase, network, reported, when] of phases)
   t.test(`a network is reported ${phase} ${when}`, async t => {
     t.equal(reported.networks[network]?.phase, phase)
   })
+
+t.test('a network that cannot be acted on keeps its role and its assignment in the report', async t => {
+  const why = 'its profile was taken away'
+  const { networks } = reportOf(
+    desiredOf({
+      held: [
+        { id: 'corp', assignment: 'a1', state: 'suspended', why },
+        { id: 'onboarding', assignment: '', state: 'suspended', why },
+      ],
+      ...{ tested: [], enrollment: [] },
+    }),
+  )
+  t.strictSame(networks, {
+    corp: { phase: 'suspended', role: 'tested', assignment: 'a1', why },
+    onboarding: { phase: 'suspended', role: 'enrollment', why },
+  })
+})
 
 t.test('an interface that the supplicant does not have is reported with the reason', async t => {
   const problem = { ...setbackNow.finding, code: 'supplicant-absent' }
