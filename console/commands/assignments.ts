@@ -1,7 +1,7 @@
 /** assign, unassign: what a sensor tests. */
 import { randomBytes } from 'node:crypto'
 import { parseSensorDocument } from '../../agent/desired/parse.ts'
-import { mostTestedNetworks } from '../../agent/desired/sensor.ts'
+import { mostTestedNetworks, type SensorDocument } from '../../agent/desired/sensor.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
@@ -40,7 +40,10 @@ async function change(context: Context, members: Members): Promise<number> {
   const grants = changes.map(({ id, before }, index) => ({
     sensor: id,
     now: networksOf(fleet, idsOf(documents[index])),
-    then: networksOf(fleet, idsOf(before.desired)),
+    then: networksOf(
+      fleet,
+      listedOf(before).map(({ network }) => network),
+    ),
   }))
   if (values['no-rights'] !== true) await grant(broker, grants)
   await Promise.all(changes.map(({ id }, index) => broker.publish(`sensors/${id}/desired`, documents[index])))
@@ -118,7 +121,7 @@ function documentFor(
   { values }: Context,
 ): Document {
   const { desired } = sensor
-  const listed = desired?.networks ?? []
+  const listed = listedOf(sensor)
   const ids = members(
     listed.map(({ network }) => network),
     words,
@@ -149,6 +152,29 @@ function documentFor(
   }
   mustBeReadable(sensor, document)
   return document
+}
+
+type Entry = SensorDocument['networks'][number]
+
+/**
+ * What a sensor tests, by the newer of what is retained for it and what it has in force: a broker that lost its database, or got an
+ * old one back, must not make it forget a network, and its certificate, with the next change.
+ */
+export function listedOf({ id, desired, reported }: FleetSensor): Entry[] {
+  const applied = reported?.applied.desired
+  const behind =
+    desired === undefined ||
+    (applied !== undefined &&
+      (applied.epoch > desired.epoch ||
+        (applied.epoch === desired.epoch && applied.version > desired.version)))
+  if (applied === undefined || !behind) return desired?.networks ?? []
+  const tested = Object.entries(reported?.networks ?? {}).filter(([, { role }]) => role === 'tested')
+  return tested.map(([network, { assignment }]) => {
+    if (assignment !== undefined) return { network, assignment }
+    throw new Failure(`${id} tests ${network}, and its document is not on the broker any more`, {
+      hint: 'import an export of the fleet',
+    })
+  })
 }
 
 /** max(reported, retained) + 1, or 1 of a new epoch. Pure. */

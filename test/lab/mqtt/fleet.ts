@@ -6,6 +6,7 @@ import { pem } from '../../unit/desired/documents.ts'
 import { fleet, type ConsoleOptions } from './console.ts'
 import { freePort } from './broker.ts'
 import { onEveryBroker } from './brokers.ts'
+import { operator } from './operator.ts'
 import { arrived, sensor, told, until, type Sensor } from './sensor.ts'
 
 const url = 'http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe?'
@@ -111,6 +112,28 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
     t.equal(assignment(), undefined, 'gone in seconds (S2-68)')
     t.match(await run('assign s1 corp --wait 5'), { code: 0 })
     t.not(assignment(), before)
+  })
+
+  await t.test('what the broker lost of a sensor is taken from its report, and wipes nothing', async t => {
+    const [one] = sensors
+    const assigned = () => one?.state.view.desired.tested.map(({ id, assignment }) => [id, assignment]) ?? []
+    const before = assigned()
+    t.match(before, [['corp', /./]])
+    await using console = await operator(broker.url, [])
+    const lost: [string, unknown][] = [
+      ['gone', undefined],
+      ['unreadable', 'x'],
+      ['of an old backup', { schema: 1, version: 1, networks: [] }],
+    ]
+    for (const [what, document] of lost) {
+      await console.publish('sonde/sensors/s1/desired', document, { retain: true })
+      t.match(await run('assign s1 onboarding --wait 5'), { code: 0 }, what)
+      t.same(assigned().slice(0, 1), before, `${what}: the same assignment`)
+      t.equal(assigned().length, 2)
+      await console.publish('sonde/sensors/s1/desired', document, { retain: true })
+      t.match(await run('unassign s1 onboarding --wait 5'), { code: 0 })
+      t.same(assigned(), before)
+    }
   })
 
   await t.test('a network in use is not taken away', async t => {
