@@ -34,10 +34,13 @@ export class Credentials {
     return Object.fromEntries(await Promise.all(states))
   }
 
-  /** Finishes what a power cut interrupted. Call once at start, before the first `readAll`. */
-  async recover(): Promise<void> {
+  /**
+   * Finishes what a power cut interrupted. Call once at start, before the first `readAll`. What a disk that takes nothing keeps
+   * from being finished is `told`, and finished at a later start.
+   */
+  async recover(told: (error: unknown) => void): Promise<void> {
     await privateFolder(this.#root)
-    for (const network of await this.#networks()) await this.of(network).recover()
+    for (const network of await this.#networks()) await this.of(network).recover().catch(told)
   }
 
   async #networks(): Promise<string[]> {

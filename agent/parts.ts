@@ -54,7 +54,7 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
     }),
     RenewalQueueFile.open(root),
     ServerMemory.open(root),
-    credentials.recover(),
+    credentials.recover(fault('what a power cut left of a credential cannot be finished')),
   ])
   for (const { current } of Object.values(await credentials.readAll()))
     if (current) clock.atLeast(current.certificate.notBefore, 'certificate')

@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digest12 } from '../core/hash.ts'
-import { removeDurable, writeDurable } from '../durable.ts'
+import { readIfThere, removeDurable, writeDurable } from '../durable.ts'
 
 export class TrustFiles {
   readonly #folder: string
@@ -20,7 +20,8 @@ export class TrustFiles {
     if (certificates.length === 0) return undefined
     const text = certificates.map(pem => pem.trim() + '\n').join('')
     const path = join(this.#folder, `${digest12(text)}.pem`)
-    if (!this.#written.has(path)) await writeDurable(path, text)
+    // A card that can only be read any more keeps the sensor on its networks.
+    if (!this.#written.has(path) && (await readIfThere(path)) !== text) await writeDurable(path, text)
     this.#written.add(path)
     return path
   }

@@ -6,6 +6,8 @@
  *   {"format":1,"epoch":"…","next":1,"acknowledged":0}    first line
  *   {"n":1,"e":{…}}                                       an event
  *   {"a":1}                                               everything up to 1 is acknowledged
+ *
+ * A disk that takes nothing when it is opened is no reason not to start: it is tried again like any other write.
  */
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -50,7 +52,8 @@ const leisure = 1000
 export class OutboxLog {
   readonly #path: string
   readonly #onError: ((error: unknown) => void) | undefined
-  #file: FileHandle
+  /** Without one nothing could be written yet. */
+  #file: FileHandle | undefined
   #length: number
   #waiting: Waiting[] = []
   #replacement: (() => { header: Header; lines: string[] }) | undefined
@@ -83,12 +86,21 @@ export class OutboxLog {
       ...records.map(({ number, event }) => JSON.stringify({ n: number, e: event })),
     ]
     const content = `${lines.join('\n')}\n`
-    await writeDurable(path, content)
-    const log = new OutboxLog(path, await open(path, 'a', 0o600), Buffer.byteLength(content), onError)
+    const made = writeDurable(path, content).then(() => open(path, 'a', 0o600))
+    const file = await made.catch((error: unknown) => {
+      onError?.(error)
+      return undefined
+    })
+    const log = new OutboxLog(path, file, Buffer.byteLength(content), onError)
     return { ...header, log, records }
   }
 
-  private constructor(path: string, file: FileHandle, length: number, onError?: (error: unknown) => void) {
+  private constructor(
+    path: string,
+    file: FileHandle | undefined,
+    length: number,
+    onError?: (error: unknown) => void,
+  ) {
     this.#path = path
     this.#file = file
     this.#length = length
@@ -96,6 +108,7 @@ export class OutboxLog {
   }
 
   wantsRewrite(liveBytes: number): boolean {
+    if (!this.#file) return this.#replacement === undefined
     return this.#replacement === undefined && this.#length > worthwhile && this.#length > 2 * liveBytes
   }
 
@@ -126,7 +139,7 @@ export class OutboxLog {
   async close(): Promise<void> {
     this.#closing.abort()
     await this.settled()
-    await this.#file.close()
+    await this.#file?.close()
   }
 
   #enqueue(line: string, durable: boolean): Promise<void> {
@@ -174,12 +187,14 @@ export class OutboxLog {
   }
 
   async #append(batch: Waiting[]): Promise<void> {
+    const file = this.#file
+    if (!file) throw new Error('the outbox has no file yet')
     const content = Buffer.from(batch.map(({ line }) => `${line}\n`).join(''))
     // A write that failed half way is cut off again, so that no line follows a torn one.
-    if ((await this.#file.stat()).size > this.#length) await this.#file.truncate(this.#length)
-    await this.#file.writeFile(content)
+    if ((await file.stat()).size > this.#length) await file.truncate(this.#length)
+    await file.writeFile(content)
     checkpoint('write outbox')
-    if (batch.some(({ durable }) => durable)) await this.#file.datasync()
+    if (batch.some(({ durable }) => durable)) await file.datasync()
     checkpoint('fsync outbox')
     this.#length += content.length
   }
@@ -189,7 +204,7 @@ export class OutboxLog {
     const { header, lines } = content()
     const text = `${[headerLine(header), ...lines].join('\n')}\n`
     await writeDurable(this.#path, text)
-    await this.#file.close()
+    await this.#file?.close()
     this.#file = await open(this.#path, 'a', 0o600)
     this.#length = Buffer.byteLength(text)
     this.#replacement = undefined

@@ -84,6 +84,7 @@ export class Outbox implements AsyncDisposable {
     this.#limit = limit
     for (const { number, event, size } of records) this.#add({ number, event, size, durable: true })
     this.#makeRoom()
+    if (this.#log.wantsRewrite(this.#bytes)) this.#rewrite()
   }
 
   /** Events neither acknowledged nor dropped. */

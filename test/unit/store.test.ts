@@ -36,6 +36,9 @@ async function folderFor(t: Test): Promise<string> {
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
+const fails = (error: unknown): never => {
+  throw error
+}
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
 const root = rootCa('Store Root', fixtureKey('rsa-2048-a'))
@@ -194,11 +197,11 @@ for (const [name, leave, expected] of cuts)
   t.test(`a power cut ${name} is made good at the next start`, async t => {
     const root = await folderFor(t)
     const credentials = new Credentials(root, undefined)
-    await credentials.recover()
+    await credentials.recover(fails)
     const generation = await obtained(credentials.of('corp'), 'one')
     await leave(join(root, 'dot1x', 'corp'), generation)
     const after = new Credentials(root, undefined)
-    await after.recover()
+    await after.recover(fails)
     t.match((await after.readAll())['corp'], expected)
   })
 

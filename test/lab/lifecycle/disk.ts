@@ -1,4 +1,4 @@
-/** A disk that is full: an error with a name, nothing lost, and it goes on by itself when there is room. */
+/** A disk that takes nothing, full or read-only: an error with a name, nothing lost, and the sensor goes on with what it has. */
 import { appendFile, mkdtemp, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +23,11 @@ class SmallDisk implements AsyncDisposable {
     return new SmallDisk(folder)
   }
 
+  /** What a worn card becomes. Nobody may have a file open for writing. */
+  async wearOut(): Promise<void> {
+    await run('mount', ['-o', 'remount,ro', this.folder])
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await run('umount', ['-l', this.folder])
     await rmdir(this.folder)
@@ -42,7 +47,7 @@ async function fill(folder: string): Promise<string> {
 }
 
 t.test(
-  'a full disk is said as such, loses nothing, and the sensor goes on when there is room again',
+  'a full disk is said as such, loses nothing, and the sensor goes on when there is room again; also over a restart, and on a worn card',
   async t => {
     await using disk = await SmallDisk.mount()
     await using lab = await raise(t)
@@ -72,8 +77,20 @@ t.test(
       30_000,
     )
     t.not(reply['outcome'], 'done', 'a renewal cannot be done now')
+    const restarted = async (): Promise<void> => {
+      const since = lab.operator.messages.end
+      await sensor.start()
+      await tested(sensor, 'corp', 60_000, since)
+      await isWhole(t, small, first)
+    }
+    await sensor.stop()
+    await restarted()
+    const since = lab.operator.messages.end
     await rm(again)
-    await isWhole(t, small, first)
+    await sensor.event(({ event }) => event === 'agent-started', 'what was kept back is said', 20_000, since)
+    await sensor.stop()
+    await disk.wearOut()
+    await restarted()
     t.ok(sensor.process.running, 'the agent lives')
   },
 )

@@ -1,4 +1,4 @@
-import { appendFile, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rmdir, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
@@ -212,5 +212,29 @@ t.test(
       )
       await outbox[Symbol.asyncDispose]()
     }
+  },
+)
+
+t.test(
+  'a disk that takes nothing at the start is no reason not to start: what was said is written later',
+  async t => {
+    const directory = t.testdir()
+    // Where the draft of the file would be.
+    await mkdir(`${file(directory)}.new`)
+    const errors: unknown[] = []
+    await using outbox = await Outbox.open({ directory, onError: error => errors.push(error) })
+    outbox.append(event('a'))
+    t.notOk(await outbox.saved(50), 'it is not on disk')
+    t.same(numbers(outbox), [], 'and not sent')
+    t.ok(errors.length > 0, 'which is told')
+    await rmdir(`${file(directory)}.new`)
+    await outbox.settled()
+    t.same(numbers(outbox), [1])
+    outbox.append(event('b'))
+    await outbox.settled()
+    t.same(numbers(outbox), [1, 2])
+    await using again = await Outbox.open({ directory })
+    t.same(numbers(again), [1, 2])
+    t.equal(again.epoch, outbox.epoch)
   },
 )

@@ -28,9 +28,13 @@ async function folderOf(t: Test): Promise<string> {
   return folder
 }
 
+const fails = (error: unknown): never => {
+  throw error
+}
+
 async function credentialsIn(folder: string): Promise<Credentials> {
   const credentials = new Credentials(folder, undefined)
-  await credentials.recover()
+  await credentials.recover(fails)
   return credentials
 }
 

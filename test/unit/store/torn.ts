@@ -80,10 +80,14 @@ const both =
     for (const each of all) await each(...given)
   }
 
+const fails = (error: unknown): never => {
+  throw error
+}
+
 /** From the first request to the removal of the second certificate. */
 async function live(life: Life): Promise<void> {
   const credentials = new Credentials(life.live, undefined)
-  await credentials.recover()
+  await credentials.recover(fails)
   using _ = life.watch()
   const folder = credentials.of('corp')
   await folder.begin('a1')
@@ -158,7 +162,7 @@ t.test(
 /** Starts on this disk: what was promised holds, and another certificate can be had. */
 async function survives(t: Test, disk: string, holds: Holds, at: string): Promise<void> {
   const credentials = new Credentials(disk, undefined)
-  await credentials.recover()
+  await credentials.recover(fails)
   const corp = credentials.of('corp')
   const state = await corp.read()
   for (const made of [state.current, state.candidate]) {
