@@ -16,6 +16,7 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** A private folder, with its parents; a new one outlives a power cut. */
 export async function privateFolder(path: string): Promise<void> {
+  checkpoint(`make ${basename(path)}/`)
   const first = await mkdir(path, { recursive: true, mode: 0o700 })
   if (first === undefined) return
   for (let made = path; ; made = dirname(made)) {

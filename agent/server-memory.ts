@@ -43,6 +43,11 @@ export class ServerMemory {
     return possible.find(method => !refused.includes(method)) ?? possible[0] ?? 'PKCSReq'
   }
 
+  /** Whether it has ever taken this. */
+  proven(url: string, method: RenewalMethod): boolean {
+    return this.#servers.get(url)?.works === method
+  }
+
   /** What it advertised last time (B-32); remembers what it does now. */
   async advertised(url: string, caps: readonly string[]): Promise<readonly string[]> {
     const known = this.#servers.get(url) ?? { refused: [] }

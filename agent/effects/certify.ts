@@ -13,12 +13,12 @@ import { AgentError } from '../errors.ts'
 import type { Path } from '../path/index.ts'
 import * as scep from '../scep/index.ts'
 import { scepOverPath } from '../scep-over-path.ts'
-import type { Network, Notice } from '../types.ts'
+import type { CertificateFacts, Network, Notice } from '../types.ts'
 import { either } from '../within.ts'
 import { authoritiesOf, establish, lookAhead } from './authorities.ts'
 import type { Context } from './context.ts'
 import { keyOf } from './key.ts'
-import { sayExchange, sayIssued, sayWarnings } from './scep-news.ts'
+import { sayExchange, sayIssued, sayWarnings, shorter } from './scep-news.ts'
 
 /** What differs between an enrolment and a renewal. */
 export interface Purpose {
@@ -31,6 +31,8 @@ export interface Purpose {
   prepare: (key: KeyObject, caps: scep.Capabilities) => Promise<scep.Enrolment>
   /** The key that signs the message and opens the reply: the new one, or at renewal that of the certificate in force. */
   signer: (key: KeyObject, enrolment: scep.Enrolment) => KeyObject
+  /** The certificate in force, where there is one. */
+  replaces?: CertificateFacts
   /** What is to be reported beside what the transaction shows. */
   notices?: Notice[]
 }
@@ -66,9 +68,6 @@ async function transact(purpose: Purpose, path: Path, signal: AbortSignal, conte
   const whole = joint.signal
   const folder = context.credentials.of(network.id)
   using transport = scepOverPath(settings, path, {
-    onSend: name => {
-      checkpoint(`send ${name}`)
-    },
     onStep: exchange => {
       sayExchange(exchange, purpose, context)
     },
@@ -99,8 +98,10 @@ async function transact(purpose: Purpose, path: Path, signal: AbortSignal, conte
   if (await folder.isRemoved()) throw removedMeanwhile(purpose)
   await folder.complete({ certificate, chain, anchors, authorities }, purpose.role)
   context.memory.sawAuthorities(network.id, { at: context.now(), authorities })
-  context.clock.witness(certificateFacts(certificate))
-  context.memory.noticed(network.id, 'scep', [...noticesOf(warnings), ...(purpose.notices ?? [])])
+  const facts = certificateFacts(certificate)
+  context.clock.witness(facts)
+  const notices = [...noticesOf(warnings), ...shorter(facts, purpose.replaces), ...(purpose.notices ?? [])]
+  context.memory.noticed(network.id, 'scep', notices)
   await sayIssued(outcome, purpose, context)
   await lookAhead(exchange, purpose, whole, context)
 }

@@ -27,6 +27,7 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
   const content = contentOf(network, settings, context)
   const purpose = {
     ...{ network, settings, interface: step.interface, role },
+    ...(inForce && { replaces: current.certificate }),
     basis: basisOf(network, settings, content),
     prepare: (key: KeyObject) => {
       const ready = takeReady(network, settings, content, key, context)

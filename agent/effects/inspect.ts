@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { get, type IncomingMessage } from 'node:http'
+import { checkpoint } from '../checkpoint.ts'
 import { inspectEvery } from '../core/renewal.ts'
 import type { StepOf } from '../core/step.ts'
 import { minute } from '../core/validity.ts'
@@ -84,6 +85,7 @@ const revokedNotice = (at: Date): Notice => ({
 
 async function fetched(url: string, path: Path, signal: AbortSignal): Promise<Buffer> {
   using late = within(10_000, signal, path.lost)
+  checkpoint(`fetch ${url}`)
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     get(url, { ...path.wire('http:'), signal: late.signal }, resolve).once('error', reject)
   })

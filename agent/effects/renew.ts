@@ -47,6 +47,7 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
       method = methodOf(enrolment, old.key)
       return method === undefined || method === 're-enrol' ? key : old.key
     },
+    replaces: current.certificate,
     notices: asked !== undefined || password === undefined ? [] : [passwordSent],
   }
   try {
@@ -54,9 +55,9 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
     if (method) await context.servers.worked(settings.url, method)
     context.memory.renewed(network.id)
   } catch (error) {
-    const refused =
-      error instanceof scep.ScepError && error.kind === 'rejected' && scep.endsTransaction(error)
-    if (method && refused) await context.servers.refused(settings.url, method)
+    const proven = method !== undefined && context.servers.proven(settings.url, method)
+    const over = await isOver(network.id, error, proven, context)
+    if (over && method) await context.servers.refused(settings.url, method)
     throw tooEarly(error, current.certificate.notAfter - context.now())
   }
 }
@@ -98,6 +99,28 @@ function methodOf(
 ): RenewalMethod | undefined {
   if (!renewal || old.asymmetricKeyType !== 'rsa') return undefined
   return new X509Certificate(signerCertificate).checkPrivateKey(old) ? messageType : 're-enrol'
+}
+
+/** Attempts after which a request that the server answers, and never with a certificate, is over. */
+const mostFailures = 3
+
+/**
+ * Whether this way of renewing was refused for good: by the server, or because the same request has come to nothing again and again
+ * at a server that answers. Some cannot say no to a RenewalReq and fail instead; and a request that is taken for one that was
+ * answered before would else be sent again unchanged until the certificate has expired.
+ */
+async function isOver(network: string, error: unknown, proven: boolean, context: Context): Promise<boolean> {
+  if (error instanceof scep.ScepError && error.kind === 'rejected' && scep.endsTransaction(error)) return true
+  const folder = context.credentials.of(network)
+  const open = await folder.request()
+  const isLost = error instanceof AgentError && error.finding.code === 'issued-but-lost'
+  const isFault =
+    error instanceof scep.ScepError && (error.kind === 'server-fault' || error.code === 'http-status')
+  if (!open || !(isLost || (isFault && !proven))) return false
+  const failures = (open.failures ?? 0) + 1
+  if (failures < mostFailures) await folder.saveRequest({ ...open, failures })
+  else await folder.dropRequest()
+  return failures >= mostFailures
 }
 
 /** B-71: RFC 8894 section 2.4 would leave it out, but servers that check it are many. */

@@ -1,7 +1,8 @@
 /** What the timeline hears of a SCEP transaction. */
 import { checkpoint } from '../checkpoint.ts'
+import { minute } from '../core/validity.ts'
 import type * as scep from '../scep/index.ts'
-import type { Network } from '../types.ts'
+import type { CertificateFacts, Network, Notice } from '../types.ts'
 import type { Context } from './context.ts'
 
 interface About {
@@ -41,4 +42,12 @@ export async function sayIssued(
   const more = { interface: about.interface, data: { reply: outcome.replyAlgorithms } }
   // A person may have removed it meanwhile.
   if (made) context.news.tell(network.id, { kind: 'issued', ...made, role }, more)
+}
+
+/** It is used all the same: the CA may have revoked the other on issue. */
+export const shorter = (made: CertificateFacts, replaced: CertificateFacts | undefined): Notice[] => {
+  if (!replaced || made.notAfter >= replaced.notAfter) return []
+  const [end, other] = [minute(made.notAfter), minute(replaced.notAfter)]
+  const text = `the new certificate ends on ${end}, before the one it replaces, which ends on ${other}: look at the validity that the CA gives`
+  return [{ code: 'certificate-shorter', severity: 'warning', text }]
 }

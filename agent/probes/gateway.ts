@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { checkpoint } from '../checkpoint.ts'
 import type { Probe } from './probe.ts'
 
 const run = promisify(execFile)
@@ -10,6 +11,7 @@ export const gateway: Probe = {
   run: async (path, signal) => {
     if (path.gateway === undefined) return 'the lease names no gateway'
     await path.verify(path.gateway)
+    checkpoint(`ping ${path.gateway}`)
     const options = ['-n', '-c', '1', '-W', '2', '-I', path.interface, path.gateway]
     const { stdout } = await run('ping', options, { signal }).catch((error: unknown) => {
       if (error instanceof Error && 'stdout' in error)

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { fiveYears } from '../unit/core/sensors.ts'
 import { daysOfTrouble } from '../lab/lifecycle/days.ts'
+import { faults } from '../lab/lifecycle/faults.ts'
 import { renewInARow } from '../lab/lifecycle/in-a-row.ts'
 import { cutRenewals, renewalPoints } from '../lab/lifecycle/power-cut.ts'
 import { sentence, unaided } from '../lab/lifecycle/unaided.ts'
@@ -34,7 +35,7 @@ const clocks = [
 ] as const
 for (const each of sample(clocks)) t.test(sentence(each), t => unaided(t, each))
 
-for (const each of sample(daysOfTrouble)) t.test(each.sentence, each.run)
+for (const each of sample([...daysOfTrouble, ...faults])) t.test(each.sentence, each.run)
 
 await t.test('the points of a renewal', async t => {
   const points = await renewalPoints(t)

@@ -2,9 +2,18 @@
  * The tests' own SCEP server as a daemon of the laboratory: short-lived certificates, PENDING, refusals, a wrong chain, a CA that
  * is replaced, a CRL. It is told what to do on standard input, one JSON object a line, and says on standard output what it did.
  */
+import { createPublicKey } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { bag, crl, fixtureKey, issuedBy, rootCa } from '../../scep-server/authority.ts'
+import {
+  bag,
+  crl,
+  fixtureKey,
+  issuedBy,
+  rootCa,
+  type CertificateOptions,
+  type Holder,
+} from '../../scep-server/authority.ts'
 import { envelope, signedData } from '../../scep-server/cert-rep.ts'
 import type { ReceivedRequest } from '../../scep-server/read-request.ts'
 import { ScepTestServer, type Answer, type Options } from '../../scep-server/server.ts'
@@ -24,12 +33,21 @@ if (ending) await appendFile(files.present, shape.ca.certificate.toString())
 await radiusServer(files.server, present, left(ending?.server ?? 300))
 await radiusServer(files.nextServer, next, left(300))
 
-function ofStranger({ csr, signer }: ReceivedRequest): Answer {
-  if (!csr) return {}
-  const { subject, publicKey } = csr
-  const { certificate } = issuedBy(stranger, '', stranger.key, { subject, publicKey })
-  return { content: envelope(bag([certificate]), { recipient: signer }) }
-}
+/** What is issued to the request, laid over what would be right. */
+const given =
+  (wrong: Partial<CertificateOptions>, issuer: Holder = server.shape.ca) =>
+  ({ csr, signer }: ReceivedRequest): Answer => {
+    if (!csr) return {}
+    const { subject, publicKey } = { ...csr, ...wrong }
+    const usual = { usage: ['digitalSignature', 'keyEncipherment'], purposes: ['1.3.6.1.5.5.7.3.2'] }
+    const { certificate } = issuedBy(issuer, '', issuer.key, {
+      ...(usual as Partial<CertificateOptions>),
+      ...{ subject, publicKey, ...wrong },
+    })
+    return { content: envelope(bag([certificate]), { recipient: signer }) }
+  }
+
+const fromNow = (seconds: number): Date => new Date(Date.now() + seconds * 1000)
 
 /** Let the replies go that are held. */
 const held: (() => void)[] = []
@@ -37,9 +55,22 @@ const misdeeds: Record<Misdeed, (request: ReceivedRequest) => Answer> = {
   pending: () => ({ pkiStatus: '3' }),
   refused: () => ({ pkiStatus: '2', failInfo: '2' }),
   'too-early': () => ({ pkiStatus: '2', failInfo: '2', failInfoText: 'not within the renewal window' }),
-  'wrong-chain': ofStranger,
+  'wrong-chain': request => given({}, stranger)(request),
   held: () => ({ after: new Promise(resolve => held.push(resolve)) }),
   fault: () => ({ http: response => void response.writeHead(503).end('later') }),
+  'other-names': request => given({ subject: 'somebody-else' })(request),
+  expired: request => given({ notBefore: fromNow(-7200), notAfter: fromNow(-3600) })(request),
+  'not-yet': request => given({ notBefore: fromNow(3600), notAfter: fromNow(7200) })(request),
+  shorter: request => given({ notBefore: fromNow(-1), notAfter: fromNow(600) })(request),
+  'the-same': ({ signer }) => ({ content: envelope(bag([signer]), { recipient: signer }) }),
+  'another-key': request => given({ publicKey: createPublicKey(stranger.key) })(request),
+  huge: () => ({ bytes: Buffer.alloc(2 * 1024 * 1024, 0x30) }),
+  'cut-off': () => ({
+    http: response => {
+      response.writeHead(200, { 'content-length': '5000', 'content-type': 'application/x-pki-message' })
+      response.write(Buffer.alloc(100), () => response.destroy())
+    },
+  }),
 }
 
 let state: Instruction = {}

@@ -6,7 +6,12 @@ import type { Lab } from '../lab.ts'
 import { checkout } from '../pki.ts'
 import { addresses } from '../topology.ts'
 
-export type Misdeed = 'pending' | 'refused' | 'too-early' | 'wrong-chain' | 'fault' | 'held'
+export type Misdeed =
+  | ('pending' | 'refused' | 'too-early' | 'wrong-chain' | 'fault' | 'held')
+  /** Certificates that are not what was asked for. */
+  | ('other-names' | 'expired' | 'not-yet' | 'shorter' | 'the-same' | 'another-key')
+  /** More than SCEP allows, and half a reply. */
+  | ('huge' | 'cut-off')
 
 export interface Instruction {
   /** Seconds from now until notAfter, and before now of notBefore, of what is issued from now on. */

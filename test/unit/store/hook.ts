@@ -26,7 +26,7 @@ const senders: Record<string, string> = {
   'agent/path/resolver.ts': 'every look-up passes a checkpoint',
   'agent/time-sources.ts': 'every question to a time server passes a checkpoint',
   'agent/scep/transport.ts': 'over the agent of the path; says before each exchange',
-  'agent/effects/inspect.ts': 'over the agent of the path',
+  'agent/effects/inspect.ts': 'over the agent of the path; every CRL passes a checkpoint',
   'agent/mqtt/socket.ts': 'the broker',
   'agent/scep-cli/preflight.ts': 'the client by hand',
   'agent/path/ip.ts': 'netlink through a child',
@@ -79,7 +79,21 @@ t.test(
 t.test('what changes the disk in durable.ts follows a checkpoint in the same function', async t => {
   const text = await readFile(join(top, 'agent/durable.ts'), 'utf8')
   const functions = text.split(/^(?=export (?:async )?(?:function|const))/m)
-  const changing = functions.filter(body => /\b(rename|symlink|rm|sync|writeFile)\(/.test(body))
+  const changing = functions.filter(body => /\b(mkdir|rename|symlink|rm|sync|writeFile)\(/.test(body))
   t.ok(changing.length >= 5, `${String(changing.length)} functions`)
   for (const body of changing) t.match(body, /checkpoint\(/, body.split('(')[0] ?? '')
 })
+
+t.test(
+  'every exchange with a SCEP server passes a checkpoint, also over a connection that is still open',
+  async t => {
+    const all = await sources('agent')
+    // The client itself, the one by hand, which nobody restarts, and a look that changes nothing.
+    const opening = all.filter(
+      ({ path, text }) =>
+        text.includes('openTransport(') && !/^agent\/(scep(-cli)?\/|effects\/preflight\.ts)/.test(path),
+    )
+    t.ok(opening.length >= 3, `${String(opening.length)} places`)
+    for (const { path, text } of opening) t.match(text, /onSend: .*\n? *checkpoint\(`send /, path)
+  },
+)
