@@ -29,11 +29,14 @@ export async function hasGateway(path: Path, signal: AbortSignal): Promise<boole
  */
 export async function isAnswered(device: string, address: string, signal: AbortSignal): Promise<boolean> {
   const probe = ['arping', '-D', '-f', '-q', '-c', '2', '-w', '1', '-I', device, address]
-  const ended = await run('busybox', probe, { signal, timeout: 1_000 }).then(
-    () => 0,
-    (error: unknown) => (error as { code?: unknown }).code,
+  const answered = await run('busybox', probe, { signal, timeout: 1_000 }).then(
+    () => false,
+    // It looks for duplicates: exit code 1 is the answer, unless it comes with a complaint, e.g. of a missing right.
+    (error: unknown) => {
+      const { code, stderr } = error as { code?: unknown; stderr?: unknown }
+      return code === 1 && stderr === ''
+    },
   )
   signal.throwIfAborted()
-  // It looks for duplicates: exit code 1 is the answer.
-  return ended === 1
+  return answered
 }
