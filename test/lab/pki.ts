@@ -98,20 +98,25 @@ async function make(folder: string): Promise<void> {
       await appendFile(join(folder, `${name}.pem`), await readFile(join(folder, part)))
 }
 
-/** The cached files; made first where there are none. Labs that start at the same time each make their own, and one is kept. */
-export async function pki(): Promise<Pki> {
-  if (!existsSync(cache)) {
-    await mkdir(dirname(cache), { recursive: true })
-    const draft = await mkdtemp(`${cache}-`)
-    try {
-      await make(draft)
-      await rename(draft, cache)
-    } catch (error) {
-      if (!existsSync(cache)) throw error
-    } finally {
-      await rm(draft, { recursive: true, force: true })
-    }
+/** Processes that start at the same time each make their own, and one is kept. */
+async function makeCache(): Promise<void> {
+  await mkdir(dirname(cache), { recursive: true })
+  const draft = await mkdtemp(`${cache}-`)
+  try {
+    await make(draft)
+    await rename(draft, cache)
+  } catch (error) {
+    if (!existsSync(cache)) throw error
+  } finally {
+    await rm(draft, { recursive: true, force: true })
   }
+}
+
+let making: Promise<void> | undefined
+
+/** The cached files; made first where there are none. */
+export async function pki(): Promise<Pki> {
+  if (!existsSync(cache)) await (making ??= makeCache())
   const file = (name: string) => join(cache, name)
   return {
     root: file('root.pem'),

@@ -13,17 +13,8 @@ const testFiles = folder =>
 /** Its part in `npm test` is one stroke, in the machine of test/wifi/agent.test.ts: another machine would take as long as that one. */
 const wholeAir = 'test/long/air.test.ts'
 
-/**
- * The rows of laboratories, which take about the same time each: a laboratory mostly waits for its own daemons. What is in neither
- * row is in a third one. Tap has an order of its own within a row.
- */
-const rows = [
-  [
-    ...['test/lab/lifecycle.test.ts', 'test/lab/power-cut.test.ts', 'test/lab/supplicant.test.ts'],
-    ...['test/long/mqtt.test.ts', 'test/long/scep-fuzz.test.ts'],
-  ],
-  ['test/long/lifecycle.test.ts', 'test/long/power-cut.test.ts', 'test/long/supplicant.test.ts'],
-]
+/** These laboratories run in the row of the long tests, so that both rows take the same time: tap has an order of its own. */
+const besideLong = ['test/lab/power-cut.test.ts', 'test/lab/supplicant.test.ts']
 
 const row = (files, seed) => ({
   files,
@@ -32,12 +23,14 @@ const row = (files, seed) => ({
   minutes: 25,
 })
 
-const laboratories = seed => {
-  const rest = [...testFiles('test/lab'), ...testFiles('test/long')].filter(
-    file => file !== wholeAir && !rows.flat().includes(file),
-  )
-  return [rest, ...rows].map(files => row(files, seed))
-}
+/** Two laboratories mostly wait, each for its own daemons. */
+const laboratories = seed => [
+  row(
+    testFiles('test/lab').filter(file => !besideLong.includes(file)),
+    seed,
+  ),
+  row([...besideLong, ...testFiles('test/long').filter(file => file !== wholeAir)], seed),
+]
 
 /** What only needs the processor has it when nobody else wants it, one after the other. */
 const meanwhile = {
@@ -89,7 +82,17 @@ export const coreCoverage = [
  * test/long that is run.
  */
 export const groups = seed => [
-  { name: 'build', steps: [{ name: 'build', command: ['test/setup/build.mjs'] }] },
+  {
+    name: 'build',
+    steps: [
+      { name: 'build', command: ['test/setup/build.mjs'] },
+      // Before many laboratories ask for them at once.
+      {
+        name: 'certificates of the laboratories',
+        command: ['--import', './test/setup/typescript.mjs', 'test/lab/make-pki.ts'],
+      },
+    ],
+  },
   {
     name: 'unit',
     steps: unitBatches(coreTest),

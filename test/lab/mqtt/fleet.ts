@@ -10,7 +10,7 @@ import { operator } from './operator.ts'
 import { arrived, sensor, told, until, type Sensor } from './sensor.ts'
 
 const url = 'http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe?'
-const corpFlags = `--interface wired --alias Corp --method TLS --enrollment-network onboarding --url ${url} --challenge-password hush --common-name {serial} --alternative-name dns:{name} --encryption AES-128 --signature SHA-256 --key rsa-2048 --renewal 30d --wait 5`
+const corpFlags = `--interface wired --alias Corp --method TLS --enrollment-network onboarding --url ${url} --challenge-password hush --common-name {serial} --alternative-name dns:{name} --encryption AES-128 --signature SHA-256 --key rsa-2048 --renewal 30d --wait 20`
 
 onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker, protocol) => {
   const directory = t.testdir({ s1: {}, s2: {}, s3: {} })
@@ -80,7 +80,7 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
   await t.test(
     'assign: the version counts up, every assignment has an id, and the sensors have it (S2-03, S2-04)',
     async t => {
-      const result = await run('assign --sensors s1,s2,s3 corp --json --wait 5')
+      const result = await run('assign --sensors s1,s2,s3 corp --json --wait 20')
       t.match(result.json(), { versions: { s1: 1, s2: 1, s3: 1 }, applied: ids, refused: [], missing: [] })
       const assignments = sensors.map(({ state }) => state.view.desired.tested[0]?.assignment)
       t.equal(new Set(assignments).size, 3)
@@ -91,7 +91,7 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
   await t.test('a changed challenge password is one message to all (S2-58, S2-71, S2-72)', async t => {
     const file = join(directory, 'password')
     await writeFile(file, 'hush-2\n')
-    const result = await run(`network edit corp --challenge-password-file ${file} --wait 5`, { columns: 80 })
+    const result = await run(`network edit corp --challenge-password-file ${file} --wait 20`, { columns: 80 })
     t.match(result, { code: 0, out: /3 of 3 sensors have it in force/, err: /3 of 3 applied\n$/ })
     for (const { state } of sensors)
       t.equal(state.view.desired.tested[0]?.profile.scep?.challengePassword, 'hush-2')
@@ -100,17 +100,17 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
   await t.test('at most four networks are tested (S2-75, S2-76)', async t => {
     for (const id of ['a', 'b', 'c', 'd'])
       t.equal((await run(`network add ${id} --interface wired --wait 0`)).code, 0)
-    t.match(await run('assign s1 a b c --wait 5'), { code: 0 })
-    t.match(await run('assign s1 d --wait 5'), { code: 1, err: /would test 5 networks; at most 4/ })
-    t.match(await run('unassign s1 a b c --wait 5'), { code: 0 })
+    t.match(await run('assign s1 a b c --wait 20'), { code: 0 })
+    t.match(await run('assign s1 d --wait 20'), { code: 1, err: /would test 5 networks; at most 4/ })
+    t.match(await run('unassign s1 a b c --wait 20'), { code: 0 })
   })
 
   await t.test('removed and added again is another assignment (S2-67..70)', async t => {
     const assignment = () => sensors[0]?.state.view.desired.tested[0]?.assignment
     const before = assignment()
-    t.match(await run('unassign s1 corp --wait 5'), { code: 0 })
+    t.match(await run('unassign s1 corp --wait 20'), { code: 0 })
     t.equal(assignment(), undefined, 'gone in seconds (S2-68)')
-    t.match(await run('assign s1 corp --wait 5'), { code: 0 })
+    t.match(await run('assign s1 corp --wait 20'), { code: 0 })
     t.not(assignment(), before)
   })
 
@@ -127,11 +127,11 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
     ]
     for (const [what, document] of lost) {
       await console.publish('sonde/sensors/s1/desired', document, { retain: true })
-      t.match(await run('assign s1 onboarding --wait 5'), { code: 0 }, what)
+      t.match(await run('assign s1 onboarding --wait 20'), { code: 0 }, what)
       t.same(assigned().slice(0, 1), before, `${what}: the same assignment`)
       t.equal(assigned().length, 2)
       await console.publish('sonde/sensors/s1/desired', document, { retain: true })
-      t.match(await run('unassign s1 onboarding --wait 5'), { code: 0 })
+      t.match(await run('unassign s1 onboarding --wait 20'), { code: 0 })
       t.same(assigned(), before)
     }
   })
@@ -199,7 +199,7 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
   })
 
   await t.test('commands are answered', async t => {
-    t.match(await run('command s1 renew corp --wait 5'), { code: 0, out: 'done: tested\n' })
+    t.match(await run('command s1 renew corp --wait 20'), { code: 0, out: 'done: tested\n' })
     t.match(await run('command s1 renw corp'), { code: 2, err: /did you mean renew/ })
     t.match(await run('command s1 renew'), { code: 2, err: /renew needs a network/ })
     t.match(await run('command s9 test --wait 0.2'), { code: 1, err: /has not answered within 0.2 s/ })
