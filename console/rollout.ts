@@ -18,6 +18,12 @@ export interface RolloutResult {
   missing: string[]
 }
 
+/**
+ * Milliseconds. A report does not say which document it objects to, and is sent once a second: what it says before may be about the
+ * document that was there before.
+ */
+const settling = 1_500
+
 /** Waits until every sensor has answered, at most `ms`. Progress goes to the terminal alone: `412 of 500 applied`. */
 export async function follow(
   fleet: Fleet,
@@ -25,23 +31,25 @@ export async function follow(
   ms: number,
   io: Io,
 ): Promise<RolloutResult> {
-  const end = performance.now() + ms
+  const start = performance.now()
   for (;;) {
-    const result = look(fleet, expected)
+    const passed = performance.now() - start
+    const over = passed >= ms || io.signal.aborted
+    const result = look(fleet, expected, over || passed >= settling)
     const total = expected.sensors.length
     const progress = `${String(result.applied.length)} of ${String(total)} applied`
-    const done = result.missing.length === 0 || performance.now() >= end || io.signal.aborted
+    const done = result.missing.length === 0 || over
     if (io.columns !== undefined && total > 0) io.err(`\r${progress}${done ? '\n' : ''}`)
     if (done) return result
     await pause(50, undefined, { signal: io.signal }).catch(() => undefined)
   }
 }
 
-function look(fleet: Fleet, { sensors, applied, refused }: Expectation): RolloutResult {
+function look(fleet: Fleet, { sensors, applied, refused }: Expectation, settled: boolean): RolloutResult {
   const result: RolloutResult = { applied: [], refused: [], missing: [] }
   for (const id of sensors) {
     const sensor = fleet.sensors.get(id) ?? { id }
-    const why = refused(sensor)
+    const why = settled ? refused(sensor) : undefined
     if (applied(sensor)) result.applied.push(id)
     else if (why !== undefined) result.refused.push({ sensor: id, why })
     else result.missing.push(id)
@@ -49,7 +57,7 @@ function look(fleet: Fleet, { sensors, applied, refused }: Expectation): Rollout
   return result
 }
 
-/** What a sensor says against a document, beside what it said before. */
+/** What a sensor says against the document of a topic. */
 export function objections(sensor: FleetSensor, topic: string): string | undefined {
   const problems = sensor.reported?.problems.filter(problem => problem.topic === topic) ?? []
   if (problems.length === 0) return undefined
