@@ -167,7 +167,11 @@ export function text(element: Element): string {
 export function oidText(element: Element): string {
   if (element.tag !== tag.oid || element.content.length === 0)
     throw new BerError(`no object identifier (tag ${hex(element.tag)})`)
-  return dottedOid(element.content)
+  try {
+    return dottedOid(element.content)
+  } catch (error) {
+    throw new BerError(`no object identifier that anybody uses: ${(error as Error).message}`)
+  }
 }
 
 /** A small non-negative INTEGER. */

@@ -111,6 +111,11 @@ t.test('an unchanged reply is accepted', async t => {
   for (const seed of seeds) t.doesNotThrow(() => whole(seed))
 })
 
+t.test('an OBJECT IDENTIFIER that nobody counts to is refused', async t => {
+  const oid = Buffer.from('060a88ffffffffffffffff7f', 'hex')
+  t.throws(() => oidText(read(oid)), BerError)
+})
+
 t.test('a CertRep changed anywhere gives a typed error', async () => {
   fc.assert(
     fc.property(fc.constantFrom(...seeds), fc.array(mutation, { minLength: 1, maxLength: 4 }), (seed, all) =>
