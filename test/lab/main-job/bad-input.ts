@@ -7,7 +7,16 @@ import { join } from 'node:path'
 import t from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
-import { asReported, documentsWith, event, problem, publish, tested, type Documents } from './scene.ts'
+import {
+  asReported,
+  documentsWith,
+  event,
+  problem,
+  publish,
+  tested,
+  type Documents,
+  type Problem,
+} from './scene.ts'
 
 interface Case {
   name: string
@@ -215,8 +224,8 @@ t.test(
     await publish(lab, await documentsWith(lab, {}, { challengePassword: 'canary-wrong-challenge' }))
     await problem(sensor, 'corp', 15_000, 0, ({ code }) => code === 'scep-connect-failed')
     await lab.scep.start()
-    await problem(sensor, 'corp', 15_000, 0, ({ code }) => code !== 'scep-connect-failed')
-    const { code, title } = await problem(sensor, 'corp', 1_000, lab.operator.messages.end - 1)
+    const next = ({ code }: Problem): boolean => code !== 'scep-connect-failed'
+    const { code, title } = await problem(sensor, 'corp', 15_000, 0, next)
     t.match({ code, title }, { code: 'scep-rejected', title: 'SCEP server refused the request' })
   },
 )
