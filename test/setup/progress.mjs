@@ -10,7 +10,7 @@ const seconds = time => {
 
 /**
  * `feed(line)` takes the lines of a run, `counts()` gives `{ passed, failed, skipped }` in assertions once it has
- * ended, or undefined when the run broke off before its totals. Results nested deeper than `depth` are
+ * ended, or undefined when the run broke off before its totals; `failures()` gives `{ name, lines }` of each, once. Results nested deeper than `depth` are
  * shown only when they failed; depth 0 is a file, 1 a scenario in it. A file's lines come together, at its end, because
  * another run may write beside this one.
  */
@@ -25,6 +25,7 @@ export const progress = ({ say: write, depth = 1 }) => {
     ended = false
   }
   let counts
+  const failures = []
   let file = []
   /** The diagnostics that may follow a result: how their lines begin, and whether they are shown. */
   let yaml
@@ -42,6 +43,7 @@ export const progress = ({ say: write, depth = 1 }) => {
     if (bad) failedAt = level
     if (directive === 'SKIP') say(`${indent}  - ${name}: skipped: ${reason || 'no reason given'}`)
     else if (bad) say(`${indent}  ✗ ${[...open.slice(0, level), name].join(' › ')}${duration}`)
+    if (bad && !repeats) failures.push({ name: [...open.slice(0, level), name].join(' › '), lines: [] })
     else if (level <= depth) say(`${indent}  ✓ ${name}${duration}`)
     yaml = { indent: `${indent}  `, shown: bad && !repeats, begun: false }
     if (level > 0) return
@@ -60,7 +62,10 @@ export const progress = ({ say: write, depth = 1 }) => {
       return false
     }
     const bounds = line === `${indent}---` || line === `${indent}...`
-    if (shown && !bounds) say(`    ${line}`)
+    if (shown && !bounds) {
+      say(`    ${line}`)
+      failures.at(-1).lines.push(line.trim())
+    }
     yaml = line === `${indent}...` ? undefined : { ...yaml, begun: true }
     return true
   }
@@ -95,5 +100,5 @@ export const progress = ({ say: write, depth = 1 }) => {
     release()
     return file
   }
-  return { feed, counts: () => counts, rest }
+  return { feed, counts: () => counts, failures: () => failures, rest }
 }

@@ -9,15 +9,27 @@ const runner = ({ files, args = [], batch }) =>
     ? ['node_modules/.bin/tap', '--reporter=tap', ...args, ...files]
     : ['--import', './test/setup/typescript.mjs', 'test/setup/batch.mjs', ...files]
 
-/** `sum` is { passed, failed, skipped } in assertions, `say` writes a line; both are shared by all steps. */
-export const tests = ({ say, sum }) => {
-  const fail = text => {
-    say(`  ✗ ${text}`)
+/** What failed is said once more at the end, where it is looked for: this many lines of each. */
+const longest = 20
+
+/**
+ * `say` writes a line. `step` runs one of steps.mjs, `fail` counts what is none. `close` repeats what failed, writes the counts (assertions
+ * as tap counts them, and one for each check that is no tap test) and gives the exit code.
+ */
+export const tests = say => {
+  const sum = { passed: 0, failed: 0, skipped: 0 }
+  /** `{ name, lines }` of progress.mjs. */
+  const failures = []
+
+  const fail = (name, lines = []) => {
+    say(`  ✗ ${name}`)
+    for (const line of lines) say(`    ${line}`)
+    failures.push({ name, lines })
     sum.failed += 1
   }
 
   /** A step of steps.mjs with `files`: by tap, each in a process of its own, or as one `batch`, of which only failures are shown. */
-  const step = async ({ files, args, batch, env, depth, minutes }) => {
+  const ofTap = async ({ files, args, batch, env, depth, minutes }) => {
     if (files.length === 0) return fail('there are no test files')
     const start = performance.now()
     const reader = progress({ say, depth: batch === undefined ? depth : -1 })
@@ -25,8 +37,9 @@ export const tests = ({ say, sum }) => {
     const { code, stragglers } = await run(process.execPath, command, { onLine: reader.feed, env, minutes })
     const counts = reader.counts()
     const rest = reader.rest()
+    failures.push(...reader.failures())
     if (counts) for (const key of Object.keys(sum)) sum[key] += counts[key]
-    if (code === 0 && counts && !stragglers) {
+    if (code === 0 && counts?.failed === 0 && !stragglers) {
       if (batch !== undefined) say(`  ✓ ${batch} ${seconds(start)}`)
       return
     }
@@ -44,15 +57,24 @@ export const tests = ({ say, sum }) => {
     if (accept.includes(code)) {
       say(`  ✓ ${name} ${seconds(start)}`)
       sum.passed += 1
-    } else {
-      fail(`${name} ${seconds(start)}`)
-      for (const line of output) say(`    ${line}`)
-    }
+    } else fail(`${name} ${seconds(start)}`, output)
   }
 
   const inRow = async checks => {
     for (const each of checks) await check(each, 19)
   }
 
-  return each => ('files' in each ? step(each) : 'row' in each ? inRow(each.row) : check(each))
+  const step = each => ('files' in each ? ofTap(each) : 'row' in each ? inRow(each.row) : check(each))
+
+  const close = () => {
+    if (failures.length > 0) say('\nwhat failed')
+    for (const { name, lines } of failures) {
+      say(`  ✗ ${name}`)
+      for (const line of lines.slice(0, longest)) say(`      ${line}`)
+      if (lines.length > longest) say(`      … ${lines.length - longest} more lines above`)
+    }
+    say(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
+    return sum.failed === 0 && sum.passed > 0 ? 0 : 1
+  }
+  return { step, fail, close }
 }

@@ -7,8 +7,7 @@ import { tests } from './tests.mjs'
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)))
 passSignals(signal => process.kill(process.pid, signal))
 
-const sum = { passed: 0, failed: 0, skipped: 0 }
 const say = line => process.stdout.write(`${line}\n`)
-await Promise.all(unitBatches().map(tests({ say, sum })))
-say(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
-process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0
+const { step, close } = tests(say)
+await Promise.all(unitBatches().map(step))
+process.exitCode = close()
