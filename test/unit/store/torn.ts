@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { cpSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { onCheckpoint } from '../../../agent/checkpoint.ts'
@@ -12,6 +12,7 @@ import type { CredentialFolder } from '../../../agent/credential-folder.ts'
 import { Credentials } from '../../../agent/credentials.ts'
 import type { CredentialState } from '../../../agent/types.ts'
 import { issuedBy, fixtureKey, rootCa } from '../../scep-server/authority.ts'
+import { folderInMemory } from './in-memory.ts'
 
 const ca = rootCa('Torn Root', fixtureKey('rsa-2048-a'))
 
@@ -137,10 +138,7 @@ const tears: Record<string, (path: string) => Promise<void>> = {
 t.test(
   'the power is cut at every point of two certificates and a removal: nothing half written is read as whole, and no key is lost',
   async t => {
-    // In memory: the fsyncs of a thousand files would take longer than everything else.
-    const top = await mkdtemp('/dev/shm/sonde-torn-')
-    t.teardown(() => rm(top, { recursive: true, force: true }))
-    const life = new Life(top)
+    const life = new Life(await folderInMemory(t))
     await live(life)
     t.ok(life.snapshots.length > 60, `${String(life.snapshots.length)} points`)
     await Promise.all(
