@@ -17,7 +17,6 @@ import { digest12 } from './core/hash.ts'
 import { CredentialNotes } from './credential-notes.ts'
 import { certificateFacts, factsOf } from './certificate.ts'
 import { damagedOf } from './credential-damage.ts'
-import { linkDurable, privateFolder, readIfThere, removeAll, removeDurable } from './durable.ts'
 import {
   type About,
   type CredentialFiles,
@@ -28,7 +27,8 @@ import {
   type Role,
   plain,
 } from './credential-record.ts'
-import { isMissing, readJson, renameDurable, writeDurable, writeSynced } from './durable.ts'
+import { isMissing, linkDurable, privateFolder, readIfThere, readJson } from './durable.ts'
+import { removeAll, removeDurable, renameDurable, writeDurable, writeSynced } from './durable.ts'
 import { openKey, type KeyKind, type SpareKeys } from './keys.ts'
 import type { CredentialState } from './types.ts'
 
@@ -133,16 +133,21 @@ export class CredentialFolder {
   }
 
   /** Stores the reply as a generation. Must leave the generation in force intact when it is a candidate. Returns its name. */
-  async complete(issued: IssuedCertificate, role: Role): Promise<string> {
+  async complete({ authorities = [], ...issued }: IssuedCertificate, role: Role): Promise<string> {
+    const certificate = certificateFacts(issued.certificate)
+    const about: About = { role, ...certificate, authorities }
+    const draft = this.#path('open', 'about.json.new')
     await Promise.all([
       writeSynced(this.#path('open', 'certificate.pem'), issued.certificate),
       writeSynced(this.#path('open', 'chain.pem'), issued.chain.join('')),
       writeSynced(this.#path('open', 'anchors.pem'), issued.anchors.join('')),
+      writeSynced(draft, JSON.stringify(about)),
     ])
-    const { authorities = [] } = issued
-    const about: About = { role, ...certificateFacts(issued.certificate), authorities }
-    await writeDurable(this.#path('open', 'about.json'), JSON.stringify(about))
-    return this.#close(about)
+    // It counts from here on: everything it speaks of is on disk.
+    await renameDurable(draft, this.#path('open', 'about.json'))
+    const generation = await this.#close(about)
+    this.#read.set(generation, { generation, certificate, authorities, role })
+    return generation
   }
 
   /** The login with the candidate succeeded: it is in force, in one step for any reader. */

@@ -124,6 +124,7 @@ export class Port {
     const closing = this.#closePath()
     this.#joined = undefined
     const dhcp = this.#standby.take()
+    dhcp.arm()
     const frequencies = await this.#options.frequencies.of(block.ssid)
     try {
       // Nothing is sent over the path before any more: it is taken down while the port is authenticated anew.

@@ -8,6 +8,7 @@ import { isolate } from './isolation.ts'
 import type { DhcpEvent, Lease } from './lease.ts'
 import { onNetworkChange } from './monitor.ts'
 import { noLease } from './no-lease.ts'
+import { isDiscover } from './udhcpc.ts'
 
 /**
  * Pauses in ms after which a client whose DISCOVER was not answered is replaced by a new one, which asks at once. The client is freed
@@ -17,6 +18,8 @@ import { noLease } from './no-lease.ts'
  */
 const repeats = [150, 300, 500]
 const releaseDeadlineMs = 300
+/** A switch opens its port some ms after it has said so; a client that is armed would be that much too early. */
+const portOpensMs = 8
 
 type Phase = 'held' | 'discovering' | 'requesting' | 'bound' | 'rebinding' | 'released' | 'ended'
 
@@ -41,6 +44,8 @@ export class Attempt implements DhcpAttempt {
   #released: () => void = () => undefined
   #timers = new Set<NodeJS.Timeout>()
   #repeat: NodeJS.Timeout | undefined
+  /** The client stands before its DISCOVER. */
+  #announced = false
   #discovers = 0
   #offerFrom = ''
   #nak: string | undefined
@@ -81,6 +86,10 @@ export class Attempt implements DhcpAttempt {
     })
   }
 
+  arm(): void {
+    if (this.#phase === 'held') this.#client.arm()
+  }
+
   kick(): void {
     if (this.#phase !== 'held') return
     this.#phase = 'discovering'
@@ -89,7 +98,12 @@ export class Attempt implements DhcpAttempt {
     const { leaseDeadlineMs = 14_000, carrierDeadlineMs = 5_000 } = this.#options
     this.#after(leaseDeadlineMs, () => this.#giveUp(leaseDeadlineMs))
     this.#after(Math.min(carrierDeadlineMs, leaseDeadlineMs - 1), () => this.#checkCarrier(carrierDeadlineMs))
-    this.#client.free()
+    if (this.#announced)
+      this.#after(portOpensMs, () => {
+        this.#discovering()
+        this.#client.free()
+      })
+    else this.#client.free()
   }
 
   async lease(signal: AbortSignal): Promise<Lease> {
@@ -145,21 +159,25 @@ export class Attempt implements DhcpAttempt {
 
   /** The client's log tells where the exchange stands; a word that changes there costs only the fast repeats. */
   #progress(line: string): void {
+    if (this.#phase === 'held') this.#announced ||= isDiscover(line)
     if (this.#phase !== 'discovering' && this.#phase !== 'requesting') return
-    if (/\bdiscover\b/.test(line)) {
-      this.#phase = 'discovering'
-      const pause = repeats[this.#discovers]
-      this.#discovers += 1
-      clearTimeout(this.#repeat)
-      if (pause !== undefined)
-        this.#repeat = this.#after(pause, () => {
-          if (this.#phase === 'discovering') this.#client.replace(this.#options)
-        })
-    } else if (/\bselect\b/.test(line)) {
+    if (isDiscover(line)) this.#discovering()
+    else if (/\bselect\b/.test(line)) {
       this.#phase = 'requesting'
       this.#offerFrom = line.replace(/^udhcpc: /, '')
       clearTimeout(this.#repeat)
     }
+  }
+
+  #discovering(): void {
+    this.#phase = 'discovering'
+    const pause = repeats[this.#discovers]
+    this.#discovers += 1
+    clearTimeout(this.#repeat)
+    if (pause === undefined) return
+    this.#repeat = this.#after(pause, () => {
+      if (this.#phase === 'discovering') this.#client.replace(this.#options)
+    })
   }
 
   #event(event: DhcpEvent): void {

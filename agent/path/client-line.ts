@@ -9,6 +9,8 @@ export class ClientLine {
   readonly #listener: UdhcpcListener
   #present: Promise<Udhcpc> | undefined
   #number = 0
+  #options: UdhcpcOptions = {}
+  #armed = false
   #free = false
   #stopped = false
   readonly #replaced: Promise<unknown>[] = []
@@ -21,6 +23,7 @@ export class ClientLine {
   /** Starts the first client; it is held until `free`. Rejects when it cannot be started. */
   async start(options: UdhcpcOptions): Promise<void> {
     if (this.#stopped) return
+    this.#options = options
     const { event, progress, exit } = this.#listener
     this.#number += 1
     const number = this.#number
@@ -37,13 +40,22 @@ export class ClientLine {
     this.#present = starting
     const client = await starting
     if (this.#free) client.free()
+    else if (this.#armed) client.arm()
+  }
+
+  /** Takes the client to the moment before its DISCOVER, now or as soon as it has started. */
+  arm(): void {
+    this.#armed = true
+    this.#tell(client => {
+      client.arm()
+    })
   }
 
   /** Lets the client ask, now or as soon as it has started. */
   free(): void {
     this.#free = true
     this.#tell(client => {
-      client.free()
+      if (!client.free()) this.replace(this.#options)
     })
   }
 

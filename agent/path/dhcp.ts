@@ -25,6 +25,8 @@ export interface DhcpAttempt extends AsyncDisposable {
   readonly notInForce: readonly string[]
   /** The client waits for `kick`, a few ms after the start. Rejects as `lease` does; nobody has to wait for it. */
   readonly ready: Promise<void>
+  /** The port will open soon: everything that comes before the DISCOVER is done. Nothing is sent. */
+  arm: () => void
   /** The port has opened: DISCOVER leaves now, and again after ever longer pauses until it is answered. Starts the deadline; a second time it has no effect. */
   kick: () => void
   /** The first lease. Rejects with a PathError `dhcp-no-offer`, `dhcp-no-ack`, `no-carrier`, `dhcp-client-*`, or the signal's reason. */

@@ -3,6 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { canTellWhatWasSent, hasSent } from './discover-hold.ts'
 import { parseRecord, requestedOptions, script, scriptNames, splitRecords, type DhcpEvent } from './lease.ts'
 
 export interface UdhcpcOptions {
@@ -22,10 +23,12 @@ export interface UdhcpcListener {
   exit: (detail: string) => void
 }
 
-/** A running `udhcpc -f` on one interface, held before its first DISCOVER until `release` is called. */
+/** A running `udhcpc -f` on one interface, held before its first DISCOVER until `free` is called. */
 export interface Udhcpc {
-  /** Lets the first DISCOVER go; once free it has no effect. */
-  free: () => void
+  /** Takes it from where it does nothing yet to the moment before the DISCOVER: its sockets are open then, which takes 30 ms. */
+  arm: () => void
+  /** Lets the first DISCOVER go; once free it has no effect. False when that has left before: then another client has to ask. */
+  free: () => boolean
   /** SIGUSR1 asks at once (again, or for a renewal), SIGUSR2 gives the lease back. */
   signal: (signal: 'SIGUSR1' | 'SIGUSR2') => void
   /** Ends the process and waits for its end. */
@@ -59,31 +62,49 @@ function clientArguments(device: string, { hostname, clientId, address }: Udhcpc
   return list
 }
 
-/** Starts the client, which dies with us: a killed agent leaves none behind. */
+/** Starts the client, which dies with us: a killed agent leaves none behind, not even one that is stopped. */
 export async function startUdhcpc(
   device: string,
   options: UdhcpcOptions,
   listener: UdhcpcListener,
 ): Promise<Udhcpc> {
   const cwd = await (scriptFolder ??= writeScripts())
-  const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...clientArguments(device, options)], {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...clientArguments(device, options)], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
   })
   child.stdin.on('error', () => undefined)
-  const ended = watch(child, listener)
-  let held = true
+  /** In its script at first; `armed` until its log says that the DISCOVER comes, which stops it. */
+  let held: 'script' | 'armed' | 'stopped' | 'free' = 'script'
+  const ended = watch(child, {
+    ...listener,
+    progress: line => {
+      if (held === 'armed' && isDiscover(line)) {
+        child.kill('SIGSTOP')
+        held = 'stopped'
+      }
+      listener.progress(line)
+    },
+  })
   return {
-    free: () => {
-      held = false
+    arm: () => {
+      if (held !== 'script' || !canTellWhatWasSent()) return
+      held = 'armed'
       child.stdin.end()
+    },
+    free: () => {
+      const late = held === 'stopped' && hasSent(child.pid ?? 0)
+      if (held === 'stopped' && !late) child.kill('SIGCONT')
+      if (!late) held = 'free'
+      child.stdin.end()
+      return !late
     },
     signal: signal => {
       child.kill(signal)
     },
     stop: async () => {
-      // Held in its script the client would send a DISCOVER before it looks at a SIGTERM.
-      child.kill(held ? 'SIGKILL' : 'SIGTERM')
+      // Held in its script the client would send a DISCOVER before it looks at a SIGTERM, and stopped it would not look at all.
+      child.kill(held === 'free' ? 'SIGTERM' : 'SIGKILL')
       child.stdin.end()
       const force = setTimeout(() => child.kill('SIGKILL'), 500)
       await ended
@@ -91,6 +112,9 @@ export async function startUdhcpc(
     },
   }
 }
+
+/** The line that announces a DISCOVER, e.g. `udhcpc: broadcasting discover`. */
+export const isDiscover = (line: string): boolean => /\bdiscover\b/.test(line)
 
 function watch(child: ChildProcess, listener: UdhcpcListener): Promise<void> {
   let records = ''

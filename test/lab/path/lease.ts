@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openPath, startDhcp } from '../../../agent/path/index.ts'
 import { counted, counts, dnsmasq, exec, heard, kernel, lose, open } from './scene.ts'
@@ -44,6 +45,43 @@ t.test('a client that stands ready sends nothing before the port opens, and asks
   attempt.kick()
   t.match(await attempt.lease(AbortSignal.timeout(5_000)), { prefix: 24 })
   t.equal((await counts()).dhcp, dhcp + 2, 'one DISCOVER and one REQUEST')
+})
+
+t.test('an armed client stands before its DISCOVER and sends nothing; freed it asks once', async t => {
+  await using _server = await dnsmasq()
+  await using attempt = startDhcp('eth0')
+  attempt.arm()
+  const { pid, dhcp } = await stopped()
+  t.equal((await counts()).dhcp, dhcp, 'nothing was sent')
+  attempt.kick()
+  t.match(await attempt.lease(AbortSignal.timeout(5_000)), { prefix: 24 })
+  t.equal((await counts()).dhcp, dhcp + 2, 'one DISCOVER and one REQUEST')
+  t.match(await stateOf(pid), /^[SDR]$/, 'and it is the same client, which runs')
+})
+
+t.test(
+  'an armed client that has sent its DISCOVER all the same is replaced by one that asks at once',
+  async t => {
+    await using attempt = startDhcp('eth0')
+    attempt.arm()
+    const { pid, dhcp } = await stopped()
+    // As if the stop had come too late, where nobody answers yet.
+    process.kill(pid, 'SIGCONT')
+    await until(async () => (await counts()).dhcp > dhcp, 'the DISCOVER has left')
+    process.kill(pid, 'SIGSTOP')
+    await using _server = await dnsmasq()
+    attempt.kick()
+    t.match(await attempt.lease(AbortSignal.timeout(5_000)), { prefix: 24 })
+    await until(async () => (await stateOf(pid)) === '', 'the first client is gone')
+  },
+)
+
+t.test('an armed client that is given up is gone, although it is stopped', async t => {
+  const attempt = startDhcp('eth0')
+  attempt.arm()
+  const { pid } = await stopped()
+  await attempt[Symbol.asyncDispose]()
+  t.equal(await stateOf(pid), '')
 })
 
 t.test('a client told twice to ask while it is still starting does ask', async t => {
@@ -92,3 +130,30 @@ t.test('an attempt that is aborted or given up leaves nothing', async t => {
   await attempt[Symbol.asyncDispose]()
   t.equal(await kernel(), before)
 })
+
+/** `S`, `T` …, or nothing when there is no such process any more: proc(5), /proc/PID/stat. */
+async function stateOf(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '')
+  return /\) (\S)/.exec(text)?.[1] ?? ''
+}
+
+/** The client of this process that is stopped, once there is one. */
+async function stopped(): Promise<{ pid: number; dhcp: number }> {
+  const { dhcp } = await counts()
+  let found: number | undefined
+  await until(async () => {
+    const text = await readFile(`/proc/self/task/${String(process.pid)}/children`, 'utf8')
+    for (const pid of text.trim().split(' ').map(Number)) if ((await stateOf(pid)) === 'T') found = pid
+    return found !== undefined
+  }, 'a client is stopped')
+  return { pid: found ?? 0, dhcp }
+}
+
+/** /proc tells nobody that it has changed. */
+async function until(holds: () => Promise<boolean>, sentence: string): Promise<void> {
+  const end = performance.now() + 5_000
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not within 5 s: ${sentence}`)
+    await pause(5)
+  }
+}
