@@ -78,7 +78,13 @@ export async function runScepCommand(argv: string[], io: Io): Promise<number> {
 
 /** With --json everything is one document, also what cannot be done. */
 function misused(detail: string, io: Io): number {
-  const problem = { code: 'usage', kind: 'misconfigured', title: 'The command cannot be carried out', detail }
+  const problem = {
+    code: 'usage',
+    kind: 'misconfigured',
+    title: 'The command cannot be carried out',
+    detail,
+    hint: 'Correct the option that the detail names; sonde scep --help lists them all',
+  }
   io.out(`${JSON.stringify({ outcome: 'failed', ...problem })}\n`)
   return exit.misconfigured
 }

@@ -36,7 +36,7 @@ export async function findings(top: string): Promise<FindingRow[]> {
 /** Values of names: constants, and the parameters of a function that makes findings. */
 type Scope = ReadonlyMap<string, string>
 
-/** `const unreachable = (code, detail, hint) => new ScepError({ … })`: each call is a finding. */
+/** `const unreachable = (code, detail, hint) => new ScepError({ … })`: each call is a finding, or one more hint where the code is fixed. */
 interface Maker {
   parameters: string[]
   literal: ts.ObjectLiteralExpression
@@ -64,7 +64,10 @@ export function findingsIn(texts: readonly string[]): FindingRow[] {
       const row = maker
         ? rowOf(maker.literal, called(node, maker, scope))
         : ts.isObjectLiteralExpression(node) && rowOf(node, scope)
-      if (row) rows.push(row)
+      if (!row) return
+      const same = maker && !maker.parameters.includes('code') && rows.find(({ code }) => code === row.code)
+      if (!same) rows.push(row)
+      else if (!same.hint.includes(row.hint)) same.hint = [same.hint, row.hint].filter(Boolean).join('. ')
     })
   return rows
 }
@@ -76,7 +79,7 @@ function each(node: ts.Node, visit: (node: ts.Node) => void): void {
 
 function makerOf(node: ts.ArrowFunction): Maker | undefined {
   const parameters = node.parameters.map(parameter => parameter.name.getText())
-  if (!parameters.includes('code')) return undefined
+  if (!parameters.includes('code') && !parameters.includes('hint')) return undefined
   let literal: ts.ObjectLiteralExpression | undefined
   each(node.body, inner => {
     if (ts.isObjectLiteralExpression(inner)) literal ??= inner
@@ -112,7 +115,9 @@ function rowOf(node: ts.ObjectLiteralExpression, scope: Scope): FindingRow | und
   const kind = values.get('kind')
   const side = values.get('side') ?? (kind === undefined ? undefined : (sideOfKind[kind] ?? 'server'))
   if (code === undefined || title === undefined || side === undefined) return undefined
-  return { code, side, title, hint: hint ?? 'the finding itself says it' }
+  // Two codes in one literal stand elsewhere as well, each with what belongs to it.
+  if (code.includes(orElse)) return undefined
+  return { code, side, title, hint: hint ?? '' }
 }
 
 /** What is said instead where the network is joined by radio. */
@@ -131,6 +136,9 @@ function onTheAir(node: ts.ObjectLiteralExpression, scope: Scope): Scope {
 const both = (wire: string | undefined, air: string | undefined): string | undefined =>
   wire === undefined || air === undefined ? wire : `${wire.replace(/\.$/, '')}. On the air: ${air}`
 
+/** Between what is said in one case and in the other. */
+const orElse = '. Or: '
+
 const nameOf = (name: ts.PropertyName): string | undefined =>
   ts.isIdentifier(name) || ts.isStringLiteral(name) ? name.text : undefined
 
@@ -147,6 +155,13 @@ function textOf(node: ts.Node, scope: Scope): string | undefined {
     const holds = textOf(node.condition.left, scope) === textOf(node.condition.right, scope)
     return textOf(holds ? node.whenTrue : node.whenFalse, scope)
   }
+  // What is decided when it happens: the table has both.
+  if (ts.isConditionalExpression(node)) {
+    const [one, other] = [textOf(node.whenTrue, scope), textOf(node.whenFalse, scope)]
+    return one && other && one + orElse + other
+  }
+  if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken)
+    return textOf(node.left, scope) ?? textOf(node.right, scope)
   return ts.isIdentifier(node) ? scope.get(node.text) : undefined
 }
 

@@ -167,13 +167,24 @@ t.test('findings are found in the forms the sources have them in', async t => {
     "const meanings = { two: { title: `Two ${x}`, side: 'network', hint: HINT } }; const HINT = 'late'",
     "const fault = (code, title, hint) => new E({ code, kind: 'unreachable', title, hint })",
     "throw fault('three', 'Three', 'again')",
+    "const four = hint => new E({ code: 'four', kind: 'x', title: 'Four', hint }); four('this'); four(known ? 'that' : 'those')",
+    "throw new E({ code: 'five', title: 'Five', side: 'server', hint: hints[x] ?? 'else' })",
+    "throw new E({ code: late ? 'six' : 'seven', title: 'Six', side: 'server', hint: 'six' })",
   ])
   t.same(found, [
     { code: 'one', side: 'sensor', title: 'One', hint: 'do' },
     { code: 'two', side: 'network', title: 'Two …', hint: 'late' },
     { code: 'three', side: 'network', title: 'Three', hint: 'again' },
+    { code: 'four', side: 'server', title: 'Four', hint: 'this. that. Or: those' },
+    { code: 'five', side: 'server', title: 'Five', hint: 'else' },
   ])
-  const codes = (await findings(top)).map(({ code }) => code)
+  const all = await findings(top)
+  t.same(
+    all.filter(({ hint }) => hint === ''),
+    [],
+    'each says what to do',
+  )
+  const codes = all.map(({ code }) => code)
   t.ok(codes.length > 90, `${codes.length} findings`)
   for (const code of ['identity-in-use', 'server-untrusted', 'dhcp-no-offer', 'scep-connect-timeout'])
     t.ok(codes.includes(code), code)
