@@ -8,6 +8,8 @@ export interface OpenRequest<E = unknown> {
   pending: boolean
   /** How often it was asked for again. */
   polls?: number
+  /** It was turned away whenever it was sent: no certificate can have been issued for it. Off again before it leaves once more. */
+  untaken?: true
   /** How often a renewal was sent in vain to a server that answered. */
   failures?: number
   /** What of the profile went into it: another value means another request. */

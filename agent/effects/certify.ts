@@ -9,7 +9,6 @@ import type { CredentialFolder } from '../credential-folder.ts'
 import type { OpenRequest, Role } from '../credential-record.ts'
 import { datesBy, findNetwork } from '../core/want.ts'
 import type { Scep } from '../desired/profile.ts'
-import { AgentError } from '../errors.ts'
 import type { Path } from '../path/index.ts'
 import * as scep from '../scep/index.ts'
 import { scepOverPath } from '../scep-over-path.ts'
@@ -19,6 +18,7 @@ import { authoritiesOf, establish, lookAhead } from './authorities.ts'
 import type { Context } from './context.ts'
 import { keyOf } from './key.ts'
 import { sayExchange, sayIssued, sayWarnings, shorter } from './scep-news.ts'
+import { issuedButLost, pending } from './undecided.ts'
 
 /** What differs between an enrolment and a renewal. */
 export interface Purpose {
@@ -89,7 +89,8 @@ async function transact(purpose: Purpose, path: Path, signal: AbortSignal, conte
   // While the request is signed and the server works on it: a join with what it brings comes next.
   setImmediate(() => context.ports.get(purpose.interface)?.expectJoin())
   const [outcome] = await Promise.all([ask(exchange, purpose, context, patient(whole)), watched])
-  if (outcome.status === 'pending') throw await pending(opened.request, purpose, context)
+  if (outcome.status === 'pending')
+    throw await pending(opened.request, purpose.settings.polling, folder, context.now())
   const warnings = [...trust.warnings, ...outcome.warnings]
   sayWarnings(outcome.warnings, purpose, context)
   const { certificate, chain } = outcome
@@ -133,8 +134,10 @@ async function timeBefore(purpose: Purpose, signal: AbortSignal, context: Contex
 interface Opened {
   key: KeyObject
   request: OpenRequest<scep.Enrolment>
-  /** The request was on disk already: it may have left before. */
+  /** The request was on disk already. */
   resumed: boolean
+  /** The CA may have seen it before. */
+  mayBeTaken: boolean
 }
 
 interface Exchange extends Opened {
@@ -160,7 +163,9 @@ async function openRequest(
   if (there?.basis === basis) {
     const key = await keyOf(network.id, settings.key, context)
     // Another one where a worn card has damaged it: what is issued for the request would be of no use.
-    if (scep.transactionIdOf(key) === there.transactionId) return { key, request: there, resumed: true }
+    const { untaken, ...request } = there
+    if (scep.transactionIdOf(key) === there.transactionId)
+      return { key, request, resumed: true, mayBeTaken: untaken !== true }
   }
   if (there) await folder.dropRequest()
   const key = await (early ?? keyOf(network.id, settings.key, context))
@@ -168,7 +173,7 @@ async function openRequest(
   const { transactionId } = enrolment
   const request = { transactionId, preparedAt: context.now(), pending: false, basis, enrolment }
   await folder.saveRequest(request)
-  return { key, request, resumed: false }
+  return { key, request, resumed: false, mayBeTaken: false }
 }
 
 /**
@@ -190,7 +195,8 @@ async function ask(
   context: Context,
   signal: AbortSignal,
 ): Promise<scep.Outcome> {
-  const { transport, caps, trust, key, request, resumed } = exchange
+  const { transport, caps, trust, key, request, resumed, mayBeTaken } = exchange
+  const folder = context.credentials.of(purpose.network.id)
   const { encryption, digest, signature, keyTransport } = purpose.settings
   const how = { encryption, signature, keyTransport, ...(digest !== undefined && { digest }) }
   const signer = purpose.signer(key, request.enrolment)
@@ -200,11 +206,12 @@ async function ask(
       async (error: unknown) => {
         // Refused by whoever had to approve it: asking again under this transactionID can bring nothing any more.
         if (request.pending && error instanceof scep.ScepError && scep.endsTransaction(error))
-          await context.credentials.of(purpose.network.id).dropRequest()
+          await folder.dropRequest()
         throw error
       },
     )
     if (polled) return polled
+    if (!mayBeTaken) await folder.saveRequest(request)
   }
   try {
     checkpoint(`scep ${request.enrolment.messageType}`)
@@ -212,9 +219,11 @@ async function ask(
     checkpoint('scep reply')
     return outcome
   } catch (error) {
-    if (!(error instanceof scep.ScepError) || !scep.endsTransaction(error)) throw error
-    if (resumed && error.kind === 'rejected') throw issuedButLost(error)
-    await context.credentials.of(purpose.network.id).dropRequest()
+    if (!(error instanceof scep.ScepError)) throw error
+    if (!mayBeTaken && scep.wasNotTaken(error)) await folder.saveRequest({ ...request, untaken: true })
+    if (!scep.endsTransaction(error)) throw error
+    if (mayBeTaken && error.kind === 'rejected') throw issuedButLost(error)
+    await folder.dropRequest()
     throw error
   }
 }
@@ -245,47 +254,3 @@ function patient(signal: AbortSignal): AbortSignal {
   else signal.addEventListener('abort', later, { once: true })
   return late.signal
 }
-
-/** Keeps the request for the next poll, or gives it up when the profile's limits are reached. */
-async function pending(request: OpenRequest, purpose: Purpose, context: Context): Promise<AgentError> {
-  const folder = context.credentials.of(purpose.network.id)
-  const { every, most, giveUpAfterHours } = purpose.settings.polling
-  const polls = (request.polls ?? 0) + 1
-  const hours = (context.now() - request.preparedAt) / 3_600_000
-  if (polls > most || hours >= giveUpAfterHours) {
-    await folder.dropRequest()
-    return new AgentError({
-      code: 'scep-gave-up',
-      title: 'The CA did not decide on the request in time',
-      detail: `asked ${String(polls)} times in ${hours.toFixed(1)} hours; a new request will be made`,
-      hint: 'approve requests at the CA, or let the CA issue without approval (S2-12)',
-      side: 'server',
-      retry: 'change',
-    })
-  }
-  await folder.saveRequest({ ...request, pending: true, polls })
-  return new AgentError({
-    code: 'scep-pending',
-    title: 'The CA has not decided on the request yet',
-    detail: `pkiStatus PENDING; asked again every ${String(every)} s`,
-    hint: 'approve the request at the CA, or let the CA issue without approval (S2-12)',
-    side: 'server',
-    retry: 'backoff',
-    retryAfter: every,
-  })
-}
-
-const issuedButLost = (cause: scep.ScepError): AgentError =>
-  new AgentError(
-    {
-      code: 'issued-but-lost',
-      title: 'A certificate was probably issued, but its reply was lost',
-      detail: `a request that had left before was sent again and refused: ${cause.problem.detail}`,
-      hint:
-        'let the SCEP server answer the same request again (scepserver: -allowrenew 0) or revoke the certificate it issued; ' +
-        'the sensor keeps the key and tries again. If the challenge password is one-time, publish a new one to start afresh',
-      side: 'server',
-      retry: 'change',
-    },
-    { cause },
-  )

@@ -73,6 +73,8 @@ export interface ScepProblem {
   httpStatus?: number | undefined
   /** Seconds the server asked us to wait (Retry-After). */
   retryAfter?: number | undefined
+  /** Nothing of the message has left. */
+  unsent?: true | undefined
 }
 
 /** The one error this client throws, beside the AbortError of the caller's own signal. */
@@ -152,3 +154,14 @@ export const isAbortError = (error: unknown): boolean =>
 
 /** The CA has decided: the transaction will bring no certificate any more. A web server that forbids something has not. */
 export const endsTransaction = ({ problem }: ScepError): boolean => problem.pkiStatus === 'FAILURE'
+
+/**
+ * The CA has not seen the message: it never left, or HTTP turned it away. An error in the middle of the work (500), a gateway that
+ * heard nothing of it (502, 504) and a lost connection prove nothing.
+ */
+export const wasNotTaken = ({ problem: { unsent, httpStatus } }: ScepError): boolean =>
+  unsent === true ||
+  (httpStatus !== undefined && ((httpStatus >= 300 && httpStatus < 500) || turnsAway.has(httpStatus)))
+
+/** Not Implemented, Service Unavailable, HTTP Version Not Supported. */
+const turnsAway: ReadonlySet<number> = new Set([501, 503, 505])

@@ -44,6 +44,7 @@ export { withoutSecret } from './secret.ts'
 export { alternativeName, type AlternativeName, type MacCarrier, type Subject } from './names.ts'
 export {
   endsTransaction,
+  wasNotTaken,
   ScepError,
   type FailInfo,
   type PkiStatus,

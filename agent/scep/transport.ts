@@ -100,6 +100,7 @@ export function openTransport(
   const exchange = async (name: string, target: Target, signal: AbortSignal): Promise<Reply> => {
     options.onSend?.(name)
     const started = performance.now()
+    const progress: Progress = { left: false }
     const step = (rest: Pick<Step, 'outcome' | 'received' | 'error'>): void =>
       options.onStep?.({
         name,
@@ -109,17 +110,13 @@ export function openTransport(
         ...rest,
       })
     try {
-      const reply = await send(
-        url,
-        target,
-        { agent, wire, limits: name === 'GetCACaps' ? { ...limits, reply: limits.caps } : limits },
-        signal,
-      )
+      const within = name === 'GetCACaps' ? { ...limits, reply: limits.caps } : limits
+      const reply = await send(url, target, { agent, wire, limits: within }, signal, progress)
       step({ outcome: 'answered', received: reply.body })
       return reply
     } catch (error) {
       const known = error instanceof ScepError ? error : networkError(error, url.hostname)
-      const problem = errorWithoutSecret(known, target.secret)
+      const problem = errorWithoutSecret(progress.left ? known : unsent(known), target.secret)
       if (isAbortError(error)) throw error
       step({ outcome: 'failed', error: problem })
       throw problem
@@ -166,11 +163,25 @@ interface Link {
   limits: Limits
 }
 
+interface Progress {
+  /** Something of the message may have left. */
+  left: boolean
+}
+
+const unsent = ({ problem, cause }: ScepError): ScepError =>
+  new ScepError({ ...problem, unsent: true }, { cause })
+
 /** Kept connections at most. */
 const mostKept = 4
 
 /** One request and its whole reply, over a connection that is kept or a new one. */
-async function send(url: URL, target: Target, link: Link, signal: AbortSignal): Promise<Reply> {
+async function send(
+  url: URL,
+  target: Target,
+  link: Link,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Reply> {
   signal.throwIfAborted()
   const { reply: most, bytes, connect } = link.limits
   const deadline = AbortSignal.timeout(most)
@@ -180,6 +191,7 @@ async function send(url: URL, target: Target, link: Link, signal: AbortSignal): 
     let answered = false
     try {
       watchConnect(request, connect, url.hostname)
+      watchLeaving(request, url, progress)
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         request.once('response', resolve).on('error', reject)
         request.end(target.body)
@@ -233,6 +245,17 @@ function watchConnect(request: ClientRequest, milliseconds: number, host: string
       clearTimeout(timer)
     }
     socket.once('connect', stop).once('close', stop)
+  })
+}
+
+/** Once the connection is there, with TLS where that is wanted, what we write may be read, whatever becomes of it. */
+function watchLeaving(request: ClientRequest, url: URL, progress: Progress): void {
+  const leaves = (): void => {
+    progress.left = true
+  }
+  request.once('socket', socket => {
+    if (request.reusedSocket) leaves()
+    else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', leaves)
   })
 }
 

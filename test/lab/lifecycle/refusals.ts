@@ -29,11 +29,15 @@ const refusal = {
 }
 
 t.test(
-  'S2-57, S2-58, S2-59: a password that expired is said so, and renewed at once when it is changed',
+  'S2-57, S2-58, S2-59: a password that expired is said so, also by a server that had no time before, and renewed at once when it is changed',
   async t => {
     await using scene = await settledOn(t, {})
     const { scep, lab } = scene
-    await scep.tell({ challenge: 'another-password' })
+    await scep.tell({ challenge: 'another-password', answers: ['fault'] })
+    const busy = scene.mark()
+    await renew(scene, 'renew-0')
+    const turnedAway = await busy.event(isFailed('renew'), 'the server takes no requests')
+    t.match(turnedAway.data?.problem, { code: 'scep-http-status', side: 'server', retry: 'backoff' })
     const first = scene.mark()
     await renew(scene, 'renew-1')
     const failed = await first.event(isFailed('renew'), 'the renewal is refused')
@@ -42,13 +46,13 @@ t.test(
     t.equal(failed.data?.problem?.detail, refusal.detail, 'the detail letter for letter')
     const reported = await corp(
       scene,
-      ({ renewal }) => renewal?.lastFailure !== undefined,
+      ({ renewal }) => renewal?.lastFailure?.code === 'scep-rejected',
       'the report says so',
     )
     t.match(reported, {
       phase: 'joined',
       renewal: {
-        lastFailure: { ...refusal, count: 1 },
+        lastFailure: { ...refusal, count: 2 },
         forecast: /last password accepted on .* failed: Transaction either/,
       },
     })

@@ -1,17 +1,24 @@
 /** Connections: kept, dropped, and by TLS. */
 import t from 'tap'
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { Agent as SecureAgent, createServer as createSecureServer } from 'node:https'
 import { connect, createServer, type AddressInfo } from 'node:net'
-import { getCaCertificates, openTransport, type Wire } from '../../../agent/scep/index.ts'
+import {
+  getCaCertificates,
+  openTransport,
+  wasNotTaken,
+  type Limits,
+  type Wire,
+} from '../../../agent/scep/index.ts'
 import { tlv } from '../../scep-server/asn1.ts'
 import { fixtureKey, rootCa } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
 import { plainShape } from '../../scep-server/shapes.ts'
 import { enrol, scepErrorOf } from './enrolling.ts'
 
-async function fetchFrom(url: string, wire: Wire = {}) {
-  using transport = openTransport({ url, caIdentifier: '' }, wire)
+async function fetchFrom(url: string, wire: Wire = {}, limits: Partial<Limits> = {}) {
+  using transport = openTransport({ url, caIdentifier: '' }, wire, { limits })
   return await getCaCertificates(transport, AbortSignal.timeout(5_000))
 }
 
@@ -58,7 +65,7 @@ t.test('B-08: https works with the CA of the server, and is told apart without',
   t.match(await scepErrorOf(fetchFrom(url)), {
     code: 'connect-failed',
     kind: 'misconfigured',
-    problem: { hint: /CA of the https server/ },
+    problem: { hint: /CA of the https server/, unsent: true },
   })
   const theirs = new SecureAgent()
   for (const agent of [undefined, theirs]) {
@@ -74,4 +81,31 @@ t.test('B-08: https works with the CA of the server, and is told apart without',
   )
   server.closeAllConnections()
   server.close()
+})
+
+t.test('what a CA can have taken is told from what never reached it', async t => {
+  const answers: [boolean, string, (response: ServerResponse) => void][] = [
+    ...[302, 401, 403, 404, 407, 413, 429, 501, 503].map(status => [true, status] as const),
+    ...[204, 500, 502, 504].map(status => [false, status] as const),
+  ].map(([turned, status]) => [turned, `HTTP ${status}`, response => void response.writeHead(status).end()])
+  answers.push([false, 'a connection closed', response => void response.destroy()])
+  answers.push([false, 'no answer', () => undefined])
+  for (const [turnedAway, name, answer] of answers) {
+    await using server = await scepTestServer({ get: { GetCACert: answer } })
+    const error = await scepErrorOf(fetchFrom(server.url, {}, { reply: 200 }))
+    t.equal(wasNotTaken(error), turnedAway, name)
+  }
+  const failing = (code: string): Wire => ({
+    lookup: (_name, _options, done) => {
+      done(Object.assign(new Error(code), { code }), [])
+    },
+  })
+  const unreached: [string, string, Wire][] = [
+    ['a name that nobody knows', 'http://nowhere.example/scep', failing('ENOTFOUND')],
+    ['a path that is closed', 'http://nowhere.example/scep', failing('path-closed')],
+    ['no answer to the connection', 'http://slow.example/scep', { lookup: () => undefined }],
+    ['a connection refused', 'http://127.0.0.1:9/scep', {}],
+  ]
+  for (const [name, url, wire] of unreached)
+    t.ok(wasNotTaken(await scepErrorOf(fetchFrom(url, wire, { connect: 100 }))), name)
 })
