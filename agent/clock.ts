@@ -17,6 +17,9 @@ export interface ClockSettings {
 /** Milliseconds by which the system clock may be off and still serve wpa_supplicant. */
 const tolerance = 60_000
 
+/** Milliseconds by which a claim has to be ahead of the lower bound to be of any interest. */
+const leastAhead = 3_600_000
+
 export class Clock {
   readonly #path: string
   #floor: number
@@ -27,6 +30,8 @@ export class Clock {
   #trust: { at?: number; since: number } | undefined
   readonly #told = new Set<() => void>()
   #doubted = false
+  /** The time by a server that nobody vouches for; `false` when one was found to be wrong. */
+  #claim: { at: number; since: number } | undefined | false
   /** System clock less monotonic clock: constant but for steps of the system clock. */
   #boot = Date.now() - performance.now()
 
@@ -51,7 +56,17 @@ export class Clock {
   }
 
   get reading(): ClockReading {
-    return { trusted: this.#trust !== undefined, source: this.#source, system: this.#system() }
+    const ahead = this.#claimedAhead()
+    return {
+      ...{ trusted: this.#trust !== undefined, source: this.#source, system: this.#system() },
+      ...(ahead >= leastAhead && { scepDateAhead: ahead }),
+    }
+  }
+
+  /** Both count on by the monotonic clock. */
+  #claimedAhead(): number {
+    if (this.#trust || !this.#claim) return 0
+    return Math.round(this.#claim.at - this.#claim.since - (this.#floor - this.#since))
   }
 
   /** A lower bound shows that the system clock is behind, never that it is right. */
@@ -79,13 +94,21 @@ export class Clock {
     this.#source = source
   }
 
+  /** A server that nobody vouches for says that it is this time: no bound, but a hint that a renewal may be due. */
+  claim(time: number): void {
+    if (this.#claim !== false) this.#claim = { at: time, since: performance.now() }
+  }
+
   /**
    * A CA has just issued this to us: its beginning has passed and its end has not. So a lower bound beyond that end was wrong,
-   * e.g. saved when a time server was; it would let every certificate expire at once.
+   * e.g. saved when a time server was; it would let every certificate expire at once. And a server by whose clock half the time to its
+   * renewal, which is `due`, has passed already is not heard any more: it would have the sensor renew again and again.
    */
-  witness({ notBefore, notAfter }: { notBefore: number; notAfter: number }): void {
+  witness({ notBefore, notAfter }: { notBefore: number; notAfter: number }, due = notAfter): void {
     if (!this.#trust && this.now() > notAfter) this.#floor = -Infinity
     this.atLeast(notBefore, 'certificate')
+    const ahead = this.#claimedAhead()
+    if (ahead > 0 && this.now() + ahead > (notBefore + due) / 2) this.#claim = false
   }
 
   /**
@@ -114,9 +137,8 @@ export class Clock {
     return { [Symbol.dispose]: () => this.#told.delete(tell) }
   }
 
-  /** Remembers that this moment has passed. A date that only an unprotected server claimed is not remembered. */
+  /** Remembers that this moment has passed. */
   async save(): Promise<void> {
-    if (this.#source === 'scep-date') return
     await writeDurable(this.#path, JSON.stringify({ passed: new Date(this.now()).toISOString() }))
   }
 }

@@ -217,7 +217,7 @@ export interface Actual {
   clock: ClockReading
 }
 
-export type ClockSource = 'build' | 'saved' | 'certificate' | 'scep-date' | 'system' | 'settings' | 'sntp'
+export type ClockSource = 'build' | 'saved' | 'certificate' | 'system' | 'settings' | 'sntp'
 
 /** What is known of the time: trusted, or a lower bound from `source`. */
 export interface ClockReading {
@@ -225,6 +225,8 @@ export interface ClockReading {
   source: ClockSource
   /** The system clock, by which wpa_supplicant judges dates: right within a minute, or known to be wrong. */
   system: 'right' | 'wrong' | 'unknown'
+  /** Milliseconds by which it is later by the HTTP Date of a SCEP server, which nobody vouches for: it may make a renewal due, and no more. */
+  scepDateAhead?: number
 }
 
 /** How the device itself is doing. */

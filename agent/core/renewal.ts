@@ -180,7 +180,7 @@ function itemOf(
   const changed = failed !== undefined && failed.basis !== basisOf(network, desired, actual)
   const requested = changed || actual.renewals.requested.includes(network.id)
   // A request that may have left is finished before anything else, whoever asked for it.
-  const due = earlier(state.open?.preparedAt, dueAt(certificate, scep.renewal))
+  const due = earlier(state.open?.preparedAt, dueBy(certificate, scep.renewal, actual, now))
   if (due === undefined && !requested) return []
   // A server that says when to come back is not asked before; where the CA's own window has not opened, the others go first (B-74).
   const { last = now, finding } = failed ?? {}
@@ -200,6 +200,20 @@ function itemOf(
       pollEvery: scep.polling.every,
     },
   ]
+}
+
+/**
+ * While the time is a lower bound, a SCEP server's clock that is ahead of it makes a renewal due earlier: a sensor that lay in a drawer for
+ * months must not renew too late. It does nothing else, and nothing at all where it would have the certificate expired that is in use.
+ */
+function dueBy(
+  certificate: CertificateFacts,
+  rule: Renewal,
+  { clock: { scepDateAhead: ahead = 0 } }: Actual,
+  now: number,
+): number | undefined {
+  const due = dueAt(certificate, rule)
+  return due !== undefined && now + ahead <= certificate.notAfter ? due - ahead : due
 }
 
 /** Its way there is closed, or a new certificate is there already and waits for its proof. */

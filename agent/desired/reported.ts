@@ -120,8 +120,9 @@ export const Reported = z.object({
   /** Whether the time is known, and who vouches for it (S1-27). */
   clock: z.object({
     trusted: z.boolean(),
-    source: z.enum(['build', 'saved', 'certificate', 'scep-date', 'system', 'settings', 'sntp']),
+    source: z.enum(['build', 'saved', 'certificate', 'system', 'settings', 'sntp']),
     system: z.enum(['right', 'wrong', 'unknown']),
+    scepDateAhead: z.optional(z.number()),
   }),
   /** How the device is doing, every five minutes; absent until first looked at. */
   health: z.optional(

@@ -20,7 +20,7 @@ export async function establish(
   const folder = context.credentials.of(network.id)
   const [pinned, next] = await Promise.all([folder.notes.pin(), folder.notes.nextAuthorities()])
   const reply = await scep.getCaCertificates(transport, signal)
-  if (reply.date) context.clock.atLeast(reply.date.getTime(), 'scep-date')
+  if (reply.date) context.clock.claim(reply.date.getTime())
   const { caCertificates: roots, rootFingerprint: fingerprint } = settings
   const how = trustSettings({ roots, fingerprint }, pinned, next)
   const trust = scep.establishTrust(reply, how, context.clock.trustedDate())

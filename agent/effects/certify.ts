@@ -7,6 +7,7 @@ import { certificateFacts } from '../certificate.ts'
 import { checkpoint } from '../checkpoint.ts'
 import type { CredentialFolder } from '../credential-folder.ts'
 import type { OpenRequest, Role } from '../credential-record.ts'
+import { dueAt } from '../core/renewal.ts'
 import { datesBy, findNetwork } from '../core/want.ts'
 import type { Scep } from '../desired/profile.ts'
 import type { Path } from '../path/index.ts'
@@ -100,7 +101,7 @@ async function transact(purpose: Purpose, path: Path, signal: AbortSignal, conte
   await folder.complete({ certificate, chain, anchors, authorities }, purpose.role)
   context.memory.sawAuthorities(network.id, { at: context.now(), authorities })
   const facts = certificateFacts(certificate)
-  context.clock.witness(facts)
+  context.clock.witness(facts, dueAt(facts, settings.renewal))
   const notices = [...noticesOf(warnings), ...shorter(facts, purpose.replaces), ...(purpose.notices ?? [])]
   context.memory.noticed(network.id, 'scep', notices)
   await sayIssued(outcome, purpose, context)

@@ -33,6 +33,8 @@ export const reported: Record<string, string> = {
     trusted: 'Whether something vouches for the time; else it is a lower bound.',
     source: 'Where it comes from.',
     system: 'The system clock, which the agent leaves as it is.',
+    scepDateAhead:
+      'Milliseconds by which the clock of a SCEP server is ahead of what is known; an hour at least. It makes a renewal due, and nothing else.',
   }),
   health: 'How the device is doing, looked at every five minutes.',
   ...each('health', {

@@ -35,6 +35,8 @@ export interface Options {
   /** Told of every pkiMessage, and of every certificate. */
   received?: (request: ReceivedRequest) => void
   gave?: (certificate: X509Certificate) => void
+  /** The HTTP Date of every answer. Asked at each; the time when undefined. */
+  date?: () => Date | undefined
   /** Replaces the answer to other operations; '' is a request without one. */
   get?: Record<string, (response: ServerResponse, url: URL) => void>
 }
@@ -107,6 +109,8 @@ export class ScepTestServer implements AsyncDisposable {
     const body: Buffer[] = []
     for await (const part of request as AsyncIterable<Buffer>) body.push(part)
     this.#checkUrl(request, url)
+    const date = this.#options.date?.()
+    if (date) response.setHeader('date', date.toUTCString())
     const own = this.#options.get?.[operation]
     if (own) own(response, url)
     else if (operation === 'GetCACaps') this.#caps(response)

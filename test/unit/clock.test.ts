@@ -1,5 +1,5 @@
 /** The clock as a lower bound with a source (S1-27), and what a time server's answer says. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -75,26 +75,53 @@ t.test(
   },
 )
 
-t.test('a certificate or a date raises the bound and never lowers it', async t => {
-  const clock = await open(t)
-  clock.atLeast(buildTime + year, 'certificate')
-  clock.atLeast(buildTime + 2 * year, 'scep-date')
-  clock.atLeast(buildTime + year, 'certificate')
-  near(t, clock.now(), buildTime + 2 * year, 'the latest of them')
-  t.equal(clock.reading.source, 'scep-date')
-})
-
-t.test('what only an unprotected server claimed is not saved; what is proved is', async t => {
+t.test('a certificate raises the bound and never lowers it; it is saved', async t => {
   const folder = await folderFor(t)
   const clock = await Clock.open({ folder, trustSystemClock: false })
-  clock.atLeast(buildTime + 9 * year, 'scep-date')
+  clock.atLeast(buildTime + 2 * year, 'certificate')
+  clock.atLeast(buildTime + year, 'certificate')
+  near(t, clock.now(), buildTime + 2 * year, 'the later of them')
   await clock.save()
-  await t.rejects(readFile(join(folder, 'clock.json')), { code: 'ENOENT' })
-  const other = await Clock.open({ folder, trustSystemClock: false })
-  other.atLeast(buildTime + year, 'certificate')
-  await other.save()
-  near(t, (await Clock.open({ folder, trustSystemClock: false })).now(), buildTime + year, 'after a restart')
+  near(t, (await Clock.open({ folder, trustSystemClock: false })).now(), buildTime + 2 * year, 'also later')
 })
+
+t.test(
+  'S1-27: what only an unprotected server claims moves no bound and is not saved: it is a hint',
+  async t => {
+    const folder = await folderFor(t)
+    const clock = await Clock.open({ folder, trustSystemClock: false })
+    clock.claim(buildTime + 60 * second)
+    t.equal(clock.reading.scepDateAhead, undefined, 'a minute is nothing to speak of')
+    clock.claim(buildTime + 9 * year)
+    near(t, clock.now(), buildTime, 'the bound')
+    near(t, clock.reading.scepDateAhead ?? 0, 9 * year, 'the hint')
+    clock.atLeast(buildTime + year, 'certificate')
+    near(t, clock.reading.scepDateAhead ?? 0, 8 * year, 'the hint beyond the bound')
+    await clock.save()
+    const next = await Clock.open({ folder, trustSystemClock: false })
+    near(t, next.now(), buildTime + year, 'after a restart')
+    t.equal(next.reading.scepDateAhead, undefined)
+    clock.trust('sntp', buildTime + year - Date.now())
+    t.equal(clock.reading.scepDateAhead, undefined, 'a time that is known needs none')
+  },
+)
+
+t.test(
+  'a server by whose clock a new certificate is half-way to its renewal is not heard any more',
+  async t => {
+    const clock = await open(t)
+    const issued = { notBefore: buildTime, notAfter: buildTime + year }
+    const due = buildTime + year / 2
+    clock.claim(buildTime + year / 5)
+    clock.witness(issued, due)
+    near(t, clock.reading.scepDateAhead ?? 0, year / 5, 'a CA may date its certificates back')
+    clock.claim(buildTime + year / 3)
+    clock.witness(issued, due)
+    t.equal(clock.reading.scepDateAhead, undefined)
+    clock.claim(buildTime + year / 5)
+    t.equal(clock.reading.scepDateAhead, undefined)
+  },
+)
 
 t.test('S1-27: timesyncd or chrony vouch for the system clock where they have synchronised it', async t => {
   const folder = await folderFor(t)

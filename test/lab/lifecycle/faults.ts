@@ -220,6 +220,46 @@ export const faults: Fault[] = [
     },
   },
   {
+    sentence:
+      'S1-27: nobody vouches for the time and the SCEP server says another: years ahead it changes nothing, months ahead it costs one renewal',
+    run: async t => {
+      const [year, month] = [365 * 86_400, 30 * 86_400]
+      const settings = { renewals: { interval: 10 } }
+      const first = { validity: year, dateOff: 3 * year }
+      await using scene = await settledOn(t, first, {}, { sensor: { settings } })
+      const { scep, sensor, lab } = scene
+      const restarted = async (): Promise<number> => {
+        await sensor.stop()
+        const since = lab.operator.messages.end
+        await sensor.start()
+        return since
+      }
+      /** As reported from there on, when this much of a hint and nothing else is left to do. */
+      const settledWith = async (fits: (ahead: number) => boolean, since: number) => {
+        const wanted = (document: object): boolean => {
+          const { clock, networks } = asReported(document as never)
+          return fits(clock.scepDateAhead ?? 0) && networks['corp']?.phase === 'joined'
+        }
+        const found = await sensor.reported(wanted, 'it is joined, with the hint', 60_000, since)
+        const { clock, networks } = asReported(found)
+        t.equal(clock.trusted, false)
+        return (Date.parse(networks['corp']?.renewal?.next ?? '') - Date.now()) / 86_400_000
+      }
+      t.equal((await settledWith(ahead => ahead > 2 * year * 1000, await restarted())) > 150, true)
+      const asked = scene.mark()
+      await ask(scene)
+      await asked.inUse()
+      t.equal(scep.issued.length, 2, 'nothing has expired, and a renewal that is asked for is made')
+      await scep.tell({ dateOff: 8 * month })
+      const again = scene.mark()
+      const since = await restarted()
+      const { proof } = await again.inUse(60_000)
+      t.ok(proof)
+      t.ok((await settledWith(ahead => ahead === 0, since)) > 150, 'and not again')
+      t.equal(scep.issued.length, 3)
+    },
+  },
+  {
     sentence: 'the answer to a renewal comes after the deadline: asked for again, in one transaction',
     run: on(async (t, scene) => {
       await scene.scep.tell({ answers: ['held'] })

@@ -95,6 +95,7 @@ const options: Options = {
       ...(list !== undefined && { crl: list }),
     }
   },
+  date: () => (state.dateOff === undefined ? undefined : fromNow(state.dateOff)),
   get: {
     '': response => {
       response.writeHead(200, { 'content-type': 'application/pkix-crl' })

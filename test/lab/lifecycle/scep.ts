@@ -30,6 +30,8 @@ export interface Instruction {
   withholdNext?: boolean
   /** The next CA takes over. */
   switchOver?: true
+  /** Seconds by which the HTTP Date is off. */
+  dateOff?: number
   /** Named as CRL distribution point in what is issued from now on. */
   crl?: string
   /** Everything issued so far goes on the CRL. */

@@ -48,7 +48,7 @@ export interface ReportedNetwork {
 }
 
 export interface Reported {
-  clock: { trusted: boolean; source: string; system: string }
+  clock: { trusted: boolean; source: string; system: string; scepDateAhead?: number }
   networks: Record<string, ReportedNetwork>
   interfaces: Record<string, { joined?: string; address?: string; problem?: Problem }>
   problems: { topic: string; path: string; message: string; hint?: string }[]

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { dueAt, nextRenewal, paceOf, refusedRule, spreadOf } from '../../../agent/core/renewal.ts'
-import { basisOf } from '../../../agent/core/want.ts'
+import { basisOf, wantedRevision } from '../../../agent/core/want.ts'
 import type { Renewal } from '../../../agent/desired/profile.ts'
 import type {
   Actual,
@@ -131,6 +131,21 @@ t.test('S1-22, S1-24, S1-25: one after the other, the one that is due longest fi
   )
   t.match(next(actualOf({ credentials: both(-2, -9) })), { network: 'corp', in: 2 }, 'not before it is due')
 })
+
+t.test(
+  'S1-27: the clock of a SCEP server makes a renewal due, unless the certificate in use would have expired by it',
+  async t => {
+    const by = (scepDateAhead: number) =>
+      actualOf({
+        credentials: { corp: due(-50, 200 * hour) },
+        clock: { trusted: false, source: 'saved', system: 'unknown', scepDateAhead },
+      })
+    t.match(next(by(20 * hour)), { in: 30 })
+    t.match(next(by(60 * hour)), { in: 0 })
+    t.match(next(by(201 * hour)), { in: 50 })
+    t.ok(wantedRevision(corp, by(1e6 * hour), now) === wantedRevision(corp, by(0), now))
+  },
+)
 
 t.test('one near its end overtakes, unless the queue is strict', async t => {
   const credentials = { corp: due(5), branch: { ...due(3, 0.2 * hour), assignment: 'b1' } }
