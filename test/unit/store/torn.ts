@@ -157,6 +157,35 @@ t.test(
   },
 )
 
+t.test('of the generations out of use the newest three are kept for diagnosis, refused ones too', async t => {
+  const top = await mkdtemp('/dev/shm/sonde-pruned-')
+  t.teardown(() => rm(top, { recursive: true, force: true }))
+  const credentials = new Credentials(top, undefined)
+  await credentials.recover(fails)
+  const corp = credentials.of('corp')
+  await corp.begin('a1')
+  const obtain = async (role: 'current' | 'candidate'): Promise<string> => {
+    const key = await corp.key('ec-p256', undefined, () => undefined)
+    return corp.complete(issuedFor(key, 'one'), role)
+  }
+  await obtain('current')
+  for (let count = 2; count <= 7; count += 1) await corp.promote(await obtain('candidate'))
+  const kept = async (): Promise<number[]> =>
+    (await readdir(join(top, 'dot1x/corp')))
+      .filter(name => /^\d{4}-/.test(name))
+      .map(name => parseInt(name, 10))
+  t.same((await kept()).sort(), [4, 5, 6, 7], 'after six renewals')
+  for (const _ of [8, 9]) {
+    await obtain('candidate')
+    await corp.dropCandidate()
+  }
+  t.same(
+    (await kept()).sort(),
+    [5, 6, 7, 8, 9],
+    'the one in force is never pruned, nor one that waits for its proof',
+  )
+})
+
 /** Starts on this disk: what was promised holds, and another certificate can be had. */
 async function survives(t: Test, disk: string, holds: Holds, at: string): Promise<void> {
   const credentials = new Credentials(disk, undefined)
