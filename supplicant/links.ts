@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 
@@ -20,13 +21,25 @@ export function parseLink(line: string): LinkChange | undefined {
   return { name, carrier: flags.includes('LOWER_UP'), enabled: flags.includes('UP') }
 }
 
+/** How often the kernel has seen the carrier come or go. */
+function carrierChanges(name: string): number | undefined {
+  try {
+    return Number(readFileSync(`/sys/class/net/${name}/carrier_changes`, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Carrier of the machine's links as events. The supplicant's State stays `completed` over a pulled cable, sysfs files
  * cannot be watched, and Node has no netlink socket, so one `ip monitor link` child tells (rtnetlink underneath).
- * Where `ip` is missing the carrier is unknown (undefined) and nothing else changes.
+ * Where `ip` is missing the carrier is unknown (undefined) and nothing else changes. The kernel tells of carriers once a second at most
+ * where it is in no hurry, for all links together: one that was gone for a moment may look as if nothing had been, but it is counted.
  */
 export class Links implements Disposable {
   readonly #ip: readonly string[]
+  readonly #changesOf: (name: string) => number | undefined
+  readonly #changes = new Map<string, number | undefined>()
   readonly #links = new Map<string, LinkChange>()
   readonly #listeners = new Set<(change: LinkChange) => void>()
   readonly #children = new Set<ChildProcess>()
@@ -34,9 +47,13 @@ export class Links implements Disposable {
   #ready: Promise<void> | undefined
   #disposed = false
 
-  /** `ip` is the command with its options before the object, e.g. `['ip', '-n', 'sensor']`. */
-  constructor(ip: readonly string[] = ['ip']) {
+  /** `ip` is the command with its options before the object, e.g. `['ip', '-n', 'sensor']`: the counts of others are not to be had. */
+  constructor(
+    ip: readonly string[] = ['ip'],
+    changesOf = ip.length === 1 ? carrierChanges : (): undefined => undefined,
+  ) {
     this.#ip = ip
+    this.#changesOf = changesOf
   }
 
   /** Starts watching at the first call; resolves once the present state of all links is known. */
@@ -117,8 +134,19 @@ export class Links implements Disposable {
     const change = parseLink(line)
     if (change === undefined) return
     const before = this.#links.get(change.name)
+    const counted = this.#changes.get(change.name)
+    const changes = this.#changesOf(change.name)
+    if (before?.carrier === change.carrier && before.enabled === change.enabled) {
+      // Away and back: of a single change the line is still to come.
+      if (!change.carrier || counted === undefined || changes === undefined || changes < counted + 2) return
+      this.#tell({ ...change, carrier: false })
+    }
+    this.#changes.set(change.name, changes)
+    this.#tell(change)
+  }
+
+  #tell(change: LinkChange): void {
     this.#links.set(change.name, change)
-    if (before?.carrier === change.carrier && before.enabled === change.enabled) return
     for (const listener of [...this.#listeners]) listener(change)
   }
 }

@@ -81,6 +81,17 @@ const network: [string, Partial<Problem>, (scene: OnOwn) => Promise<void>][] = [
     },
   ],
   [
+    // Of the second time the kernel says no more than that the carrier is there.
+    'the cable is pulled twice within a second',
+    { code: 'path-closed' },
+    async ({ lab }) => {
+      await lab.cable.pull()
+      await lab.cable.plug()
+      await lab.cable.pull()
+      await lab.cable.plug()
+    },
+  ],
+  [
     'the address is given back',
     { code: 'lease-lost', side: 'network' },
     async ({ lab, sensor }) => {

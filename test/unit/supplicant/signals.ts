@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
+import { chmod } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import t from 'tap'
-import { parseLink } from '../../../supplicant/links.ts'
+import { Links, parseLink } from '../../../supplicant/links.ts'
 import { eventsOf } from '../../../supplicant/signals.ts'
 
 const PROPERTIES = 'org.freedesktop.DBus.Properties'
@@ -44,6 +47,43 @@ t.test('a state of a future version is unknown, not an error', async t => {
     { kind: 'state', state: 'unknown' },
   ])
 })
+
+t.test(
+  'a carrier that was away for a moment, of which the kernel only says that it is there, is told as lost and back',
+  async t => {
+    const line = '3: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500'
+    const folder = t.testdir({
+      ip: `#!/bin/sh
+cd "$(dirname "$0")"
+case "$*" in
+*show*) echo '${line}'; echo >go ;;
+*) read _ <go; for _ in 1 2 3; do echo '${line}'; done; exec sleep 60 ;;
+esac
+`,
+    })
+    await chmod(`${folder}/ip`, 0o755)
+    await promisify(execFile)('mkfifo', [`${folder}/go`])
+    // What watches keeps no process alive.
+    const alive = setInterval(() => undefined, 1_000)
+    t.teardown(() => {
+      clearInterval(alive)
+    })
+    const counts = [4, 4, 5, 6]
+    using links = new Links([`${folder}/ip`], () => counts.shift())
+    const told: boolean[] = []
+    const back = new Promise<void>(resolve => {
+      links.on(({ carrier }) => {
+        told.push(carrier)
+        if (told.length === 3) resolve()
+      })
+    })
+    await links.ready()
+    await back
+    t.same(told, [true, false, true], 'once, and not for a change whose line is still to come')
+    t.equal(counts.length, 0)
+    t.equal(links.carrier('eth0'), true)
+  },
+)
 
 t.test('the carrier is read from what ip prints', async t => {
   const cases: [string, ReturnType<typeof parseLink>][] = [
