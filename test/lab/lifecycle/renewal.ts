@@ -55,7 +55,7 @@ t.test(
 )
 
 t.test(
-  'B-70, B-71: where the server has no Renewal, a PKCSReq signed by the certificate in force, with the password or without',
+  'B-70, B-71: where the server has no Renewal, a PKCSReq signed by the certificate in force, with the password or without; or enrolled again where the profile says so',
   async t => {
     const caps = 'POSTPKIOperation\nSHA-1\nSHA-256\nAES\n'
     await using scene = await settledOn(t, { caps, validity: 86_400 })
@@ -78,5 +78,23 @@ t.test(
     await lab.operator.command('sensor-1', { id: 'renew-2', command: 'renew', network: 'corp' })
     await again.inUse()
     t.match(scep.messages.slice(2), [{ messageType: '19', challenge: false }])
+    const known = scep.issued.map(({ fingerprint256 }) => fingerprint256)
+    await scene.change({ renewalMethod: 're-enrol', key: 'ec-p256' })
+    for (const id of ['renew-3', 'renew-4']) {
+      const afresh = scene.mark()
+      await lab.operator.command('sensor-1', { id, command: 'renew', network: 'corp' })
+      await afresh.inUse()
+    }
+    const asked = scep.messages.slice(3)
+    t.match(asked, [{ messageType: '19' }, { messageType: '19' }])
+    t.notOk(
+      asked.some(({ signer }) => known.includes(signer)),
+      'by enrolling again, signed by nothing that was issued',
+    )
+    t.equal(
+      scep.issued.at(-1)?.publicKey.asymmetricKeyType,
+      'ec',
+      'also for a certificate that can sign no request',
+    )
   },
 )
