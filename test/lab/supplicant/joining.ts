@@ -102,6 +102,16 @@ t.test('joining a wired network', async t => {
     t.ok((await join(eth0, tlsBlock(all))).ms < 500)
   })
 
+  await t.test('C-04: a session that the server would resume is not: every join is a full one', async t => {
+    await lab.authenticator({ eap: { ...eap, more: 'tls_session_lifetime=3600' } })
+    const isFull = async () => (await join(eth0, tlsBlock(all))).attempt.verification !== undefined
+    t.same([await isFull(), await isFull()], [true, true])
+    await eth0.setFastReauth(true)
+    t.equal(await isFull(), false, 'with fast re-authentication it would be')
+    await eth0.setFastReauth(false)
+    t.equal(await isFull(), true)
+  })
+
   await t.test('a join that is aborted leaves the interface disconnected', async t => {
     await lab.noAuthenticator()
     const abort = new AbortController()
