@@ -4,17 +4,15 @@ import { demand, frequencies, milliseconds, optional, shape } from './checks.ts'
 import { DEADLINES, type Deadlines } from './deadlines.ts'
 import { isSupplicantError, joinError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
-import { type Joined, Run } from './run.ts'
+import { type Joined, Run, type RunOptions } from './run.ts'
 import { type Bss, heard, scan } from './scan.ts'
 
-export interface JoinOptions {
+export interface JoinOptions extends RunOptions {
   blobs?: readonly Blob[]
   /** Overrides of `DEADLINES`; `noAuthenticator: Infinity` keeps trying until the signal ends it. */
   deadlines?: Partial<Deadlines>
   /** MHz where the network was met before: the radio looks there first, and everywhere only when it is not there. */
   frequencies?: readonly number[]
-  /** Told after every event, e.g. to show progress; what it throws ends the join. */
-  onProgress?: (attempt: Attempt) => void
 }
 
 /**

@@ -1,6 +1,6 @@
 import { advance, type Attempt, type AttemptNews } from './attempt.ts'
 import { nextAct, nextDeadline } from './deadlines.ts'
-import { joinError } from './errors.ts'
+import { joinError, type SupplicantError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
 
 export interface Joined {
@@ -14,6 +14,11 @@ export interface Joined {
 export interface RunOptions {
   /** Told after every event, e.g. to show progress; what it throws ends the join. */
   onProgress?: (attempt: Attempt) => void
+  /**
+   * Told when `noAuthenticator` has passed, and each time it has passed again. With it such an attempt does not fail: it goes on
+   * until EAP begins or the signal ends it.
+   */
+  onSilence?: (error: SupplicantError) => void
 }
 
 /** A lost EAPOL-Start is followed by another within this time, as long as the authenticator may be starting up. */
@@ -25,6 +30,7 @@ export class Run implements Disposable {
   readonly #network: string
   readonly #options: RunOptions
   readonly #wired: boolean
+  readonly #patience: number
   readonly #subscription: Disposable
   #attempt: Attempt
   #start = performance.now()
@@ -45,6 +51,7 @@ export class Run implements Disposable {
       down: target.enabled === false,
     }
     this.#options = options
+    this.#patience = attempt.deadlines.noAuthenticator
     this.#subscription = target.on((news, at) => {
       if (news.kind === 'gone') this.#settle?.reject(news.error)
       else if (news.kind === 'carrier' || news.kind === 'enabled') {
@@ -88,7 +95,10 @@ export class Run implements Disposable {
   #next(news: AttemptNews, at = performance.now()): void {
     if (this.#attempt.outcome !== undefined) return
     const before = this.#attempt
-    this.#attempt = advance(before, { ...news, ms: Math.max(0, at - this.#start) })
+    this.#attempt = this.#afterSilence(
+      before,
+      advance(before, { ...news, ms: Math.max(0, at - this.#start) }),
+    )
     try {
       this.#options.onProgress?.(this.#attempt)
     } catch (error) {
@@ -100,6 +110,17 @@ export class Run implements Disposable {
     else if (outcome?.kind === 'failed')
       this.#settle?.reject(joinError(this.#target.name, outcome.code, this.#attempt))
     else this.#react(news, before)
+  }
+
+  /** An attempt that nobody has answered may go on: see `onSilence`. */
+  #afterSilence(before: Attempt, next: Attempt): Attempt {
+    const { outcome } = next
+    const { onSilence } = this.#options
+    if (onSilence === undefined || outcome?.kind !== 'failed' || outcome.code !== 'no-authenticator')
+      return next
+    onSilence(joinError(this.#target.name, outcome.code, next))
+    const { deadlines } = before
+    return { ...before, deadlines: { ...deadlines, noAuthenticator: outcome.ms + this.#patience } }
   }
 
   #react(news: AttemptNews, before: Attempt): void {

@@ -3,9 +3,8 @@
  * One step at a time works on it (the loop sees to that); what happens between steps arrives as news.
  */
 import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/index.ts'
-import { join, triage, watch } from '../../supplicant/index.ts'
+import { triage, watch } from '../../supplicant/index.ts'
 import type { Joined, WatchEvent } from '../../supplicant/index.ts'
-import type { Frequencies } from '../frequencies.ts'
 import { hasGateway, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { Reachability } from '../reachability.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
@@ -13,20 +12,18 @@ import { Absence } from './absence.ts'
 import { isOwnBlob, ownBlock } from './block.ts'
 import { absent, InstalledBlocks } from './installed.ts'
 import { type InterfaceOptions, takeUp } from './interface.ts'
+import { Joining, type JoiningOptions } from './joining.ts'
 import { leaseFacts, saysRepairs } from './leased.ts'
 import { Leasing, lossOf } from './leasing.ts'
 import { Standby } from './standby.ts'
 
-export interface PortOptions extends InterfaceOptions {
+export interface PortOptions extends InterfaceOptions, JoiningOptions {
   /** Something happened that the loop should look at. */
   changed: () => void
-  /** The carrier is back: nobody waits for it any more. */
-  plugged: () => void
   say: (event: Omit<TimelineEvent, 'at'>) => void
   now: () => number
   /** Who holds connections over the path: told when there is one, and before it ends. */
   reachability: Pick<Reachability, 'opened' | 'leaving'>
-  frequencies: Frequencies
 }
 
 export class Port {
@@ -39,6 +36,7 @@ export class Port {
   #dhcp: DhcpAttempt | undefined
   #blocks: InstalledBlocks | undefined
   #watching: Disposable | undefined
+  readonly #joining: Joining
   readonly #leasing = new Leasing()
   readonly #standby: Standby
   readonly #absence: Absence
@@ -53,6 +51,7 @@ export class Port {
     this.#standby = new Standby(options.name)
     this.#absence = new Absence(options.name)
     this.#options = options
+    this.#joining = new Joining(options)
   }
 
   /** The path over the joined network; undefined without a lease. */
@@ -102,6 +101,7 @@ export class Port {
     // Of one network there may be two: after a renewal the old block goes while the new one is in use.
     const used = blocks.some(block => block.network === network && block.revision === revision)
     if (used) await this.leave()
+    await this.#joining.end(blocks)
     for (const block of blocks) await handle.removeNetwork(block.path)
     const { networks, blobs } = await handle.read()
     const referred = networks.map(entry => entry.properties['client_cert'])
@@ -125,15 +125,13 @@ export class Port {
     this.#joined = undefined
     const dhcp = this.#standby.take()
     dhcp.arm()
-    const frequencies = await this.#options.frequencies.of(block.ssid)
     try {
       // Nothing is sent over the path before any more: it is taken down while the port is authenticated anew.
-      const [joined] = await Promise.all([join(handle, block, { blobs, frequencies }, signal), closing])
+      const [joined] = await Promise.all([this.#joining.join(handle, target, block, blobs, signal), closing])
       this.#strayed = false
       this.#joined = { ...target, at: this.#options.now() }
       this.#dhcp = dhcp
       dhcp.kick()
-      void this.#options.frequencies.learn(handle, block.ssid)
       return joined
     } catch (error) {
       await Promise.all([dhcp[Symbol.asyncDispose](), closing])
@@ -180,6 +178,7 @@ export class Port {
   async leave(): Promise<void> {
     await this.#closePath()
     this.#joined = undefined
+    await this.#joining.end()
     const handle = this.#handle
     if (!handle || handle.gone) return
     await absent(handle.logoff())
@@ -255,7 +254,7 @@ export class Port {
         this.#say('roamed', 'info', `roamed to ${event.bss}`)
         break
       case 'carrier-back':
-        this.#options.plugged()
+        this.#options.relieved('no-carrier')
         break
       case 'reconnected':
         this.#options.changed()
@@ -265,6 +264,7 @@ export class Port {
   async #drop(why: string): Promise<void> {
     const joined = this.#joined
     this.#joined = undefined
+    this.#joining.lost()
     void this.#standby.drop()
     if (joined) this.#say('lost', 'warning', `${joined.network} was lost: ${why}`, joined.network)
     await this.#closePath()

@@ -1,6 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { join, type SupplicantInterface } from '../../supplicant/index.ts'
+import { documents } from '../lab/documents.ts'
+import { raise } from '../lab/lab.ts'
+import { event, publish, tested } from '../lab/main-job/scene.ts'
 import { agentStrokes, strikeTheAgent } from '../lab/supplicant/agent.ts'
 import { credentials, type Credentials, tlsBlock } from '../lab/supplicant/credentials.ts'
 import { combinations, strikeAgainAndAgain, turns } from '../lab/supplicant/cycles.ts'
@@ -37,7 +40,7 @@ t.test(
   },
 )
 
-/** Seconds from our join call until somebody answers, and within how many more the port is open. */
+/** Seconds from the join call, or the cable, until somebody answers, and within how many more the port is open. */
 const LATE: [number, number][] = [
   ...[0.1, 0.4, 0.9, 1.4, 2.5, 5, 10, 20, 30, 45, 60, 70, 85].map((late): [number, number] => [late, 1.1]),
   ...[100, 130].map((late): [number, number] => [late, 10]),
@@ -59,6 +62,18 @@ t.test('an authenticator that comes up late is met soon after', { timeout: 400_0
   await Promise.all(sample(LATE).map(met))
 })
 
+/** The agent reports after 10 s that nobody answers, and waits up to 72 s before it would try again. */
+t.test('also by the agent, which has reported it missing meanwhile', { timeout: 400_000 }, async t => {
+  const met = async ([late, within]: [number, number]) => {
+    const after = await secondsOfTheAgent(t, late)
+    t.ok(
+      after <= within,
+      `${late} s late: joined ${after.toFixed(2)} s after it was ready, ${within} s allowed`,
+    )
+  }
+  await Promise.all(sample(LATE.filter(([late]) => late >= 5)).map(met))
+})
+
 async function seconds(
   lab: SupplicantLab,
   eth0: SupplicantInterface,
@@ -70,5 +85,29 @@ async function seconds(
   await lab.authenticator({ eap: { ca: all.root, ...all.server } })
   const ready = performance.now()
   await joining
+  return (performance.now() - ready) / 1_000
+}
+
+async function secondsOfTheAgent(t: Test, late: number): Promise<number> {
+  await using lab = await raise(t)
+  const sensor = await lab.sensor()
+  await publish(lab, await documents(lab))
+  await tested(sensor)
+  await lab.switch.authenticator.stop()
+  const unplugged = lab.operator.messages.end
+  await lab.cable.pull()
+  await event(sensor, said => said.event === 'lost', 'the cable is missed', 10_000, unplugged)
+  const plugged = lab.operator.messages.end
+  await lab.cable.plug()
+  await setTimeout(late * 1_000)
+  await lab.switch.authenticator.start()
+  const ready = performance.now()
+  await event(
+    sensor,
+    said => said.event === 'joined' && said.network === 'corp',
+    'it is joined',
+    100_000,
+    plugged,
+  )
   return (performance.now() - ready) / 1_000
 }

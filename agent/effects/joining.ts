@@ -1,0 +1,141 @@
+/**
+ * The joins of one port. A switch may take a minute to begin with 802.1X after the link is up: the step that joins ends and says so
+ * when it is time to, and the attempt goes on asking, so that the authenticator is met when it comes, not when the next try is due.
+ * Another network's join ends it.
+ */
+import {
+  type Attempt,
+  type Blob,
+  join,
+  type Joined,
+  type JoinOptions,
+  type NetworkBlock,
+  type SupplicantInterface,
+} from '../../supplicant/index.ts'
+import type { Frequencies } from '../frequencies.ts'
+import type { JoinedNetwork } from '../types.ts'
+
+type Target = Pick<JoinedNetwork, 'network' | 'revision'>
+
+export interface JoiningOptions {
+  kind: 'wired' | 'wireless'
+  frequencies: Frequencies
+  /** What steps failed for want of is there: nobody waits for it any more. */
+  relieved: (code: 'no-carrier' | 'no-authenticator') => void
+}
+
+export class Joining {
+  readonly #options: JoiningOptions
+  #open: OpenAttempt | undefined
+
+  constructor(options: JoiningOptions) {
+    this.#options = options
+  }
+
+  /** Takes up the attempt that is open for the same block, or begins one. Rejects with a SupplicantError. */
+  async join(
+    handle: SupplicantInterface,
+    target: Target,
+    block: NetworkBlock,
+    blobs: Blob[],
+    signal: AbortSignal,
+  ): Promise<Joined> {
+    const { frequencies } = this.#options
+    if (this.#open?.handle !== handle || !isSame(this.#open.target, target)) {
+      await this.end()
+      const options = { blobs, frequencies: await frequencies.of(block.ssid) }
+      this.#open = new OpenAttempt(handle, target, block, options, this.#options)
+    }
+    const open = this.#open
+    try {
+      const joined = await open.result(signal)
+      void frequencies.learn(handle, block.ssid)
+      return joined
+    } finally {
+      if (open.over && this.#open === open) this.#open = undefined
+    }
+  }
+
+  /** Ends the attempt that is open, if it is one of these; all are meant where none is named. */
+  async end(targets?: readonly Target[]): Promise<void> {
+    const open = this.#open
+    if (open === undefined || targets?.some(target => isSame(open.target, target)) === false) return
+    this.#open = undefined
+    await open.end()
+  }
+
+  /** What was joined is lost: that nobody has taken it up yet makes no difference. */
+  lost(): void {
+    if (this.#open?.over === true) this.#open = undefined
+  }
+}
+
+const isSame = (one: Target, other: Target): boolean =>
+  one.network === other.network && one.revision === other.revision
+
+class OpenAttempt {
+  readonly handle: SupplicantInterface
+  readonly target: Target
+  over = false
+  readonly #stop = new AbortController()
+  readonly #outcome: Promise<Joined>
+  readonly #relieved: JoiningOptions['relieved']
+  /** Of the step that waits. */
+  #giveUp: ((error: unknown) => void) | undefined
+  #told = false
+
+  constructor(
+    handle: SupplicantInterface,
+    target: Target,
+    block: NetworkBlock,
+    options: JoinOptions,
+    { kind, relieved }: JoiningOptions,
+  ) {
+    this.handle = handle
+    this.target = target
+    this.#relieved = relieved
+    const onSilence = (error: unknown): void => {
+      this.#told = false
+      this.#giveUp?.(error)
+    }
+    const whole = {
+      ...options,
+      onProgress: (attempt: Attempt) => {
+        this.#progress(attempt)
+      },
+      ...(kind === 'wired' && { onSilence }),
+    }
+    this.#outcome = join(handle, block, whole, this.#stop.signal).finally(() => (this.over = true))
+    this.#outcome.catch(() => undefined)
+  }
+
+  /** How it ends, or the error to be told of meanwhile. */
+  async result(signal: AbortSignal): Promise<Joined> {
+    const abort = (): void => {
+      this.#stop.abort(signal.reason)
+    }
+    signal.addEventListener('abort', abort)
+    if (signal.aborted) abort()
+    try {
+      return await new Promise<Joined>((resolve, reject) => {
+        this.#giveUp = reject
+        this.#outcome.then(resolve, reject)
+      })
+    } finally {
+      this.#giveUp = undefined
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#stop.abort()
+    await this.#outcome.catch(() => undefined)
+  }
+
+  /** EAP has begun and the step had ended: the next one takes it up. */
+  #progress({ times }: Attempt): void {
+    if (this.#told || this.#giveUp !== undefined || times['eap-started'] === undefined) return
+    this.#told = true
+    this.#relieved('no-authenticator')
+  }
+}
