@@ -95,11 +95,14 @@ class Agent implements AsyncDisposable {
     const back = (joining: string): number => backAt(joining, this.#desired(), this.#now())
     const reachability = new Reachability(this.#link, settings.management === 'tested', back)
     const frequencies = new Frequencies(parts.store.root, log)
-    const relieved = (code: string): void => {
-      this.#memory.relieve(code, this.#now())
+    const relieved = (...codes: string[]): void => {
+      for (const code of codes) this.#memory.relieve(code, this.#now())
       changed()
     }
-    const shared = { supplicant, changed, relieved, say: this.#say, now: this.#now, reachability, frequencies }
+    const shared = {
+      ...{ supplicant, changed, relieved, say: this.#say, now: this.#now },
+      ...{ reachability, frequencies },
+    }
     this.#ports = new Map(settings.interfaces.map(each => [each.name, new Port({ ...each, ...shared })]))
     this.#context = this.#contextOf()
     this.#time = new TimeKeeper({

@@ -21,7 +21,7 @@ export interface JoiningOptions {
   kind: 'wired' | 'wireless'
   frequencies: Frequencies
   /** What steps failed for want of is there: nobody waits for it any more. */
-  relieved: (code: 'no-carrier' | 'no-authenticator') => void
+  relieved: (...codes: ('no-carrier' | 'no-authenticator')[]) => void
 }
 
 export class Joining {
@@ -41,7 +41,7 @@ export class Joining {
     signal: AbortSignal,
   ): Promise<Joined> {
     const { frequencies } = this.#options
-    if (this.#open?.handle !== handle || !isSame(this.#open.target, target)) {
+    if (this.#open?.handle !== handle || !isSame(this.#open.target, target) || this.#open.isPast) {
       await this.end()
       const options = { blobs, frequencies: await frequencies.of(block.ssid) }
       this.#open = new OpenAttempt(handle, target, block, options, this.#options)
@@ -107,6 +107,11 @@ class OpenAttempt {
     }
     this.#outcome = join(handle, block, whole, this.#stop.signal).finally(() => (this.over = true))
     this.#outcome.catch(() => undefined)
+  }
+
+  /** It ended while nobody waited, and without a word from the other side: that says nothing of now. */
+  get isPast(): boolean {
+    return this.over && !this.#told
   }
 
   /** How it ends, or the error to be told of meanwhile. */

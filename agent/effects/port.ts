@@ -254,7 +254,7 @@ export class Port {
         this.#say('roamed', 'info', `roamed to ${event.bss}`)
         break
       case 'carrier-back':
-        this.#options.relieved('no-carrier')
+        this.#options.relieved('no-carrier', 'no-authenticator')
         break
       case 'reconnected':
         this.#options.changed()
