@@ -6,7 +6,7 @@ import { SupplicantLab } from '../lab/supplicant/lab.ts'
 import { credentials, tlsBlock } from '../lab/supplicant/credentials.ts'
 import { Pki } from '../lab/supplicant/pki.ts'
 import { type AirTimes, joinOnTheAir } from '../wifi/bench.ts'
-import { NetworkManager } from './join/network-manager.ts'
+import { missing, NetworkManager } from './join/network-manager.ts'
 
 const ROUNDS = 7
 
@@ -17,9 +17,10 @@ const ROUNDS = 7
  * nobody is remembered. Then the same on simulated radios in a virtual machine.
  */
 export async function run(_args: string[], signal: AbortSignal): Promise<number> {
-  const wire = await onTheWire(signal)
+  const withoutManager = await missing()
+  const wire = await onTheWire(withoutManager, signal)
   if (signal.aborted) return 130
-  const air = await joinOnTheAir(signal)
+  const air = await joinOnTheAir(withoutManager, signal)
   report(wire, air)
   return 0
 }
@@ -28,12 +29,15 @@ interface WireTimes extends Record<'file' | 'logon' | 'ours' | 'rejoin', number[
   networkManager: number[] | { reason: string }
 }
 
-async function onTheWire(signal: AbortSignal): Promise<WireTimes> {
+async function onTheWire(withoutManager: string | undefined, signal: AbortSignal): Promise<WireTimes> {
   await using pki = await Pki.create()
   const all = await credentials(pki, 'rsa')
   await using lab = await SupplicantLab.raise()
   const serve = () => lab.authenticator({ eap: { ca: all.root, ...all.server } })
-  const resident = await NetworkManager.start(lab, tlsBlock(all))
+  const resident =
+    withoutManager === undefined
+      ? await NetworkManager.start(lab.site, 'eth0', tlsBlock(all))
+      : { reason: withoutManager }
   const managed: number[] = []
   const networkManager = 'reason' in resident ? resident : managed
   const times: WireTimes = { file: [], logon: [], ours: [], rejoin: [], networkManager }
@@ -109,16 +113,25 @@ function row(name: string, values: number[]): void {
   say(`${name.padEnd(52)} ${median(values).toFixed(1).padStart(8)} ms  (${low}–${high})`)
 }
 
+/** The row and the figures of the peer that may not run on this machine. */
+function besides(where: '' | 'on the air: ', ours: number[], manager: number[] | { reason: string }): object {
+  const key = where === '' ? '' : 'Air'
+  if ('reason' in manager) {
+    say(`${where}NetworkManager: not measured: ${manager.reason}`)
+    return { [`networkManager${key}`]: manager.reason }
+  }
+  row(`${where}NetworkManager, nmcli connection up`, manager)
+  return {
+    [`ratio${key}NetworkManager`]: ratio(ours, manager),
+    [`networkManager${key}Ms`]: rounded(manager),
+  }
+}
+
 function report(wire: WireTimes, air: AirTimes | { reason: string }): void {
   const { file, logon, ours, rejoin, networkManager } = wire
   row('wpa_supplicant with a static file', file)
   row('the same with wpa_cli logon at associated', logon)
-  const besideManager =
-    'reason' in networkManager
-      ? { networkManager: networkManager.reason }
-      : { ratioNetworkManager: ratio(ours, networkManager), networkManagerMs: rounded(networkManager) }
-  if ('reason' in networkManager) say(`NetworkManager: not measured: ${networkManager.reason}`)
-  else row('NetworkManager, nmcli connection up', networkManager)
+  const besideManager = besides('', ours, networkManager)
   row('join() of a network that is not installed yet', ours)
   row('join() of one that is', rejoin)
   const onAir =
@@ -129,6 +142,7 @@ function report(wire: WireTimes, air: AirTimes | { reason: string }): void {
   else {
     row('on the air: a static file with the frequency', air.known)
     row('on the air: a static file without it', air.full)
+    Object.assign(onAir, besides('on the air: ', air.ours, air.networkManager))
     row('on the air: join() told where the network was met', air.ours)
   }
   const result = {

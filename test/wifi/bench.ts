@@ -14,27 +14,40 @@ export interface AirTimes {
   known: number[]
   /** The same without it, so that every channel is scanned. */
   full: number[]
+  /** NetworkManager, which looks everywhere too unless it has just done so; or why it was not measured. */
+  networkManager: number[] | { reason: string }
 }
 
-/** Measures joins on simulated radios, in turns; or says why this machine cannot. Aborting ends the machine. */
-export async function joinOnTheAir(signal: AbortSignal): Promise<AirTimes | { reason: string }> {
+/**
+ * Measures joins on simulated radios, in turns; or says why this machine cannot. Aborting ends the machine. `withoutManager` says
+ * why there is no NetworkManager.
+ */
+export async function joinOnTheAir(
+  withoutManager: string | undefined,
+  signal: AbortSignal,
+): Promise<AirTimes | { reason: string }> {
   const place = await prepared()
   if ('reason' in place) return place
   await pki()
   await using job = await openJob()
   await bundle('inside/bench.ts', join(job.folder, 'program.cjs'))
-  const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs']
+  const command = [process.execPath, '--enable-source-maps', '/run/job/program.cjs', '']
+  if (withoutManager === undefined) command.push('"with NetworkManager"')
   const { folder } = place
   await using machine = await powerOn({ folder, job: job.folder, command, radios: 4, signals: false })
   const abort = (): void => {
     machine.powerOff()
   }
   signal.addEventListener('abort', abort, { once: true })
+  let reason = withoutManager ?? 'no word of it'
   try {
     for await (const line of machine.lines) {
       if (!line.startsWith('{')) continue
       const telling = JSON.parse(line) as Telling
-      if (telling.kind === 'figures') return telling.figures as unknown as AirTimes
+      if (telling.kind === 'comment') reason = telling.text
+      if (telling.kind !== 'figures') continue
+      const { ours = [], known = [], full = [], networkManager = { reason } } = telling.figures
+      return { ours, known, full, networkManager }
     }
     signal.throwIfAborted()
     throw new Error(`the virtual machine ended without figures\n${await machine.words()}`)

@@ -2,10 +2,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join as path } from 'node:path'
 import { join, networkBlock, type NetworkBlock } from '../../../supplicant/index.ts'
+import { NetworkManager } from '../../bench/join/network-manager.ts'
 import { offers } from './access-point.ts'
 import { Air, radios, station } from './air.ts'
 import { network, tls } from './kinds.ts'
-import { figures, program } from './scenario.ts'
+import { comment, figures, program } from './scenario.ts'
 
 const rounds = 7
 const frequency = 2412
@@ -46,21 +47,45 @@ async function byLibrary(air: Air, block: NetworkBlock): Promise<number> {
   return ms
 }
 
+/** NetworkManager as the peer, which has the radio in its own turn alone; or undefined, and the reason is told. */
+async function manager(air: Air, block: NetworkBlock): Promise<NetworkManager | undefined> {
+  if (process.argv[3] === undefined) return undefined
+  const started = await NetworkManager.start(air.site, station, block)
+  if ('reason' in started) {
+    comment(started.reason)
+    return undefined
+  }
+  await started.manages(false)
+  return started
+}
+
+/** From `nmcli connection up` to its end. */
+async function byManager(peer: NetworkManager): Promise<number> {
+  await peer.manages(true)
+  const ms = await peer.up()
+  await peer.manages(false)
+  return ms
+}
+
 program(async () => {
   await using air = await Air.raise()
   const ssids = [{ ssid: 'b-corp', lines: offers.wpa2Enterprise }]
   await air.accessPoint({ name: radios[0], channel: 1, ssids })
   const { block } = networkBlock(network('b-corp', 'wpa2-enterprise', { eap: tls(air) }))
-  const times = { ours: [] as number[], known: [] as number[], full: [] as number[] }
+  const times: Record<'ours' | 'known' | 'full', number[]> = { ours: [], known: [], full: [] }
+  const peer = await manager(air, block)
+  const managed: number[] = []
   // The first of each pays for reading programs and certificates.
   for (let round = 0; round <= rounds; round += 1) {
     const known = await fromFile(air, block, frequency)
     const ours = await byLibrary(air, block)
     const full = await fromFile(air, block)
+    const byPeer = peer && (await byManager(peer))
     if (round === 0) continue
+    if (byPeer !== undefined) managed.push(byPeer)
     times.known.push(known)
     times.ours.push(ours)
     times.full.push(full)
   }
-  figures(times)
+  figures({ ...times, ...(peer && { networkManager: managed }) })
 })

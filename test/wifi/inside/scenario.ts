@@ -67,6 +67,11 @@ export async function scenario(
   return !scene.failed
 }
 
+/** A word beside the figures. */
+export const comment = (text: string): void => {
+  tell({ kind: 'comment', text })
+}
+
 /** What was measured. */
 export const figures = (measured: Record<string, number[]>): void => {
   tell({ kind: 'figures', figures: measured })
