@@ -12,7 +12,7 @@ import { interfaceName } from './access-point.ts'
 import { failures, fails } from './failures.ts'
 import { comesBack, isRestricted, isStruck, isSwitchedOff, roams } from './roaming.ts'
 import { Air, radios, station } from './air.ts'
-import { type Kind, kinds, ssids } from './kinds.ts'
+import { type Kind, kinds, network, ssids, tls } from './kinds.ts'
 import { program, type Scene, scenario } from './scenario.ts'
 
 program(async () => {
@@ -25,6 +25,11 @@ program(async () => {
     await scenario(`S2-15: the sensor joins ${kind.name}`, logs, scene =>
       joins(scene, air, wlan, first, kind),
     )
+  await scenario(
+    'a network with a certificate is shown the permanent MAC, whatever is said of others',
+    logs,
+    scene => isKnown(scene, air, wlan, first),
+  )
   for (const failure of failures(air))
     await scenario(`what is wrong is found: ${failure.name}`, logs, scene => fails(scene, wlan, failure))
   await first.stop()
@@ -47,6 +52,28 @@ program(async () => {
   )
   await moving('an access point is gone and comes back', comesBack)
 })
+
+/** Somebody has the supplicant make up a MAC for every network: servers know whoever has a certificate by the real one. */
+async function isKnown(scene: Scene, air: Air, target: SupplicantInterface, first: Daemon): Promise<void> {
+  const makeUp = (value: '0' | '1') =>
+    air.site.spaces.exec('sensor', 'busctl', [
+      ...[`--address=${air.bus.address}`, 'set-property', 'fi.w1.wpa_supplicant1', target.path],
+      ...['fi.w1.wpa_supplicant1.Interface', 'MacAddr', 's', value],
+    ])
+  const shown = async (ssid: string, security: 'open' | 'wpa2-enterprise'): Promise<string> => {
+    const since = first.output.end
+    const eap = security === 'open' ? {} : { eap: tls(air) }
+    const { block } = networkBlock(network(ssid, security, { idStr: `mac:${since}`, ...eap }))
+    await join(target, block, { frequencies: [2412] })
+    const [, mac = ''] = await first.waitFor(/AP-STA-CONNECTED (\S+)/, 'it has the station', 5_000, since)
+    return mac
+  }
+  const permanent = await shown('k-open', 'open')
+  await makeUp('1')
+  scene.ok((await shown('k-open', 'open')) !== permanent, 'an open network is shown another one')
+  scene.is(await shown('k-enterprise', 'wpa2-enterprise'), permanent, 'WPA2-Enterprise the permanent one')
+  await makeUp('0')
+}
 
 /**
  * An access point that is slow to answer, as an emulated one may be, is associated with twice: the second time may still

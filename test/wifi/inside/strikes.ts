@@ -2,6 +2,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { Daemon } from '../../lab/daemon.ts'
 import type { Document, Sensor } from '../../lab/sensor.ts'
 import { matchRules } from '../../lab/supplicant/match-rules.ts'
@@ -100,6 +101,23 @@ async function held({ air }: World, sensor: Sensor): Promise<{ matchRules: unkno
   return { matchRules: await matchRules(air.bus.address), files: files.length }
 }
 
+/** Milliseconds after which a connection that is not kept open for good has been closed, in an emulated machine. */
+const still = 5_000
+
+/** What it holds at rest: what has not changed for a while. */
+async function atRest(world: World, sensor: Sensor): Promise<Awaited<ReturnType<typeof held>>> {
+  const end = performance.now() + patience
+  let unchanged = performance.now()
+  let last = await held(world, sensor)
+  while (performance.now() - unchanged < still && performance.now() < end) {
+    await setTimeout(200)
+    const now = await held(world, sensor)
+    if (!isDeepStrictEqual(now, last)) unchanged = performance.now()
+    last = now
+  }
+  return last
+}
+
 /** The agent on a network whose access point leaves the authentication to a RADIUS server; each stroke begins joined, and ends so. */
 export class Struck {
   readonly #world: World
@@ -107,7 +125,7 @@ export class Struck {
   readonly #profile: { eap: object }
   readonly #strokes: Record<AirStroke['cause'], Stroke>
   readonly #pid: number | undefined
-  #before: Awaited<ReturnType<typeof held>> | undefined
+  #before: Awaited<ReturnType<typeof held>> = { matchRules: undefined, files: 0 }
   #changes = 0
 
   private constructor(world: World, sensor: Sensor, profile: { eap: object }, radius: Daemon) {
@@ -126,6 +144,7 @@ export class Struck {
     await struck.#change()
     await said.named('leased', 'corp')
     await said.reported(isJoined, 'corp is joined by way of the RADIUS server')
+    struck.#before = await atRest(world, sensor)
     return struck
   }
 
@@ -154,7 +173,7 @@ export class Struck {
   }
 
   async #nothingIsLeft(scene: Scene): Promise<void> {
-    const before = (this.#before ??= await held(this.#world, this.#sensor))
+    const before = this.#before
     let now = before
     // A file that is being written is closed in the end; what leaks stays.
     const end = performance.now() + 20_000
