@@ -158,8 +158,7 @@ t.test(
 )
 
 t.test('of the generations out of use the newest three are kept for diagnosis, refused ones too', async t => {
-  const top = await mkdtemp('/dev/shm/sonde-pruned-')
-  t.teardown(() => rm(top, { recursive: true, force: true }))
+  const top = await folderInMemory(t)
   const credentials = new Credentials(top, undefined)
   await credentials.recover(fails)
   const corp = credentials.of('corp')
