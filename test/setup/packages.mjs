@@ -33,14 +33,22 @@ export const wifiPackages = [
   { name: 'wireless-regdb' },
 ]
 
-/** The peer of `npm run bench -- join`, which installs it itself; where it is there already nothing is touched. */
-export const networkManagerPackages = [
-  {
-    name: 'network-manager',
-    units: [
-      'NetworkManager.service',
-      'NetworkManager-dispatcher.service',
-      'NetworkManager-wait-online.service',
-    ],
-  },
-]
+/** Installed by extra.mjs; what is there already is not touched. */
+export const extraPackages = {
+  /** The peer of `npm run bench -- join`. */
+  'network-manager': [
+    {
+      name: 'network-manager',
+      units: [
+        'NetworkManager.service',
+        'NetworkManager-dispatcher.service',
+        'NetworkManager-wait-online.service',
+      ],
+    },
+  ],
+  /** A broker of test/long/mqtt.test.ts: `npm run test:long` installs it, with 40 MB of Erlang. */
+  rabbitmq: [
+    { name: 'rabbitmq-server', units: ['rabbitmq-server.service'] },
+    { name: 'erlang-base', units: ['epmd.service', 'epmd.socket'] },
+  ],
+}

@@ -9,7 +9,7 @@ import { checkout } from '../../lab/pki.ts'
 import type { Site } from '../../lab/site.ts'
 import type { NetworkBlock } from '../../../supplicant/index.ts'
 
-/** EX_UNAVAILABLE of sysexits.h: what test/setup/network-manager.mjs ends with on a machine that cannot. */
+/** EX_UNAVAILABLE of sysexits.h: what test/setup/extra.mjs ends with on a machine that cannot. */
 const unavailable = 69
 
 /** Everything for root, who is alone on it: with polkit switched off NetworkManager asks nobody else. */
@@ -161,7 +161,7 @@ export class NetworkManager {
 
 /** Installs NetworkManager where it is missing; gives the reason where it cannot be. */
 export async function missing(): Promise<string | undefined> {
-  const child = spawn(process.execPath, [join(checkout(), 'test/setup/network-manager.mjs')], {
+  const child = spawn(process.execPath, [join(checkout(), 'test/setup/extra.mjs'), 'network-manager'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [said, [code]] = await Promise.all([
@@ -170,5 +170,5 @@ export async function missing(): Promise<string | undefined> {
   ])
   if (code === 0) return undefined
   if (code === unavailable) return said.trim()
-  throw new Error(`test/setup/network-manager.mjs ended with ${String(code)}`)
+  throw new Error(`test/setup/extra.mjs ended with ${String(code)}`)
 }
