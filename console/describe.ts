@@ -2,7 +2,8 @@
 import type { Reported, ReportedNetwork } from '../agent/desired/reported.ts'
 import type { FleetSensor } from './fleet.ts'
 import type { Io } from './io.ts'
-import { coloured, problemsOf, stateOf, versionOf } from './sensors.ts'
+import { problemsOf, problemColour } from './problems.ts'
+import { coloured, stateOf, versionOf } from './sensors.ts'
 import { distance, paint, printable, table } from './table.ts'
 
 type Line = (name: string, value: string | undefined) => void
@@ -23,9 +24,10 @@ export function describe(sensor: FleetSensor, io: Io): void {
   }
   const problems = problemsOf(sensor)
   if (problems.length > 0) io.out('\n')
-  for (const { network, code, title, detail, hint } of problems) {
-    const head = paint(printable(`${network} ${title} (${code})`.trim()), 'red', io.colour)
-    io.out(`${head}\n  ${printable(detail)}\n  ${printable(hint)}\n`)
+  for (const { network, severity, code, title, detail, hint } of problems) {
+    const head = printable(`${network} ${title} (${code})`.trim())
+    io.out(`${paint(head, problemColour[severity], io.colour)}\n`)
+    for (const text of [detail, hint]) if (text !== '') io.out(`  ${printable(text)}\n`)
   }
 }
 

@@ -1,91 +1,7 @@
-/** Judging what sensors report; the texts of tables and of `show`. Pure. */
-import type { Reported } from '../agent/desired/reported.ts'
+/** The texts of tables and of `show`. Pure. */
 import type { FleetSensor } from './fleet.ts'
+import { problemsOf } from './problems.ts'
 import { distance, type Cell, type Colour } from './table.ts'
-
-export interface ShownProblem {
-  sensor: string
-  network: string
-  code: string
-  title: string
-  detail: string
-  hint: string
-  since?: string
-  count?: number
-}
-
-/** Everything wrong with a sensor: networks, documents, and what they wait for. */
-export function problemsOf({ id, reported, odd = [], desired, presence }: FleetSensor): ShownProblem[] {
-  const sensor = id
-  const seen =
-    reported === undefined ? [] : [...ofInterfaces(sensor, reported), ...ofNetworks(sensor, reported)]
-  const documents = (reported?.problems ?? []).map(({ topic, path, message, hint = '' }): ShownProblem => ({
-    sensor,
-    network: lastLevel(topic),
-    code: 'document-refused',
-    title: 'A document was refused',
-    detail: `${topic} ${path}: ${message}`,
-    hint,
-  }))
-  const awaiting = (reported?.awaiting ?? []).map(({ network, why }): ShownProblem => ({
-    sensor,
-    network,
-    code: 'awaiting',
-    title: 'A profile is missing',
-    detail: why,
-    hint: `publish it: sonde fleet network add ${network}`,
-  }))
-  const rejected = reported?.rejected
-    ? [
-        {
-          sensor,
-          network: '',
-          code: 'reverted',
-          title: 'A state cut the sensor off and was taken back',
-          detail: `version ${String(reported.rejected.desired?.version ?? 0)}`,
-          hint: 'correct the documents and publish them again',
-        },
-      ]
-    : []
-  const silent =
-    desired !== undefined && presence?.state !== 'online' && presence?.state !== 'away'
-      ? [
-          {
-            sensor,
-            network: '',
-            code: 'offline',
-            title: 'The sensor is offline',
-            detail: reported ? `last report ${reported.at}` : 'it has never reported',
-            hint: 'look at its power and its path to the broker',
-          },
-        ]
-      : []
-  const link = reported?.link ? [{ sensor, network: '', ...reported.link.problem }] : []
-  const unreadable = odd.map((detail): ShownProblem => ({
-    ...{ sensor, network: '', code: 'report-unreadable', title: 'The report cannot be read' },
-    ...{
-      detail,
-      hint: 'look who writes the topics of this sensor, and whether its agent is newer than this program',
-    },
-  }))
-  return [...seen, ...documents, ...awaiting, ...rejected, ...link, ...unreadable, ...silent]
-}
-
-/** An interface that wpa_supplicant does not have: nothing that is tested over it can be. */
-const ofInterfaces = (sensor: string, { interfaces }: Reported): ShownProblem[] =>
-  Object.values(interfaces).flatMap(({ problem }) =>
-    problem === undefined ? [] : [{ sensor, network: '', ...problem }],
-  )
-
-const ofNetworks = (sensor: string, { networks }: Reported): ShownProblem[] =>
-  Object.entries(networks).flatMap(([network, { problem }]) =>
-    problem === undefined ? [] : [{ sensor, network, ...problem }],
-  )
-
-const lastLevel = (topic: string): string => {
-  const [kind, id] = topic.split('/').slice(-2)
-  return kind === 'networks' ? (id ?? '') : ''
-}
 
 const colours: Record<string, Colour> = {
   joined: 'green',
@@ -124,7 +40,8 @@ export function rowOf(sensor: FleetSensor, now: number): (Cell | string)[] {
   const { id, reported } = sensor
   const networks = Object.entries(reported?.networks ?? {}).filter(([, { role }]) => role === 'tested')
   const worst = networks.find(([, { phase }]) => phase === 'failing' || phase === 'expired') ?? networks[0]
-  const problems = problemsOf(sensor).length
+  const problems = problemsOf(sensor)
+  const errors = problems.some(({ severity }) => severity === 'error')
   return [
     id,
     reported?.about.name ?? '',
@@ -132,7 +49,7 @@ export function rowOf(sensor: FleetSensor, now: number): (Cell | string)[] {
     versionOf(sensor),
     networks.map(([name]) => name).join(' '),
     worst === undefined ? '' : coloured(worst[1].phase),
-    problems === 0 ? '' : { text: String(problems), colour: 'red' },
+    problems.length === 0 ? '' : { text: String(problems.length), colour: errors ? 'red' : 'yellow' },
     reported === undefined ? 'never' : distance(now, Date.parse(reported.at)),
   ]
 }

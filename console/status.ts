@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describe } from './describe.ts'
 import { exitCodes } from './failure.ts'
 import type { Io } from './io.ts'
+import { problemsOf } from './problems.ts'
 import { readReport } from './report.ts'
-import { problemsOf } from './sensors.ts'
 
 /** Exit code: 0 shown, 1 with problems, 2 the words are off, 3 the agent has not reported. `folder`: the agent's runtime folder. */
 export async function runStatusCommand(argv: readonly string[], folder: string, io: Io): Promise<number> {
@@ -26,7 +26,7 @@ export async function runStatusCommand(argv: readonly string[], folder: string, 
   const sensor = { id: reported.about.sensor, reported, odd: unreadable }
   if (argv.includes('--json')) io.out(`${JSON.stringify(reported, null, 2)}\n`)
   else describe(sensor, io)
-  return problemsOf(sensor).length > 0 ? 1 : 0
+  return problemsOf(sensor).some(({ severity }) => severity === 'error') ? 1 : 0
 }
 
 function safeJson(text: string): unknown {

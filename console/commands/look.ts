@@ -1,12 +1,14 @@
 /** Looking: list, show, problems, certificates, triage, watch. */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { ReportedNetwork } from '../../agent/desired/reported.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import type { Context, Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
 import { describe } from '../describe.ts'
-import { certificatesOf, problemsOf, rowOf } from '../sensors.ts'
-import { distance, paint, printable, table, type Cell } from '../table.ts'
+import { problemColour, problemsOf, type ShownProblem } from '../problems.ts'
+import { certificatesOf, rowOf } from '../sensors.ts'
+import { distance, paint, printable, table, type Cell, type Colour } from '../table.ts'
 
 const write = ({ io }: Pick<Context, 'io'>, heads: string[], rows: (Cell | string)[][]): void =>
   io.out(table(heads, rows, { columns: io.columns, colour: io.colour }))
@@ -34,24 +36,43 @@ export const show: Run = async context => {
   return undefined
 }
 
-/** Exit code 1 with `--check` when there are any. */
+/** Exit code 1 with `--check` when there are any but warnings. */
 export const problems: Run = async context => {
   const fleet = await Fleet.read(context.broker, ['presence', 'reported', 'desired'])
   const all = fleet.inOrder().flatMap(problemsOf)
   if (context.json) writeJson(context, all)
   else if (all.length === 0) context.io.out('no problems\n')
   else {
-    const rows = all.map(({ sensor, network, title, detail, since, count }): (Cell | string)[] => [
+    const rows = all.map(({ sensor, network, severity, title, detail, since, count }): (Cell | string)[] => [
       sensor,
       network,
-      { text: title, colour: 'red' },
+      { text: title, colour: problemColour[severity] },
       detail,
       since === undefined ? '' : distance(Date.now(), Date.parse(since)),
       count === undefined ? '' : String(count),
     ])
     write(context, ['SENSOR', 'NETWORK', 'PROBLEM', 'DETAIL', 'SINCE', 'TIMES'], rows)
+    if (all.length > fewProblems) context.io.out(`\n${summary(all)}`)
   }
-  return context.values['check'] === true && all.length > 0 ? 1 : 0
+  return context.values['check'] === true && all.some(({ severity }) => severity === 'error') ? 1 : 0
+}
+
+/** So many are seen at a glance. */
+const fewProblems = 10
+
+/** What is most, first: a fleet has many problems of few causes. */
+function summary(all: readonly ShownProblem[]): string {
+  const byCode = new Map<string, { title: string; sensors: Set<string> }>()
+  for (const { code, title, sensor } of all) {
+    const kind = byCode.get(code) ?? { title, sensors: new Set() }
+    kind.sensors.add(sensor)
+    byCode.set(code, kind)
+  }
+  return [...byCode]
+    .sort(([, a], [, b]) => b.sensors.size - a.sensors.size)
+    .map(([code, { title, sensors }]) => printable(`${String(sensors.size)} × ${code}: ${title}`))
+    .map(line => `${line}\n`)
+    .join('')
 }
 
 export const certificates: Run = async context => {
@@ -88,17 +109,29 @@ export const triage: Run = async context => {
     writeJson(context, Object.fromEntries(networks))
     return undefined
   }
-  for (const [id, { phase, problem, lastJoin }] of networks) {
+  for (const [id, { phase, problem, renewal, lastJoin, lastTest }] of networks) {
     io.out(`${paint(id, 'bold', io.colour)} ${phase}\n`)
     for (const [stage, ms] of Object.entries(lastJoin?.stages ?? {})) io.out(`  ${stage}: ${String(ms)} ms\n`)
-    if (problem === undefined) continue
-    io.out(
-      `  ${paint(printable(problem.title), 'red', io.colour)} (${problem.code}, ${problem.side})\n  ${printable(problem.detail)}\n`,
-    )
-    for (const seen of problem.evidence ?? []) io.out(`    ${printable(seen)}\n`)
-    io.out(`  ${printable(problem.hint)}\n`)
+    for (const { probe, passed, detail } of lastTest?.probes ?? [])
+      if (!passed) io.out(`  ${paint(printable(`test: ${probe}: ${detail}`), 'red', io.colour)}\n`)
+    tell(io, '', problem)
+    tell(io, 'renewal: ', renewal?.lastFailure)
+    tell(io, 'new certificate: ', renewal?.candidate?.problem)
   }
   return undefined
+}
+
+type Seen = Pick<
+  NonNullable<ReportedNetwork['problem']>,
+  'title' | 'code' | 'side' | 'detail' | 'evidence' | 'hint'
+>
+
+/** A finding with everything that was seen. */
+function tell(io: Context['io'], where: string, finding: Seen | undefined): void {
+  if (finding === undefined) return
+  const { title, code, side, detail, evidence = [], hint } = finding
+  io.out(`  ${where}${paint(printable(title), 'red', io.colour)} (${printable(`${code}, ${side}`)})\n`)
+  for (const text of [detail, ...evidence.map(seen => `  ${seen}`), hint]) io.out(`  ${printable(text)}\n`)
 }
 
 /** Lives until it is interrupted: what sensors say, as it comes. */
@@ -110,24 +143,33 @@ export const watch: Run = async context => {
     const [, sensor = '', part] = topic.slice(broker.prefix.length + 1).split('/')
     if (retain || (part !== 'events' && part !== 'presence')) return
     if (json) io.out(`${JSON.stringify({ sensor, topic: part, message: safeJson(payload) })}\n`)
-    else io.out(`${lineOf(sensor, part, safeJson(payload))}\n`)
+    else io.out(`${lineOf(context, sensor, part, safeJson(payload))}\n`)
   })
   await broker.subscribe([`sensors/${only}/events`, `sensors/${only}/presence`])
   await pause(2 ** 31 - 1, undefined, { signal: io.signal }).catch(() => undefined)
   return undefined
 }
 
-function lineOf(sensor: string, part: string, message: Record<string, unknown>): string {
-  const { at, text, state, network } = message
+const colourOf: Record<string, Colour> = { error: 'red', warning: 'yellow', debug: 'dim', offline: 'red' }
+
+function lineOf({ io }: Pick<Context, 'io'>, sensor: string, part: string, message: Message): string {
+  const { at, text, state, network, severity, dropped } = message
   const time = (typeof at === 'string' ? at : new Date().toISOString()).slice(11, 23)
   const words = part === 'presence' ? `is ${String(state)}` : String(text)
-  return printable(`${time} ${sensor}${typeof network === 'string' ? ` ${network}` : ''}: ${words}`)
+  const { from, to } = (dropped ?? {}) as Message
+  const gap = dropped === undefined ? '' : ` (before it ${String(from)} to ${String(to)} were dropped)`
+  const line = printable(
+    `${time} ${sensor}${typeof network === 'string' ? ` ${network}` : ''}: ${words}${gap}`,
+  )
+  return paint(line, colourOf[String(part === 'presence' ? state : severity)], io.colour)
 }
 
-function safeJson(payload: Buffer): Record<string, unknown> {
+type Message = Record<string, unknown>
+
+function safeJson(payload: Buffer): Message {
   try {
     const value: unknown = JSON.parse(payload.toString())
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+    return typeof value === 'object' && value !== null ? (value as Message) : {}
   } catch {
     return {}
   }

@@ -196,6 +196,39 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
       out: /s2 +corp +X509:<I>CN=ca<SR>1200000000AC11000000002B/,
     })
     t.match(await run('show s1'), { out: /Serial +serial-s1.*corp +tested +failing.*2031-01-01/s })
+    await t.test('what fails although the network is joined', async t => {
+      const title = 'Transaction either not permitted or supported during SCEP renewal'
+      const refused = { ...problem, code: 'scep-rejected', title, detail: 'password might be incorrect' }
+      const renewal = { rule: 'half-life', forecast: 'it expires' }
+      const joined = { ...network, phase: 'joined', certificate: certificate('2030-01-01T00:00:00Z') }
+      const ends = { code: 'certificate-expires', severity: 'warning', text: 'The certificate expires soon' }
+      const probes = [{ probe: 'http', passed: false, ms: 1, detail: 'no answer from portal' }]
+      const facts = (more: object) => ({ networks: { corp: { ...joined, ...more } } })
+      const say = async (more: object) => {
+        if (two) two.facts = facts(more)
+        if (two) await told(two)
+        return {
+          found: await run('problems --check'),
+          shown: await run('show s2'),
+          said: await run('triage s2'),
+        }
+      }
+      if (one) one.facts = facts({})
+      if (one) await told(one)
+      const renewing = await say({ renewal: { ...renewal, lastFailure: refused } })
+      t.match(renewing.found, { code: 1, out: new RegExp(`s2 +corp +${title} +password might be incorrect`) })
+      for (const { out } of [renewing.shown, renewing.said])
+        t.match(out, new RegExp(`${title}.*password might be incorrect`, 's'), 'S2-57, S2-66')
+      const tested = await say({ lastTest: { at: '2030-01-01T00:00:00Z', passed: false, probes } })
+      t.match(tested.found, { code: 1, out: /s2 +corp +The test failed +http: no answer from portal/ })
+      t.match(tested.said.out, 'test: http: no answer from portal')
+      const candidate = { ...joined.certificate, proof: 'refused', problem }
+      const proved = await say({ renewal: { ...renewal, candidate } })
+      t.match(proved.found, { code: 1, out: /unknown CA +with the new certificate: local TLS alert/ })
+      const noticed = await say({ notices: [ends] })
+      t.match(noticed.found, { code: 0, out: /s2 +corp +The certificate expires soon/ }, 'a warning')
+      t.match(noticed.shown.out, 'The certificate expires soon (certificate-expires)')
+    })
   })
 
   await t.test('commands are answered', async t => {

@@ -1,0 +1,115 @@
+/** Everything that is wrong, out of what sensors report. Pure. */
+import type { Reported, ReportedNetwork } from '../agent/desired/reported.ts'
+import type { FleetSensor } from './fleet.ts'
+
+export interface ShownProblem {
+  sensor: string
+  network: string
+  /** A warning is of what works, and should not stay so. */
+  severity: 'error' | 'warning'
+  code: string
+  title: string
+  detail: string
+  hint: string
+  since?: string
+  count?: number
+}
+
+export const problemColour = { error: 'red', warning: 'yellow' } as const
+
+/** Everything wrong with a sensor: networks, documents, and what they wait for. */
+export const problemsOf = (sensor: FleetSensor, now = Date.now()): ShownProblem[] =>
+  found(sensor, now).map(problem => ({ network: '', severity: 'error', ...problem, sensor: sensor.id }))
+
+type Found = Omit<ShownProblem, 'sensor' | 'network' | 'severity'> &
+  Partial<Pick<ShownProblem, 'network' | 'severity'>>
+
+function found(sensor: FleetSensor, now: number): Found[] {
+  const { reported, odd = [] } = sensor
+  const seen = reported === undefined ? [] : [...ofInterfaces(reported), ...ofNetworks(reported)]
+  const documents = (reported?.problems ?? []).map(({ topic, path, message, hint = '' }): Found => ({
+    network: lastLevel(topic),
+    code: 'document-refused',
+    title: 'A document was refused',
+    detail: `${topic} ${path}: ${message}`,
+    hint,
+  }))
+  const awaiting = (reported?.awaiting ?? []).map(({ network, why }): Found => ({
+    network,
+    code: 'awaiting',
+    title: 'A profile is missing',
+    detail: why,
+    hint: `publish it: sonde fleet network add ${network}`,
+  }))
+  const rejected = reported?.rejected
+    ? [
+        {
+          code: 'reverted',
+          title: 'A state cut the sensor off and was taken back',
+          detail: `version ${String(reported.rejected.desired?.version ?? 0)}`,
+          hint: 'correct the documents and publish them again',
+        },
+      ]
+    : []
+  const link = reported?.link ? [reported.link.problem] : []
+  const unreadable = odd.map(detail => ({
+    code: 'report-unreadable',
+    title: 'The report cannot be read',
+    detail,
+    hint: 'look who writes the topics of this sensor, and whether its agent is newer than this program',
+  }))
+  return [...seen, ...documents, ...awaiting, ...rejected, ...link, ...unreadable, ...silence(sensor, now)]
+}
+
+function silence({ reported, desired, presence }: FleetSensor, now: number): Found[] {
+  const hint = 'look at its power and its path to the broker'
+  if (presence?.state === 'away') {
+    const { until } = presence
+    if (until === undefined || Date.parse(until) >= now) return []
+    return [{ code: 'late', title: 'The sensor is not back', detail: `it should be since ${until}`, hint }]
+  }
+  if (desired === undefined || presence?.state === 'online') return []
+  const detail = reported ? `last report ${reported.at}` : 'it has never reported'
+  return [{ code: 'offline', title: 'The sensor is offline', detail, hint }]
+}
+
+/** An interface that wpa_supplicant does not have: nothing that is tested over it can be. */
+const ofInterfaces = ({ interfaces }: Reported): Found[] =>
+  Object.values(interfaces).flatMap(({ problem }) => problem ?? [])
+
+const ofNetworks = ({ networks }: Reported): Found[] =>
+  Object.entries(networks).flatMap(([network, seen]) =>
+    ofNetwork(seen).map(problem => ({ ...problem, network })),
+  )
+
+/** A network may be joined, and its test, its renewal or the proof of a new certificate fail all the same (S2-57, S2-66). */
+function ofNetwork({ problem, renewal, lastTest, notices = [] }: ReportedNetwork): Found[] {
+  const { lastFailure, candidate } = renewal ?? {}
+  const failed = lastTest?.probes.filter(({ passed }) => !passed) ?? []
+  return [
+    ...(problem ? [problem] : []),
+    ...(lastFailure ? [lastFailure] : []),
+    ...(candidate?.problem
+      ? [{ ...candidate.problem, detail: `with the new certificate: ${candidate.problem.detail}` }]
+      : []),
+    ...(lastTest?.passed === false && problem === undefined
+      ? [
+          {
+            code: 'test-failed',
+            title: 'The test failed',
+            detail: failed.map(({ probe, detail }) => `${probe}: ${detail}`).join('; '),
+            hint: 'the network is joined: look at what was tested, and at the way to it',
+            since: lastTest.at,
+          },
+        ]
+      : []),
+    ...notices.flatMap(({ severity, code, text }) =>
+      severity === 'info' ? [] : [{ severity, code, title: text, detail: '', hint: '' }],
+    ),
+  ]
+}
+
+const lastLevel = (topic: string): string => {
+  const [kind, id] = topic.split('/').slice(-2)
+  return kind === 'networks' ? (id ?? '') : ''
+}
