@@ -21,6 +21,9 @@ export interface BrokerOptions {
   timeout: number
 }
 
+/** Milliseconds for what was published to come back. */
+const echo = 3000
+
 export type Listener = (topic: string, payload: Buffer, retain: boolean) => void
 
 export class Broker implements AsyncDisposable {
@@ -99,7 +102,10 @@ export class Broker implements AsyncDisposable {
     await this.#quiet(performance.now() - asked)
   }
 
-  /** Nothing has come for a moment, which is longer the longer the broker takes to answer (ms); and longer while it has not even begun. */
+  /**
+   * Nothing that was retained has come for a moment, which is longer the longer the broker takes to answer (ms); and longer while
+   * it has not even begun. What is published meanwhile comes without the mark: a large fleet is never silent.
+   */
   #quiet(answer: number): Promise<void> {
     return new Promise(resolve => {
       const settle = (): void => {
@@ -110,7 +116,8 @@ export class Broker implements AsyncDisposable {
       }
       let timer = setTimeout(settle, 250 + 2 * answer)
       const latest = setTimeout(settle, 30_000)
-      const listening = this.listen(() => {
+      const listening = this.listen((_, __, retained) => {
+        if (!retained) return
         clearTimeout(timer)
         timer = setTimeout(settle, 120 + 2 * answer)
       })
@@ -129,6 +136,29 @@ export class Broker implements AsyncDisposable {
         hint: 'look at the rights of this user',
       })
     }
+  }
+
+  /**
+   * Retained documents, all at once but for the first: a broker that lets this user read and not write says nothing over MQTT 3.1.1,
+   * so that one has to come back. The topics are those of a subscription.
+   */
+  async publishAll(documents: readonly (readonly [topic: string, document: unknown])[]): Promise<void> {
+    const [first, ...others] = documents
+    if (first === undefined) return
+    const [topic, document] = first
+    const bytes = Buffer.from(document === undefined ? '' : JSON.stringify(document))
+    let seen: (here: true) => void = () => undefined
+    const back = new Promise<true>(resolve => (seen = resolve))
+    using _ = this.listen((from, payload) => {
+      if (from === `${this.prefix}/${topic}` && payload.equals(bytes)) seen(true)
+    })
+    await this.publish(topic, document)
+    const late = pause(echo, false, { ref: false })
+    if (!(await Promise.race([back, late])))
+      throw new Failure(`the broker has taken ${this.prefix}/${topic} and does not hand it out`, {
+        hint: 'look at the rights of this user: it may read, and probably not write',
+      })
+    await Promise.all(others.map(([to, content]) => this.publish(to, content)))
   }
 
   /**
@@ -152,7 +182,7 @@ export class Broker implements AsyncDisposable {
 
   /** @throws Failure for a document with a secret over an open network; for those who change something before they publish it */
   mayCarry(document: unknown): void {
-    if (this.#options.insecure || !hasSecret(document) || isPrivate(this.#options.url)) return
+    if (this.#options.insecure || secretsIn(document).length === 0 || isPrivate(this.#options.url)) return
     throw new Failure('the document holds a secret, and the connection to the broker is not encrypted', {
       hint: 'use mqtts://, or --insecure where the network is trusted',
     })
@@ -209,13 +239,13 @@ export function isPrivate(url: string): boolean {
 
 const secretKeys = new Set(['challengePassword', 'password', 'passphrase'])
 
-/** Whether a document carries a secret. */
-export const hasSecret = (document: unknown): boolean =>
-  typeof document === 'object' &&
-  document !== null &&
-  Object.entries(document).some(
-    ([key, value]) => (secretKeys.has(key) && value !== undefined) || hasSecret(value),
+/** Where a document holds secrets: `scep.challengePassword`. */
+export function secretsIn(document: unknown): string[] {
+  if (typeof document !== 'object' || document === null) return []
+  return Object.entries(document).flatMap(([key, value]) =>
+    secretKeys.has(key) ? (value === undefined ? [] : [key]) : secretsIn(value).map(path => `${key}.${path}`),
   )
+}
 
 /** The document without its secrets. */
 export function withoutSecrets<T>(document: T): T {

@@ -27,7 +27,7 @@ const commands: Record<string, Entry> = {
   problems: {
     run: problems,
     synopsis: 'problems [--check]',
-    about: 'everything that is wrong; --check: exit code 1 if anything is',
+    about: 'everything that is wrong; --check: exit code 1 if anything but warnings is',
   },
   certificates: {
     run: certificates,
@@ -42,16 +42,20 @@ const commands: Record<string, Entry> = {
   network: {
     run: network,
     synopsis: 'network add|edit|remove|list|show [NETWORK]',
-    about: 'profiles, by flags, --file, --edit or questions',
+    about: 'profiles, by flags, --file FILE, --edit or questions',
   },
   assign: {
     run: assign,
-    synopsis: 'assign SENSOR NETWORK… | --sensors A,B NETWORK…',
-    about: 'let sensors test networks',
+    synopsis: 'assign SENSOR NETWORK…',
+    about: 'let it test networks; --name, --test-every SECONDS, --new-epoch',
   },
   unassign: { run: unassign, synopsis: 'unassign SENSOR NETWORK…', about: 'and no longer' },
   command: { run: send, synopsis: 'command SENSOR COMMAND [NETWORK]', about: 'do something now' },
-  sensor: { run: sensor, synopsis: 'sensor add|remove SENSOR', about: 'let a sensor connect to the broker' },
+  sensor: {
+    run: sensor,
+    synopsis: 'sensor add|remove SENSOR…',
+    about: 'let it connect to the broker; a new password',
+  },
   acl: {
     run: acl,
     synopsis: 'acl [OPERATOR…]',
@@ -105,7 +109,8 @@ export async function runFleetCommand(argv: readonly string[], io: Io): Promise<
     const stop = new AbortController()
     const context = { broker, words: rest, values, json: values['json'] === true, wait }
     const over = ended(broker, io.signal, stop)
-    const running = entry.run({ io: { ...io, signal: stop.signal }, ...context })
+    // A command may find its words off before it has begun; `over` must not be left alone then.
+    const running = (async () => entry.run({ io: { ...io, signal: stop.signal }, ...context }))()
     return (await Promise.race([over, running])) ?? exitCodes.done
   } catch (cause) {
     const error =
@@ -178,7 +183,9 @@ ${lines.join('\n')}
 
 The broker: --broker mqtts://HOST[:PORT] (or SONDE_BROKER), --user (SONDE_BROKER_USER), SONDE_BROKER_PASSWORD, --ca,
   --certificate and --certificate-key, --prefix. Secrets are published over TLS or to this machine alone, unless --insecure.
-Everywhere: --json, --wait SECONDS for sensors to answer (30; 0: do not wait), --force.
+Many sensors: assign, unassign and command take --sensors A,B in place of SENSOR; --sensors 'lobby-*' and '*' are those that are known.
+Everywhere: --json, --wait SECONDS for sensors to answer (30; 0: do not wait), --force. --no-rights leaves the broker's rights alone;
+  command --id ID repeats one; network show --secrets.
 Profiles: ${wrap(profile, 108)}
   a secret can also come from a file: --challenge-password-file, --password-file, --passphrase-file
 Exit code: 0 done, 1 not done or not everywhere, 2 the words are off, 3 the broker is not reached or lost, 130 interrupted.

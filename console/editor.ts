@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from './failure.ts'
-import type { Io } from './io.ts'
+import { wantsMore, type Io } from './io.ts'
 
 type Document = Record<string, unknown>
 
@@ -32,8 +32,7 @@ export async function edited(
       if (!(found instanceof Failure)) return found
       if (io.ask === undefined) throw found
       io.err(`${found.message}\n`)
-      if (!/^(y|yes|)$/i.test((await io.ask('Edit it again? (yes, no) ', false, io.signal)).trim()))
-        throw found
+      if (!(await wantsMore(io))) throw found
     }
   } finally {
     await rm(folder, { recursive: true, force: true })

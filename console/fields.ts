@@ -3,6 +3,7 @@
  * Pure but for the files that certificates and passwords come from.
  */
 import { readFile } from 'node:fs/promises'
+import { Wireless } from '../agent/desired/profile.ts'
 import { exitCodes, unreadable, usage } from './failure.ts'
 
 type Document = Record<string, unknown>
@@ -60,7 +61,14 @@ export const fields: readonly FieldOf[] = [
   },
   { flag: 'ssid', path: 'wireless.ssid', question: 'SSID', row: 'S2-15', asked: wireless },
   { flag: 'alias', path: 'alias', question: 'Alias (optional)', row: 'S2-16' },
-  { flag: 'security', path: 'wireless.security', question: 'Security', row: 'S2-17', asked: wireless },
+  {
+    flag: 'security',
+    path: 'wireless.security',
+    question: 'Security',
+    row: 'S2-17',
+    choices: Wireless.shape.security.options,
+    asked: wireless,
+  },
   { flag: 'hidden', path: 'wireless.hidden', read: yes },
   { flag: 'passphrase', path: 'wireless.passphrase', question: 'Passphrase', secret: true, asked: personal },
   {
@@ -84,13 +92,19 @@ export const fields: readonly FieldOf[] = [
   {
     flag: 'server-ca',
     path: 'eap.serverCa',
-    question: 'Specify Server CA: PEM file (optional)',
+    question: 'Specify Server CA: PEM file (optional for TLS)',
     row: 'S2-82',
     many: true,
     file: true,
     asked: d => certificate(d) || password(d),
   },
-  { flag: 'accept-any-server', path: 'eap.acceptAnyServer', read: yes },
+  {
+    flag: 'accept-any-server',
+    path: 'eap.acceptAnyServer',
+    question: 'No CA: is any RADIUS server accepted, which then sees the password? (yes, no)',
+    read: yes,
+    asked: d => password(d) && valueAt(d, 'eap.serverCa') === undefined,
+  },
   {
     flag: 'enrollment-network',
     path: 'scep.enrollmentNetwork',

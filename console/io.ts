@@ -15,6 +15,12 @@ export interface Io {
   signal: AbortSignal
 }
 
+/** Asked of a person whose document cannot be used. */
+export async function wantsMore({ ask, signal }: Io): Promise<boolean> {
+  const answer = await ask?.('Edit it again? (yes, no) ', false, signal)
+  return answer !== undefined && /^(y|yes|)$/i.test(answer.trim())
+}
+
 /** Ends the program when nobody reads it any more (as SIGPIPE does other programs), or when what it says cannot be kept. */
 export function endWithOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -46,11 +46,7 @@ export interface Grant {
  */
 export async function grant(broker: Broker, grants: readonly Grant[]): Promise<void> {
   const rights = new DynamicSecurity(broker)
-  if (grants.length === 0 || !(await rights.available())) return
-  for (const { sensor, now, then } of grants) {
-    const lost = then.filter(network => !now.includes(network))
-    await rights.allow(sensor, now, lost)
-  }
+  if (grants.length > 0 && (await rights.available())) await rights.allow(grants)
 }
 
 /** What changes for the sensors while `change` takes documents into the fleet as it will be. */
@@ -68,6 +64,8 @@ export function grantsFor(fleet: Fleet, change: () => void): Grant[] {
 }
 
 const controlTopic = '$CONTROL/dynamic-security/v1'
+
+const atOnce = 20
 
 interface Answer {
   command: string
@@ -102,7 +100,8 @@ export class DynamicSecurity {
       { command: 'createClient', username: sensor, clientid: sensor, password },
       { command: 'setClientPassword', username: sensor, password },
     ])
-    if ((await this.#rolesOf(sensor)).has(role)) return
+    const [held] = await this.#rolesOf([sensor])
+    if (held?.has(role) === true) return
     await this.#each([{ command: 'addClientRole', username: sensor, rolename: role }])
   }
 
@@ -113,31 +112,41 @@ export class DynamicSecurity {
     ])
   }
 
-  /** One role per network, made where it is missing; the sensor gets those it needs and loses the others. */
-  async allow(sensor: string, networks: readonly string[], lose: readonly string[]): Promise<void> {
-    const name = (network: string): string => `network-${network}`
-    for (const network of networks) {
+  /** One role per network, made where it is missing; every sensor gets those it needs and loses the others. */
+  async allow(grants: readonly Grant[]): Promise<void> {
+    const nameOf = (network: string): string => `network-${network}`
+    const networks = [...new Set(grants.flatMap(({ now }) => now))]
+    // mosquitto 2.0.11 calls a role that is held already an internal error.
+    const held = await this.#rolesOf(grants.map(({ sensor }) => sensor))
+    const create = networks.map(network => {
       const topic = this.#topics([`networks/${network}`])
       const acls = [...acl('subscribeLiteral', topic), ...acl('publishClientReceive', topic)]
-      await this.#each([{ command: 'createRole', rolename: name(network), acls }])
-    }
-    // mosquitto 2.0.11 calls a role that is held already an internal error.
-    const held = await this.#rolesOf(sensor)
-    const missing = networks.map(name).filter(role => !held.has(role))
-    const over = lose.map(name).filter(role => held.has(role))
-    await this.#each([
-      ...missing.map(rolename => ({ command: 'addClientRole', username: sensor, rolename })),
-      ...over.map(rolename => ({ command: 'removeClientRole', username: sensor, rolename })),
-    ])
+      return { command: 'createRole', rolename: nameOf(network), acls }
+    })
+    const change = grants.flatMap(({ sensor: username, now, then }, index) => {
+      const [roles, wanted] = [held[index], now.map(nameOf)]
+      const over = then.map(nameOf).filter(role => !wanted.includes(role) && roles?.has(role) === true)
+      return [
+        ...wanted
+          .filter(role => roles?.has(role) !== true)
+          .map(rolename => ({ command: 'addClientRole', username, rolename })),
+        ...over.map(rolename => ({ command: 'removeClientRole', username, rolename })),
+      ]
+    })
+    await this.#each([...create, ...change])
   }
 
-  async #rolesOf(sensor: string): Promise<Set<string>> {
-    const [answer] = await this.#ask([{ command: 'getClient', username: sensor }])
-    if (answer?.error !== undefined)
-      throw new Failure(`the broker has no account ${sensor}: ${answer.error}`, {
-        hint: `make it first: sonde fleet sensor add ${sensor}; or --no-rights`,
-      })
-    return new Set(answer?.data?.client?.roles?.map(({ rolename }) => rolename))
+  /** In the order of `sensors`; nobody gets anything where one of them has no account. */
+  async #rolesOf(sensors: readonly string[]): Promise<Set<string>[]> {
+    const answers = await this.#ask(sensors.map(username => ({ command: 'getClient', username })))
+    return sensors.map((sensor, index) => {
+      const { error, data }: Partial<Answer> = answers[index] ?? { error: 'no answer' }
+      if (error !== undefined)
+        throw new Failure(`the broker has no account ${sensor}: ${error}`, {
+          hint: `make it first: sonde fleet sensor add ${sensor}; or --no-rights`,
+        })
+      return new Set(data?.client?.roles?.map(({ rolename }) => rolename))
+    })
   }
 
   #topics(topics: readonly string[]): string[] {
@@ -154,9 +163,18 @@ export class DynamicSecurity {
     }
   }
 
-  async #ask(commands: object[]): Promise<Answer[]> {
-    const answer = await this.#broker.control(controlTopic, { commands }, `${controlTopic}/response`)
-    return (answer as { responses?: Answer[] } | undefined)?.responses ?? []
+  /**
+   * The answers in the order of the commands; none where nobody answers. Only some at once: mosquitto writes its whole file for
+   * every change, and serves nobody meanwhile.
+   */
+  async #ask(commands: readonly object[]): Promise<Answer[]> {
+    const answers: Answer[] = []
+    for (let first = 0; first < commands.length; first += atOnce) {
+      const some = { commands: commands.slice(first, first + atOnce) }
+      const answer = await this.#broker.control(controlTopic, some, `${controlTopic}/response`)
+      answers.push(...((answer as { responses?: Answer[] } | undefined)?.responses ?? []))
+    }
+    return answers
   }
 }
 

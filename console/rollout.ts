@@ -1,7 +1,10 @@
 /** Following a change through the fleet: published, applied, or refused by whom and why. */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Context } from './context.ts'
+import { exitCodes } from './failure.ts'
 import type { Fleet, FleetSensor } from './fleet.ts'
 import type { Io } from './io.ts'
+import { printable } from './table.ts'
 
 export interface Expectation {
   sensors: readonly string[]
@@ -62,4 +65,38 @@ export function objections(sensor: FleetSensor, topic: string): string | undefin
   const problems = sensor.reported?.problems.filter(problem => problem.topic === topic) ?? []
   if (problems.length === 0) return undefined
   return problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
+}
+
+/** Lines of a list of sensors that nobody reads to its end. */
+const most = 20
+
+/** Says how it went, and of whom it is not true and why. Returns the exit code. */
+export function conclude(
+  { io, json, wait }: Pick<Context, 'io' | 'json' | 'wait'>,
+  fleet: Fleet,
+  result: RolloutResult,
+  { what, json: more }: { what: string; json: object },
+): number {
+  const { applied, refused, missing } = result
+  const total = applied.length + refused.length + missing.length
+  if (json) io.out(`${JSON.stringify({ ...more, ...result })}\n`)
+  else if (wait === 0 && total > 0) io.out(`${what}, for ${count(total, 'sensor')}\n`)
+  else if (total === 0) io.out(`${what}\n`)
+  else io.out(`${what}; ${String(applied.length)} of ${String(total)} sensors have it in force\n`)
+  const open = wait === 0 ? [] : missing.map(id => `${id}: ${waiting(fleet.sensors.get(id))}`)
+  const lines = [...refused.map(({ sensor, why }) => `${sensor}: ${why}`), ...open]
+  for (const line of lines.slice(0, most)) io.err(`${printable(line)}\n`)
+  if (lines.length > most) io.err(`and ${String(lines.length - most)} more: --json has them all\n`)
+  return wait === 0 || refused.length + missing.length === 0 ? exitCodes.done : exitCodes.failed
+}
+
+export const count = (number: number, of: string): string =>
+  `${String(number)} ${of}${number === 1 ? '' : 's'}`
+
+function waiting(sensor: FleetSensor | undefined): string {
+  if (sensor?.presence === undefined && sensor?.reported === undefined)
+    return 'has never reported; it takes the document when it comes'
+  if (sensor.presence?.state !== 'online') return 'is not online; it takes the document when it is back'
+  const awaited = sensor.reported?.awaiting.map(({ network }) => network) ?? []
+  return awaited.length > 0 ? `waits for the profile of ${awaited.join(', ')}` : 'has not answered yet'
 }

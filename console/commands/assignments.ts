@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { parseSensorDocument } from '../../agent/desired/parse.ts'
 import { mostTestedNetworks, type SensorDocument } from '../../agent/desired/sensor.ts'
 import { isId } from '../../agent/desired/topics.ts'
+import { chosen, idsAre } from '../choose.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
 import { grant, networksOf } from '../rights.ts'
-import { follow, objections } from '../rollout.ts'
+import { conclude, follow, objections } from '../rollout.ts'
 
 interface Document {
   schema: 1
@@ -17,37 +18,47 @@ interface Document {
   [more: string]: unknown
 }
 
-/** `assign SENSOR NETWORK…`, or `assign --sensors A,B NETWORK…`; `--name`, `--test-every`, `--new-epoch`. */
+/** `assign SENSOR NETWORK…`, or `assign --sensors A,B* NETWORK…`; `--name`, `--test-every`, `--new-epoch`. */
 export const assign: Run = context =>
   change(context, (listed, words) => [...listed, ...words.filter(id => !listed.includes(id))])
 
+/** Of many sensors, those that test one of the networks. */
 export const unassign: Run = context =>
-  change(context, (listed, words, sensor) => {
+  change(context, (listed, words, { sensor, many }) => {
+    if (words.length === 0) throw usage('unassign SENSOR NETWORK…')
     const odd = words.find(id => !listed.includes(id))
-    if (odd !== undefined)
+    if (odd !== undefined && !many)
       throw new Failure(`${sensor} does not test ${odd}`, { hint: 'sonde fleet list shows what it tests' })
-    return listed.filter(id => !words.includes(id))
+    return words.some(id => listed.includes(id)) ? listed.filter(id => !words.includes(id)) : undefined
   })
 
-type Members = (listed: string[], words: string[], sensor: string) => string[]
+/** What a sensor tests afterwards; undefined: it is left alone. */
+type Members = (
+  listed: string[],
+  words: string[],
+  whom: { sensor: string; many: boolean },
+) => string[] | undefined
 
 async function change(context: Context, members: Members): Promise<number> {
   const { broker, io, values } = context
-  const { sensors, networks } = whom(context)
   const fleet = await Fleet.read(broker)
-  const changes = sensors.map(id => ({ id, before: fleet.sensors.get(id) ?? { id } }))
-  const documents = changes.map(({ before }) => documentFor(fleet, before, networks, members, context))
-  const grants = changes.map(({ id, before }, index) => ({
+  const { sensors: asked, networks, many } = whom(context, fleet)
+  const changes = asked.flatMap(id => {
+    const before = fleet.sensors.get(id) ?? { id }
+    const listed = listedOf(before).map(({ network }) => network)
+    const ids = members(listed, networks, { sensor: id, many })
+    return ids === undefined ? [] : [{ id, listed, document: documentFor(fleet, before, ids, context) }]
+  })
+  if (changes.length === 0) throw new Failure(`none of these sensors tests ${networks.join(' or ')}`)
+  const grants = changes.map(({ id, listed, document }) => ({
     sensor: id,
-    now: networksOf(fleet, idsOf(documents[index])),
-    then: networksOf(
-      fleet,
-      listedOf(before).map(({ network }) => network),
-    ),
+    now: networksOf(fleet, idsOf(document)),
+    then: networksOf(fleet, listed),
   }))
   if (values['no-rights'] !== true) await grant(broker, grants)
-  await Promise.all(changes.map(({ id }, index) => broker.publish(`sensors/${id}/desired`, documents[index])))
-  const wanted = new Map(changes.map(({ id }, index) => [id, documents[index]]))
+  await broker.publishAll(changes.map(({ id, document }) => [`sensors/${id}/desired`, document]))
+  const wanted = new Map(changes.map(({ id, document }) => [id, document]))
+  const sensors = [...wanted.keys()]
   const result = await follow(
     fleet,
     {
@@ -58,17 +69,8 @@ async function change(context: Context, members: Members): Promise<number> {
     context.wait,
     io,
   )
-  if (context.json)
-    io.out(
-      `${JSON.stringify({ versions: Object.fromEntries(sensors.map(id => [id, wanted.get(id)?.version])), ...result })}\n`,
-    )
-  else
-    io.out(
-      `published; ${String(result.applied.length)} of ${String(sensors.length)} sensors have it in force\n`,
-    )
-  for (const { sensor, why } of result.refused) io.err(`${sensor}: ${why}\n`)
-  for (const sensor of result.missing) io.err(`${sensor}: ${waiting(fleet.sensors.get(sensor))}\n`)
-  return context.wait === 0 || result.refused.length + result.missing.length === 0 ? 0 : 1
+  const versions = Object.fromEntries([...wanted].map(([id, { version }]) => [id, version]))
+  return conclude(context, fleet, result, { what: 'published', json: { versions } })
 }
 
 const idsOf = (document: Pick<Document, 'networks'> | undefined): string[] =>
@@ -82,25 +84,14 @@ function has({ reported }: FleetSensor, wanted: Document | undefined): boolean {
   return applied.epoch > epoch || (applied.epoch === epoch && applied.version >= version)
 }
 
-function waiting(sensor: FleetSensor | undefined): string {
-  if (sensor?.presence === undefined && sensor?.reported === undefined)
-    return 'has never reported; it takes the document when it comes'
-  if (sensor.presence?.state !== 'online') return 'is not online; it takes the document when it is back'
-  const awaited = sensor.reported?.awaiting.map(({ network }) => network) ?? []
-  return awaited.length > 0 ? `waits for the profile of ${awaited.join(', ')}` : 'has not answered yet'
-}
-
-function whom({ words, values }: Context): { sensors: string[]; networks: string[] } {
-  const many = text(values, 'sensors')
-  const [first, ...rest] = words
-  const sensors = many?.split(/[\s,]+/).filter(id => id !== '') ?? [first ?? '']
-  const networks = many === undefined ? rest : words
-  const more = ['name', 'test-every', 'new-epoch'].some(flag => values[flag] !== undefined)
-  if (networks.length === 0 && !more)
-    throw usage('assign SENSOR NETWORK…', 'sonde fleet network list shows them')
-  for (const id of [...sensors, ...networks])
-    if (!isId(id)) throw usage(id === '' ? 'assign SENSOR NETWORK…' : `${id}: an id is of A-Z a-z 0-9 _ -`)
-  return { sensors: [...new Set(sensors)], networks }
+function whom(context: Context, fleet: Fleet): { sensors: string[]; networks: string[]; many: boolean } {
+  const synopsis = 'assign|unassign SENSOR NETWORK…, or --sensors A,B* NETWORK…'
+  const { sensors, rest, many } = chosen(context, fleet, synopsis)
+  const more = ['name', 'test-every', 'new-epoch'].some(flag => context.values[flag] !== undefined)
+  if (rest.length === 0 && !more) throw usage(synopsis, 'sonde fleet network list shows the networks')
+  const odd = rest.find(id => !isId(id))
+  if (odd !== undefined) throw usage(`${odd}: ${idsAre}`)
+  return { sensors, networks: rest, many }
 }
 
 /** What no sensor would take, or what this one cannot read, is not published. */
@@ -113,20 +104,9 @@ export function mustBeReadable({ id, reported }: FleetSensor, document: unknown)
 }
 
 /** The next document of one sensor. What it holds beside the networks stays. */
-function documentFor(
-  fleet: Fleet,
-  sensor: FleetSensor,
-  words: string[],
-  members: Members,
-  { values }: Context,
-): Document {
+function documentFor(fleet: Fleet, sensor: FleetSensor, ids: string[], { values }: Context): Document {
   const { desired } = sensor
   const listed = listedOf(sensor)
-  const ids = members(
-    listed.map(({ network }) => network),
-    words,
-    sensor.id,
-  )
   if (ids.length > mostTestedNetworks) {
     throw new Failure(
       `${sensor.id} would test ${String(ids.length)} networks; at most ${String(mostTestedNetworks)} are tested`,

@@ -7,9 +7,9 @@ import { text, type Context, type Run } from '../context.ts'
 import { edited, parsed } from '../editor.ts'
 import { Failure, unreadable, usage } from '../failure.ts'
 import { withFlags, fields } from '../fields.ts'
-import { Fleet } from '../fleet.ts'
+import { Fleet, type FleetSensor } from '../fleet.ts'
 import { grant, grantsFor } from '../rights.ts'
-import { follow, objections } from '../rollout.ts'
+import { conclude, follow, objections } from '../rollout.ts'
 import { table } from '../table.ts'
 import { ask } from '../wizard.ts'
 
@@ -44,44 +44,46 @@ async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
     throw new Failure(`there is a network ${id} already`, { hint: `sonde fleet network edit ${id}` })
   if (action === 'edit' && !before)
     throw new Failure(`there is no network ${id}`, { hint: `sonde fleet network add ${id}` })
-  const document = await written(context, id, (before?.document ?? { schema: 1 }) as Document)
+  const document = await written(context, fleet, id)
   broker.mayCarry(document)
   const bytes = Buffer.from(JSON.stringify(document))
-  const profile = usable(id, bytes)
+  const profile = usable(id, bytes, flagged(context) ? flagOf : () => '')
   needsEnrollmentNetwork(fleet, id, profile.scep?.enrollmentNetwork, context)
   const sensors = fleet.assignedTo(id).map(sensor => sensor.id)
   readable(fleet, sensors)
   // Another enrollment network is another topic to read.
   const grants = grantsFor(fleet, () => fleet.take(`networks/${id}`, bytes))
   if (context.values['no-rights'] !== true) await grant(broker, grants)
-  await broker.publish(`networks/${id}`, document)
+  await broker.publishAll([[`networks/${id}`, document]])
   const hash = sha256(bytes)
   const topic = `${broker.prefix}/networks/${id}`
   const expected = {
     sensors,
-    applied: ({ reported }: { reported?: { applied: { networks: Record<string, string> } } }) =>
-      reported?.applied.networks[id] === hash,
-    refused: (sensor: Parameters<typeof objections>[0]) => objections(sensor, topic),
+    applied: ({ reported }: FleetSensor) => reported?.applied.networks[id] === hash,
+    refused: (sensor: FleetSensor) => objections(sensor, topic),
   }
   const rollout = await follow(fleet, expected, context.wait, io)
-  if (context.json) io.out(`${JSON.stringify({ network: id, sha256: hash, ...rollout })}\n`)
-  else
-    io.out(
-      `${id} is published; ${String(rollout.applied.length)} of ${String(sensors.length)} sensors have it in force\n`,
-    )
-  for (const { sensor, why } of rollout.refused) io.err(`${sensor}: ${why}\n`)
-  return context.wait === 0 || rollout.refused.length + rollout.missing.length === 0 ? 0 : 1
+  return conclude(context, fleet, rollout, {
+    what: `${id} is published`,
+    json: { network: id, sha256: hash },
+  })
 }
 
 /** The profile in these bytes, judged as a sensor judges it. */
-function usable(id: string, bytes: Buffer): NetworkProfile {
+function usable(id: string, bytes: Buffer, named: (path: string) => string = () => ''): NetworkProfile {
   const result = parseNetworkProfile(bytes, id)
   if (result.ok) return result.document.value
   const lines = result.problems.map(
     ({ path, message, hint }) =>
-      `  ${path === '' ? 'the document' : path}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
+      `  ${path === '' ? 'the document' : path}${named(path)}: ${message}${hint === undefined ? '' : `; ${hint}`}`,
   )
   throw new Failure(`the profile of ${id} cannot be used:\n${lines.join('\n')}`)
+}
+
+/** As a person on the command line calls it. */
+function flagOf(path: string): string {
+  const field = fields.find(one => one.path === path)
+  return field === undefined ? '' : ` (--${field.flag})`
 }
 
 /** S2-06. */
@@ -104,19 +106,23 @@ export function readable(fleet: Fleet, sensors: readonly string[]): void {
     throw new Failure(`these sensors do not read schema 1 of network profiles: ${behind.join(' ')}`)
 }
 
-async function written(context: Context, id: string, start: Document): Promise<Document> {
+async function written(context: Context, fleet: Fleet, id: string): Promise<Document> {
+  const start = (fleet.networks.get(id)?.document ?? { schema: 1 }) as Document
   const { values, io } = context
   const file = text(values, 'file')
   if (file !== undefined) return parsed(file, await readFile(file, 'utf8').catch(cannotRead(file)))
-  const flagged = fields.some(
-    ({ flag }) => values[flag] !== undefined || values[`${flag}-file`] !== undefined,
-  )
-  if (flagged && values['edit'] === true) throw usage('--edit or the fields as flags, not both')
-  if (flagged) return withFlags(start, values)
+  if (flagged(context) && values['edit'] === true) throw usage('--edit or the fields as flags, not both')
+  if (flagged(context)) return withFlags(start, values)
   if (values['edit'] === true)
     return edited(start, io, document => usable(id, Buffer.from(JSON.stringify(document))))
-  return ask(io, id, start)
+  return ask(io, id, start, {
+    networks: values['force'] === true ? undefined : fleet.networks,
+    check: document => usable(id, Buffer.from(JSON.stringify(document))),
+  })
 }
+
+const flagged = ({ values }: Context): boolean =>
+  fields.some(({ flag }) => values[flag] !== undefined || values[`${flag}-file`] !== undefined)
 
 const cannotRead =
   (file: string) =>

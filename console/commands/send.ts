@@ -1,58 +1,77 @@
-/** command SENSOR COMMAND [NETWORK]: something to do now, with its reply. */
+/** command SENSOR COMMAND [NETWORK], or with --sensors of many: something to do now, with the replies. */
 import { randomBytes } from 'node:crypto'
 import { commandNames, Command, Reply } from '../../agent/desired/messages.ts'
 import { nearest } from '../../agent/desired/problems.ts'
-import { isId } from '../../agent/desired/topics.ts'
-import { text, type Run } from '../context.ts'
-import { Failure, usage } from '../failure.ts'
+import { chosen } from '../choose.ts'
+import { text, type Context, type Run } from '../context.ts'
+import { exitCodes, Failure, interrupted, usage } from '../failure.ts'
+import { Fleet } from '../fleet.ts'
 import { paint, printable } from '../table.ts'
 
+const synopsis = `command SENSOR ${commandNames.join('|')} [NETWORK], or --sensors A,B* COMMAND [NETWORK]`
+
 export const send: Run = async context => {
-  const { broker, io, words, values, wait } = context
-  const [sensor, name, network] = words
-  if (sensor === undefined || name === undefined)
-    throw usage(`command SENSOR ${commandNames.join('|')} [NETWORK]`)
-  if (!isId(sensor)) throw usage(`${sensor} is no id of a sensor`)
-  const id = text(values, 'id') ?? randomBytes(8).toString('hex')
-  const expires = new Date(Date.now() + wait + 60_000).toISOString()
-  const command = { id, command: name, ...(network !== undefined && { network }), expires }
-  if (!Command.safeParse(command).success) {
-    const near = nearest(name, commandNames)
-    const known = (commandNames as readonly string[]).includes(name)
-    throw usage(
-      known
-        ? `${name} ${network === undefined ? 'needs a' : 'takes no'} network`
-        : `there is no command ${name}`,
-      near === undefined || known ? undefined : `did you mean ${near}?`,
-    )
-  }
-  const answered = new Promise<Reply | undefined>(resolve => {
-    const timer = setTimeout(() => resolve(undefined), wait)
-    io.signal.addEventListener('abort', () => clearTimeout(timer))
+  const { broker, io, values, wait } = context
+  const parts =
+    text(values, 'sensors')?.includes('*') === true ? (['presence', 'reported', 'desired'] as const) : []
+  const { sensors, rest, many } = chosen(context, await Fleet.read(broker, parts), synopsis)
+  const command = commandOf(rest, text(values, 'id') ?? randomBytes(8).toString('hex'), wait)
+  const replies = new Map<string, Reply>()
+  const all = new Promise<void>(resolve => {
+    setTimeout(resolve, wait).unref()
+    io.signal.addEventListener('abort', () => resolve())
     broker.listen((topic, payload, retain) => {
-      const reply = retain || !topic.endsWith(`sensors/${sensor}/replies`) ? undefined : read(payload)
-      if (reply?.id !== id) return
-      clearTimeout(timer)
-      resolve(reply)
+      const [, sensor = '', part] = topic.slice(broker.prefix.length + 1).split('/')
+      const reply = retain || part !== 'replies' || !sensors.includes(sensor) ? undefined : read(payload)
+      if (reply?.id !== command.id) return
+      replies.set(sensor, reply)
+      if (replies.size === sensors.length) resolve()
     })
   })
-  await broker.subscribe([`sensors/${sensor}/replies`])
-  await broker.publish(`sensors/${sensor}/commands`, command, false)
-  if (wait === 0) return 0
-  const reply = await answered
-  if (reply === undefined)
-    throw new Failure(`${sensor} has not answered within ${String(wait / 1000)} s`, {
-      hint: `it may still; ask again with --id ${id}`,
+  await broker.subscribe(many ? ['sensors/+/replies'] : sensors.map(sensor => `sensors/${sensor}/replies`))
+  await Promise.all(sensors.map(sensor => broker.publish(`sensors/${sensor}/commands`, command, false)))
+  if (wait === 0) return exitCodes.done
+  await all
+  const missing = sensors.filter(sensor => !replies.has(sensor))
+  if (context.json && many)
+    io.out(`${JSON.stringify({ ...Object.fromEntries(replies), missing }, null, 2)}\n`)
+  else for (const [sensor, reply] of replies) tell(context, reply, many ? `${sensor}: ` : '')
+  if (missing.length > 0 && io.signal.aborted) throw interrupted()
+  if (missing.length > 0) {
+    const some = `${missing.slice(0, 20).join(', ')}${missing.length > 20 ? ', …' : ''}`
+    const have = missing.length === 1 ? 'has' : 'have'
+    throw new Failure(`${some} ${have} not answered within ${String(wait / 1000)} s`, {
+      hint: `${missing.length === 1 ? 'it' : 'they'} may still; ask again with --id ${command.id}`,
     })
-  if (context.json) io.out(`${JSON.stringify(reply, null, 2)}\n`)
-  else {
-    const colour = reply.outcome === 'done' ? 'green' : 'red'
-    io.out(`${paint(reply.outcome, colour, io.colour)}: ${printable(reply.text)}\n`)
-    for (const { path, message } of reply.problems ?? []) io.out(`  ${printable(`${path}: ${message}`)}\n`)
-    if (reply.problem) io.out(`  ${printable(reply.problem.detail)}\n  ${printable(reply.problem.hint)}\n`)
-    if (reply.data) io.out(`${JSON.stringify(reply.data, null, 2)}\n`)
   }
-  return reply.outcome === 'done' ? 0 : 1
+  return [...replies.values()].every(({ outcome }) => outcome === 'done') ? exitCodes.done : exitCodes.failed
+}
+
+function commandOf([name, network]: readonly string[], id: string, wait: number): Command {
+  if (name === undefined) throw usage(synopsis)
+  const expires = new Date(Date.now() + wait + 60_000).toISOString()
+  const command = Command.safeParse({ id, command: name, ...(network !== undefined && { network }), expires })
+  if (command.success) return command.data
+  const near = nearest(name, commandNames)
+  const known = (commandNames as readonly string[]).includes(name)
+  throw usage(
+    known
+      ? `${name} ${network === undefined ? 'needs a' : 'takes no'} network`
+      : `there is no command ${name}`,
+    near === undefined || known ? undefined : `did you mean ${near}?`,
+  )
+}
+
+function tell({ io, json }: Context, reply: Reply, whose: string): void {
+  if (json) {
+    io.out(`${JSON.stringify(reply, null, 2)}\n`)
+    return
+  }
+  const colour = reply.outcome === 'done' ? 'green' : 'red'
+  io.out(`${whose}${paint(reply.outcome, colour, io.colour)}: ${printable(reply.text)}\n`)
+  for (const { path, message } of reply.problems ?? []) io.out(`  ${printable(`${path}: ${message}`)}\n`)
+  if (reply.problem) io.out(`  ${printable(reply.problem.detail)}\n  ${printable(reply.problem.hint)}\n`)
+  if (reply.data) io.out(`${JSON.stringify(reply.data, null, 2)}\n`)
 }
 
 function read(payload: Buffer): Reply | undefined {

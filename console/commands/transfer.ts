@@ -1,13 +1,15 @@
 /** export, import: the documents of the fleet as one file. Without secrets unless asked. */
 import { readFile } from 'node:fs/promises'
 import { parseNetworkProfile, parseSensorDocument } from '../../agent/desired/parse.ts'
-import { withoutSecrets } from '../broker.ts'
+import { secretsIn, withoutSecrets } from '../broker.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import type { Run } from '../context.ts'
 import { parsed } from '../editor.ts'
 import { Failure, unreadable, usage } from '../failure.ts'
-import { Fleet } from '../fleet.ts'
+import { valueAt } from '../fields.ts'
+import { Fleet, type FleetSensor } from '../fleet.ts'
 import { grant, grantsFor } from '../rights.ts'
+import { conclude, count, follow, objections } from '../rollout.ts'
 import { mustBeReadable, nextVersion } from './assignments.ts'
 import { readable } from './networks.ts'
 
@@ -15,6 +17,8 @@ interface Exported {
   format: 1
   networks: Record<string, unknown>
   sensors: Record<string, unknown>
+  /** Where a secret was, in an export without them. */
+  withoutSecrets?: string[]
 }
 
 export const exportFleet: Run = async ({ broker, io, values }) => {
@@ -28,13 +32,19 @@ export const exportFleet: Run = async ({ broker, io, values }) => {
     sensors: Object.fromEntries(
       fleet.inOrder().flatMap(({ id, desired }) => (desired ? [[id, desired]] : [])),
     ),
+    ...(values['secrets'] !== true && {
+      withoutSecrets: [...fleet.networks.values()].flatMap(network =>
+        secretsIn(network.document).map(path => `${network.id}.${path}`),
+      ),
+    }),
   }
   io.out(`${JSON.stringify(content, null, 2)}\n`)
   return undefined
 }
 
 /** Everything is validated before anything is published. A profile without secrets keeps those that are there. */
-export const importFleet: Run = async ({ broker, io, words, values }) => {
+export const importFleet: Run = async context => {
+  const { broker, io, words, values } = context
   const [file] = words
   if (file === undefined) throw usage('import FILE')
   const content = await contentOf(file)
@@ -47,6 +57,45 @@ export const importFleet: Run = async ({ broker, io, words, values }) => {
     id,
     { ...(document as object), ...nextVersion(fleet.sensors.get(id) ?? { id }) },
   ])
+  mustHaveSecrets(content, new Map(networks), values['force'] === true)
+  mustBeUsable(file, networks, sensors)
+  broker.mayCarry(networks)
+  for (const [id, document] of sensors) mustBeReadable(fleet.sensors.get(id) ?? { id }, document)
+  for (const [id] of networks)
+    readable(
+      fleet,
+      fleet.assignedTo(id).map(sensor => sensor.id),
+    )
+  const grants = grantsFor(fleet, () => {
+    for (const [id, document] of networks) fleet.take(`networks/${id}`, bytes(document))
+    for (const [id, document] of sensors) fleet.take(`sensors/${id}/desired`, bytes(document))
+  })
+  if (values['no-rights'] !== true) await grant(broker, grants)
+  await broker.publishAll(networks.map(([id, document]) => [`networks/${id}`, document]))
+  await broker.publishAll(sensors.map(([id, document]) => [`sensors/${id}/desired`, document]))
+  const what = `${count(networks.length, 'network')} and ${count(sensors.length, 'sensor document')} are published`
+  const told = [
+    ...sensors,
+    ...networks.flatMap(([id]) => fleet.assignedTo(id).map(sensor => [sensor.id] as const)),
+  ]
+  const expected = {
+    sensors: [...new Set(told.map(([id]) => id))],
+    applied: (sensor: FleetSensor) => isInForce(fleet, sensor),
+    refused: (sensor: FleetSensor) =>
+      [`sensors/${sensor.id}/desired`, ...networks.map(([id]) => `networks/${id}`)]
+        .map(topic => objections(sensor, `${broker.prefix}/${topic}`))
+        .find(why => why !== undefined),
+  }
+  const result = await follow(fleet, expected, context.wait, io)
+  return conclude(context, fleet, result, {
+    what,
+    json: { networks: networks.map(([id]) => id), sensors: sensors.map(([id]) => id) },
+  })
+}
+
+type Documents = readonly [id: string, document: unknown][]
+
+function mustBeUsable(file: string, networks: Documents, sensors: Documents): void {
   const wrong = [
     ...networks.map(([id, document]) => ({
       what: `networks.${id}`,
@@ -61,22 +110,40 @@ export const importFleet: Run = async ({ broker, io, words, values }) => {
   )
   if (wrong.length > 0)
     throw new Failure(`nothing is published, because ${file} has problems:\n${wrong.slice(0, 50).join('\n')}`)
-  broker.mayCarry(networks)
-  for (const [id, document] of sensors) mustBeReadable(fleet.sensors.get(id) ?? { id }, document)
-  for (const [id] of networks)
-    readable(
-      fleet,
-      fleet.assignedTo(id).map(sensor => sensor.id),
+}
+
+/** A broker that has lost its documents has lost the secrets, too: enrolling without them would fail everywhere. */
+function mustHaveSecrets(
+  { withoutSecrets = [] }: Exported,
+  networks: ReadonlyMap<string, unknown>,
+  force: boolean,
+): void {
+  const missing = withoutSecrets.filter(place => {
+    const [id = '', ...path] = place.split('.')
+    const document = networks.get(id)
+    return (
+      document !== undefined && valueAt(document as Record<string, unknown>, path.join('.')) === undefined
     )
-  const grants = grantsFor(fleet, () => {
-    for (const [id, document] of networks) fleet.take(`networks/${id}`, bytes(document))
-    for (const [id, document] of sensors) fleet.take(`sensors/${id}/desired`, bytes(document))
   })
-  if (values['no-rights'] !== true) await grant(broker, grants)
-  for (const [id, document] of networks) await broker.publish(`networks/${id}`, document)
-  for (const [id, document] of sensors) await broker.publish(`sensors/${id}/desired`, document)
-  io.out(`${String(networks.length)} networks and ${String(sensors.length)} sensor documents are published\n`)
-  return undefined
+  if (missing.length > 0 && !force)
+    throw new Failure(
+      `this export was made without secrets, and the broker does not have them: ${missing.join(', ')}`,
+      {
+        hint: 'import one made with --secrets, or write them into the file; --force publishes the profiles without them',
+      },
+    )
+}
+
+/** Everything retained for the sensor, with the profiles it lists. */
+function isInForce(fleet: Fleet, { desired, reported }: FleetSensor): boolean {
+  const applied = reported?.applied
+  if (desired === undefined || applied?.desired === undefined) return false
+  const { version, epoch, networks } = desired
+  return (
+    applied.desired.epoch === epoch &&
+    applied.desired.version === version &&
+    networks.every(({ network }) => applied.networks[network] === fleet.networks.get(network)?.sha256)
+  )
 }
 
 const bytes = (document: unknown): Buffer => Buffer.from(JSON.stringify(document))
@@ -86,12 +153,13 @@ async function contentOf(file: string): Promise<Exported> {
     throw unreadable(file, cause)
   }
   const content = parsed(file, await readFile(file, 'utf8').catch(cannotRead))
-  const { format, networks, sensors } = content
+  const { format, networks, sensors, withoutSecrets } = content
   if (format !== 1 || !isRecord(networks) || !isRecord(sensors))
     throw new Failure(`${file} is no export of this version`)
   const odd = [...Object.keys(networks), ...Object.keys(sensors)].find(id => !isId(id))
   if (odd !== undefined) throw new Failure(`${file}: ${odd} is no id: A-Z a-z 0-9 _ -`)
-  return { format, networks, sensors }
+  const places = Array.isArray(withoutSecrets) ? withoutSecrets.map(String) : []
+  return { format, networks, sensors, withoutSecrets: places }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -3,7 +3,7 @@
  * starts it. systeminformation, a third of it all and used once, is a file beside it, read only when asked for.
  * Not minified: a stack trace from a sensor can be read as it is. Files appear whole or not at all.
  */
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rename, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -63,7 +63,8 @@ const all = async () => {
     // From V8's code cache a function cannot import.
     supported: { 'dynamic-import': false },
   })
-  await bundle('agent/start.ts', { outfile: 'dist/sonde.cjs' })
+  await bundle('agent/start.ts', { outfile: 'dist/sonde.cjs', banner: { js: '#!/usr/bin/env node' } })
+  await chmod(new URL('../../dist/sonde.cjs', import.meta.url), 0o755)
   await bundle('systeminformation', { outfile: 'dist/systeminformation.cjs' })
 }
 

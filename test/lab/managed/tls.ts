@@ -33,9 +33,8 @@ t.test(
       ...{ name: 'mosquitto-tls', role: 'backend', command: 'mosquitto', args: ['-v', '-c', file] },
       ready: /mosquitto version \S+ running/,
     })
-    const login = ['-h', addresses.broker, '-p', '8883', '--cafile', ca.ca, '-u', 'operator', '-P', password]
-    for (const words of await grantsOfOperator())
-      await lab.exec('backend', 'mosquitto_ctrl', [...login, 'dynsec', ...words])
+    const place = { host: addresses.broker, port: 8883, ca: ca.ca, password }
+    for (const words of await grantsOfOperator(place)) await lab.exec('backend', 'mosquitto_ctrl', words)
     const program = join(checkout(), 'dist', 'sonde.cjs')
     const fleet = (line: string): Promise<string> =>
       lab.exec('backend', 'env', [

@@ -53,12 +53,14 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
   await t.test('Add Network by questions, wrong answers asked again (S2-08, S2-14..18)', async t => {
     const file = join(directory, 'ca.pem')
     await writeFile(file, pem)
-    const answers = ['wired', 'Onboarding', 'FAST', 'PEAP', 'setup', 'welcome-in', '', `/nowhere`, file]
+    const first = ['wired', 'Onboarding', 'FAST', 'PEAP', 'setup', 'welcome-in', '', '', 'no']
+    const answers = [...first, 'yes', '', '', '', '', '', '', '/nowhere', file]
     const result = await run('network add onboarding', { answers })
     t.equal(result.code, 0, result.err)
     t.match(result.err, /is none of "TLS", "PEAP", "TTLS"/)
     t.match(result.err, /\/nowhere cannot be read/)
-    t.match(result.out, /onboarding is published; 0 of 0 sensors/)
+    t.match(result.err, /eap.serverCa: is missing.*\nEdit it again/, 'a whole that cannot be used, too')
+    t.match(result.out, 'onboarding is published')
   })
 
   await t.test('Add Network by flags (S2-20..49)', async t => {
@@ -73,14 +75,14 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
     t.match(await run('network list'), { out: /corp +Corp +wired +TLS +onboarding +0/ })
     t.match(await run(['network', 'add', 'bad', '--method', 'TLS', '--url', 'ftp://x']), {
       code: 1,
-      err: /scep.enrollmentNetwork: is missing\n.*scep.url: not an http/s,
+      err: /scep.enrollmentNetwork \(--enrollment-network\): is missing\n.*scep.url \(--url\): not an http/s,
     })
   })
 
   await t.test(
     'assign: the version counts up, every assignment has an id, and the sensors have it (S2-03, S2-04)',
     async t => {
-      const result = await run('assign --sensors s1,s2,s3 corp --json --wait 20')
+      const result = await run('assign --sensors s* corp --json --wait 20')
       t.match(result.json(), { versions: { s1: 1, s2: 1, s3: 1 }, applied: ids, refused: [], missing: [] })
       const assignments = sensors.map(({ state }) => state.view.desired.tested[0]?.assignment)
       t.equal(new Set(assignments).size, 3)
@@ -112,6 +114,11 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
     t.equal(assignment(), undefined, 'gone in seconds (S2-68)')
     t.match(await run('assign s1 corp --wait 20'), { code: 0 })
     t.not(assignment(), before)
+    t.match(await run('assign --sensors s1,s3 onboarding --wait 20'), { code: 0, out: /2 of 2 sensors/ })
+    const off = await run('unassign --sensors s* onboarding --wait 20')
+    t.match(off, { code: 0, out: /2 of 2 sensors/ }, 'of many, those that test it')
+    t.match(await run('unassign --sensors s* a'), { code: 1, err: /none of these sensors tests a/ })
+    t.match(await run('assign --sensors x* corp'), { code: 1, err: /no sensor is called x\*/ })
   })
 
   await t.test('what the broker lost of a sensor is taken from its report, and wipes nothing', async t => {
@@ -233,6 +240,12 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
 
   await t.test('commands are answered', async t => {
     t.match(await run('command s1 renew corp --wait 20'), { code: 0, out: 'done: tested\n' })
+    const all = await run('command --sensors s* test corp --wait 20')
+    t.match(all, { code: 0, out: /^(s[123]: done: tested\n){3}$/ })
+    t.match(await run('command --sensors s1,s9 test corp --wait 0.5 --json'), {
+      ...{ code: 1, out: /"s1": \{[^]*"missing": \[\n +"s9"/ },
+      err: /s9 has not answered within 0.5 s/,
+    })
     t.match(await run('command s1 renw corp'), { code: 2, err: /did you mean renew/ })
     t.match(await run('command s1 renew'), { code: 2, err: /renew needs a network/ })
     t.match(await run('command s9 test --wait 0.2'), { code: 1, err: /has not answered within 0.2 s/ })

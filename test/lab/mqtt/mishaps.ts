@@ -49,6 +49,8 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
       t.match(await fleet(`list --prefix ${prefix}`), { code: 2, err: /--prefix .*: not a topic/ }, prefix)
     t.match(await sonde(['status', '--jsn']), { code: 2, err: /--jsn is not known/ })
     t.match(await fleet('assign s1'), { code: 2 })
+    const words = await sonde(['fleet', 'network', 'ad', 'corp', '--broker', broker.url])
+    t.same(words, { code: 2, out: '', err: 'sonde fleet: network add|edit|remove|list|show\n' })
     t.match(await fleet('list --wait'), {
       code: 2,
       err: /^sonde fleet: the flags cannot be read: Option '--wait/,
@@ -84,6 +86,22 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     t.match(await fleetOf(broker.url, `import ${file}`), { code: 0 }, 'loopback')
   })
 
+  await t.test('an export without secrets is no backup of them', async t => {
+    const file = join(t.testdir(), 'fleet.json')
+    await writeFile(file, (await fleet('export')).out)
+    t.match(await fleet(`import ${file}`), { code: 0 }, 'the broker has them')
+    t.match(await fleet('network remove guest'), { code: 0 })
+    t.match(await fleet(`import ${file}`), { code: 1, err: /made without secrets.*: guest.eap.password/ })
+    t.notMatch((await fleet('network list')).out, 'guest')
+  })
+
+  await t.test('a user who may read and not write is told, also over MQTT 3.1.1', async t => {
+    const acl = join(t.testdir({ acl: 'topic read sonde/#\n' }), 'acl')
+    await using guarded = await mosquitto(['allow_anonymous true', `acl_file ${acl}`])
+    const refused = { code: 1, err: /has taken sonde\/networks\/corp and does not hand it out/ }
+    t.match(await fleetOf(guarded.url, 'network add corp --interface wired'), refused)
+  })
+
   await t.test('a sensor that never came can be taken out again, also without the plugin', async t => {
     t.match(await fleet('assign gohst corp --force --wait 0.1'), {
       code: 1,
@@ -91,6 +109,17 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     })
     t.match(await fleet('sensor remove gohst'), { code: 0, out: /documents of gohst are taken away/ })
     t.notMatch((await fleet('list')).out, 'gohst')
+  })
+
+  await t.test('a fleet that is never silent keeps nobody waiting', async t => {
+    const busy = { schema: 1, state: 'online', instance: 'x', at: new Date().toISOString() }
+    const say = () => void console.publish('sonde/sensors/busy/presence', busy, { retain: true })
+    const talking = setInterval(say, 10)
+    const start = performance.now()
+    t.match(await fleet('list'), { code: 0, out: /busy +online/ })
+    clearInterval(talking)
+    const ms = performance.now() - start
+    t.ok(ms < 5000, `${ms.toFixed(0)} ms`)
   })
 
   await t.test('interrupted while sensors are waited for: what is known is said', async t => {

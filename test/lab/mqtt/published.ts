@@ -30,8 +30,22 @@ export async function publishedConfiguration(place: Place): Promise<string> {
     .replace(/^plugin [\s\S]*?^plugin_opt.*$/m, plugin => place.instead ?? plugin)
 }
 
-/** The commands of the README that give the operator the documents: the words after `dynsec`. */
-export async function grantsOfOperator(): Promise<string[][]> {
-  const commands = (await read('README.md')).matchAll(/^mosquitto_ctrl -u operator dynsec (.*)$/gm)
-  return [...commands].map(match => (match[1] ?? '').replaceAll("'", '').split(' '))
+/** The commands of the README that give the operator the documents, with the words for this broker in place of those for theirs. */
+export async function grantsOfOperator(here: {
+  host: string
+  port: number
+  ca: string
+  password: string
+}): Promise<string[][]> {
+  const text = await read('README.md')
+  const at = (/^at="(.*)"$/m.exec(text)?.[1] ?? '')
+    .replace(/-h \S+/, `-h ${here.host}`)
+    .replace(/-p \S+/, `-p ${String(here.port)}`)
+    .replace(/--cafile \S+/, `--cafile ${here.ca}`)
+  const commands = text.matchAll(/^mosquitto_ctrl \$at (dynsec .*)$/gm)
+  return [...commands].map(([, words = '']) => [
+    ...at.split(' '),
+    ...['-P', here.password],
+    ...words.replaceAll("'", '').split(' '),
+  ])
 }

@@ -52,21 +52,8 @@ async function guarded(folder: string, more?: string): Promise<Guarded> {
 
 /** The commands of config/mosquitto/README.md that give the operator the documents. */
 async function grantOperator({ broker, authority: { ca } }: Guarded): Promise<void> {
-  const base = [
-    '-h',
-    'localhost',
-    '-p',
-    String(broker.port),
-    '--cafile',
-    ca,
-    '-u',
-    'operator',
-    '-P',
-    password,
-    'dynsec',
-  ]
-  const commands = await grantsOfOperator()
-  for (const command of commands) await run('mosquitto_ctrl', [...base, ...command])
+  const commands = await grantsOfOperator({ host: 'localhost', port: broker.port, ca, password })
+  for (const command of commands) await run('mosquitto_ctrl', command)
 }
 
 /** What a client with these words gets of what it asks for: everything one sensor may try on another. */
