@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 
 export interface Broker extends AsyncDisposable {
   port: number
@@ -15,6 +16,8 @@ export interface Broker extends AsyncDisposable {
   start: () => Promise<void>
   /** Its log has a line like this, from now on. */
   says: (line: RegExp) => Promise<void>
+  /** How many lines of its log match, from now on and over all its lives. */
+  counts: (line: RegExp) => () => number
 }
 
 /** A port that nobody listens on. */
@@ -79,6 +82,7 @@ export async function daemon(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Broker> {
   let child: ChildProcess | undefined
+  const counters: { line: RegExp; count: number }[] = []
   const start = async () => {
     // It goes with this process, however that ends.
     const starting = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], {
@@ -86,6 +90,10 @@ export async function daemon(
       env: environment,
     })
     child = starting
+    for (const stream of [starting.stdout, starting.stderr])
+      createInterface({ input: stream }).on('line', text => {
+        for (const counter of counters) if (counter.line.test(text)) counter.count += 1
+      })
     await says(starting, ready).catch((error: unknown) => {
       starting.kill('SIGKILL')
       throw error
@@ -109,6 +117,11 @@ export async function daemon(
     says: async line => {
       if (child === undefined) throw new Error('the broker is not running')
       await says(child, line)
+    },
+    counts: line => {
+      const counter = { line, count: 0 }
+      counters.push(counter)
+      return () => counter.count
     },
     [Symbol.asyncDispose]: async () => {
       await stop('SIGKILL')
@@ -136,8 +149,7 @@ async function says(child: ChildProcess, text: RegExp): Promise<void> {
       stop.signal.addEventListener('abort', () => {
         clearTimeout(timer)
         child.off('exit', ended).off('error', reject)
-        // Somebody has to read on, or the broker would wait for room in the pipe.
-        for (const stream of streams) stream?.off('data', hear).resume()
+        for (const stream of streams) stream?.off('data', hear)
       })
     })
   } finally {
