@@ -50,7 +50,13 @@ export const send: Run = async context => {
 function commandOf([name, network]: readonly string[], id: string, wait: number): Command {
   if (name === undefined) throw usage(synopsis)
   const expires = new Date(Date.now() + wait + 60_000).toISOString()
-  const command = Command.safeParse({ id, command: name, ...(network !== undefined && { network }), expires })
+  const command = Command.safeParse({
+    schema: 1,
+    id,
+    command: name,
+    ...(network !== undefined && { network }),
+    expires,
+  })
   if (command.success) return command.data
   const near = nearest(name, commandNames)
   const known = (commandNames as readonly string[]).includes(name)

@@ -8,6 +8,7 @@ import { freePort } from './broker.ts'
 import { onEveryBroker } from './brokers.ts'
 import { operator } from './operator.ts'
 import { arrived, sensor, told, until, type Sensor } from './sensor.ts'
+import { shown } from './shown.ts'
 
 const url = 'http://ndes.example.org/certsrv/mscep/mscep.dll/pkiclient.exe?'
 const corpFlags = `--interface wired --alias Corp --method TLS --enrollment-network onboarding --url ${url} --challenge-password hush --common-name {serial} --alternative-name dns:{name} --encryption AES-128 --signature SHA-256 --key rsa-2048 --renewal 30d --wait 20`
@@ -143,100 +144,27 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
     }
   })
 
+  await t.test('name, pace and a new epoch are set without a word of the networks', async t => {
+    const [one] = sensors
+    const before = one?.state.view.desired.tested.map(({ assignment }) => assignment)
+    t.match(await run('assign s1 --name Lobby --test-every 60 --new-epoch --wait 20'), { code: 0 })
+    t.match(one?.state.view.desired, { name: 'Lobby', testEvery: 60, version: 1 })
+    t.match(one?.state.view.applied.desired, { version: 1, epoch: 1 })
+    t.same(
+      one?.state.view.desired.tested.map(({ assignment }) => assignment),
+      before,
+    )
+    const bad = await run('assign s1 --test-every soon')
+    t.match(bad, { code: 1, err: /testEvery: / })
+  })
+
   await t.test('a network in use is not taken away', async t => {
     t.match(await run('network remove onboarding'), { code: 1, err: /used by network corp/ })
     t.match(await run('network remove corp'), { code: 1, err: /used by sensor s1, sensor s2, sensor s3/ })
     t.match(await run('network remove a'), { code: 0 })
   })
 
-  await t.test('problems, triage and certificates (S2-13, S2-61, S2-66)', async t => {
-    t.match(await run('problems --check'), { code: 0, out: 'no problems\n' })
-    const [one, two] = sensors
-    const certificate = (notAfter: string) => ({
-      ...{ fingerprint: 'f', sha1: 's' },
-      subject: 'CN=x',
-      issuer: 'CN=ca',
-      serial: '2b0000000011ac0000000012',
-      names: [],
-      key: 'rsa-2048',
-      notBefore: notAfter,
-      notAfter,
-    })
-    const problem = {
-      code: 'eap-unknown-ca',
-      title: '802.1X failed with unknown CA',
-      detail: 'local TLS alert: Unknown CA',
-      hint: 'Specify Server CA',
-      side: 'configuration',
-      retry: 'change',
-      since: new Date().toISOString(),
-      last: new Date().toISOString(),
-      count: 3,
-      evidence: ['EAP: started', '\u001b[31mEAP: failure'],
-    }
-    const network = { phase: 'failing', role: 'tested' }
-    if (one)
-      one.facts = {
-        networks: { corp: { ...network, problem, certificate: certificate('2031-01-01T00:00:00Z') } },
-      }
-    if (two)
-      two.facts = {
-        networks: { corp: { ...network, phase: 'joined', certificate: certificate('2030-01-01T00:00:00Z') } },
-      }
-    await Promise.all(sensors.map(told))
-    t.match(await run('problems --check'), {
-      code: 1,
-      out: /s1 +corp +802.1X failed with unknown CA +local TLS alert/,
-    })
-    const shown = await run('triage s1 corp')
-    t.match(
-      shown.out,
-      /802.1X failed with unknown CA.*local TLS alert: Unknown CA.*EAP: started.*Specify Server CA/s,
-    )
-    t.notMatch(shown.out, '\u001b', 'nothing a sensor reports steers the terminal')
-    t.match(
-      (await run('certificates --json')).json(),
-      [{ sensor: 's2' }, { sensor: 's1' }],
-      'soonest expiry first',
-    )
-    t.match(await run('certificates --mappings'), {
-      out: /s2 +corp +X509:<I>CN=ca<SR>1200000000AC11000000002B/,
-    })
-    t.match(await run('show s1'), { out: /Serial +serial-s1.*corp +tested +failing.*2031-01-01/s })
-    await t.test('what fails although the network is joined', async t => {
-      const title = 'Transaction either not permitted or supported during SCEP renewal'
-      const refused = { ...problem, code: 'scep-rejected', title, detail: 'password might be incorrect' }
-      const renewal = { rule: 'half-life', forecast: 'it expires' }
-      const joined = { ...network, phase: 'joined', certificate: certificate('2030-01-01T00:00:00Z') }
-      const ends = { code: 'certificate-expires', severity: 'warning', text: 'The certificate expires soon' }
-      const probes = [{ probe: 'http', passed: false, ms: 1, detail: 'no answer from portal' }]
-      const facts = (more: object) => ({ networks: { corp: { ...joined, ...more } } })
-      const say = async (more: object) => {
-        if (two) two.facts = facts(more)
-        if (two) await told(two)
-        return {
-          found: await run('problems --check'),
-          shown: await run('show s2'),
-          said: await run('triage s2'),
-        }
-      }
-      if (one) one.facts = facts({})
-      if (one) await told(one)
-      const renewing = await say({ renewal: { ...renewal, lastFailure: refused } })
-      t.match(renewing.found, { code: 1, out: new RegExp(`s2 +corp +${title} +password might be incorrect`) })
-      for (const { out } of [renewing.shown, renewing.said])
-        t.match(out, new RegExp(`${title}.*password might be incorrect`, 's'), 'S2-57, S2-66')
-      const tested = await say({ lastTest: { at: '2030-01-01T00:00:00Z', passed: false, probes } })
-      t.match(tested.found, { code: 1, out: /s2 +corp +The test failed +http: no answer from portal/ })
-      t.match(tested.said.out, 'test: http: no answer from portal')
-      const candidate = { ...joined.certificate, proof: 'refused', problem }
-      const proved = await say({ renewal: { ...renewal, candidate } })
-      t.match(proved.found, { code: 1, out: /unknown CA +with the new certificate: local TLS alert/ })
-      const noticed = await say({ notices: [ends] })
-      t.match(noticed.found, { code: 0, out: /s2 +corp +The certificate expires soon/ }, 'a warning')
-      t.match(noticed.shown.out, 'The certificate expires soon (certificate-expires)')
-    })
-  })
+  await t.test('problems, triage and certificates (S2-13, S2-61, S2-66)', t => shown(t, run, sensors))
 
   await t.test('commands are answered', async t => {
     t.match(await run('command s1 renew corp --wait 20'), { code: 0, out: 'done: tested\n' })
