@@ -40,10 +40,10 @@ export const progress = ({ say: write, depth = 1 }) => {
     const duration = took === undefined || took < 0.1 ? '' : ` (${took.toFixed(1)} s)`
     const bad = failed !== undefined && directive === undefined
     const repeats = bad && failedAt > level
+    if (bad && !repeats) failures.push({ name: [...open.slice(0, level), name].join(' › '), lines: [] })
     if (bad) failedAt = level
     if (directive === 'SKIP') say(`${indent}  - ${name}: skipped: ${reason || 'no reason given'}`)
     else if (bad) say(`${indent}  ✗ ${[...open.slice(0, level), name].join(' › ')}${duration}`)
-    if (bad && !repeats) failures.push({ name: [...open.slice(0, level), name].join(' › '), lines: [] })
     else if (level <= depth) say(`${indent}  ✓ ${name}${duration}`)
     yaml = { indent: `${indent}  `, shown: bad && !repeats, begun: false }
     if (level > 0) return

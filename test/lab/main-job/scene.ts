@@ -17,6 +17,7 @@ export interface Problem {
   hint: string
   side: string
   since: string
+  last: string
   count: number
   nextTry?: string
 }
@@ -39,7 +40,7 @@ export interface ReportedNetwork {
     due?: string
     next?: string
     forecast: string
-    lastFailure?: Problem & { last: string }
+    lastFailure?: Problem
     candidate?: ReportedCertificate & { proof: string; problem?: Problem }
   }
   notices?: { code: string; severity: string; text: string }[]
