@@ -13,33 +13,45 @@ const testFiles = folder =>
 /** Its part in `npm test` is one stroke, in the machine of test/wifi/agent.test.ts: another machine would take as long as that one. */
 const wholeAir = 'test/long/air.test.ts'
 
-/** These laboratories run in the row of the long tests, so that both rows take the same time: tap has an order of its own. */
-const besideLong = ['test/lab/power-cut.test.ts', 'test/lab/supplicant.test.ts']
+/** Waits more than it works: first in its row, while the other row has the processor. */
+const waiting = 'test/long/supplicant.test.ts'
 
-const row = (files, seed) => ({
+/** These run in the other row, so that both take the same time. */
+const besideLong = ['test/lab/power-cut.test.ts', 'test/lab/supplicant.test.ts']
+const besideLab = ['test/long/mqtt.test.ts']
+
+const oneByOne = (files, seed) => ({
   files,
   args: ['--jobs=1', '--timeout=900'],
   env: { SONDE_TENTH: String(seed) },
   minutes: 25,
 })
 
-/** Two laboratories mostly wait, each for its own daemons. */
-const laboratories = seed => [
-  row(
-    testFiles('test/lab').filter(file => !besideLong.includes(file)),
-    seed,
-  ),
-  row([...besideLong, ...testFiles('test/long').filter(file => file !== wholeAir)], seed),
-]
+/** Two rows of laboratories: one of them waits for its daemons while the other works. */
+const laboratories = seed => {
+  const without = (folder, files) => testFiles(folder).filter(file => !files.includes(file))
+  const lab = [...without('test/lab', besideLong), ...besideLab]
+  const long = [...without('test/long', [wholeAir, waiting, ...besideLab]), ...besideLong]
+  return [oneByOne(lab, seed), { row: [oneByOne([waiting], seed), oneByOne(long, seed)] }]
+}
 
 /** What only needs the processor has it when nobody else wants it, one after the other. */
 const meanwhile = {
   row: [
-    { name: 'eslint', command: [...bin('eslint'), '.'] },
-    { name: 'tsc', command: [...bin('tsc'), '--noEmit'] },
-    { name: 'prettier', command: [...bin('prettier'), '--check', '--log-level=warn', '.'] },
+    { name: 'eslint', command: [...bin('eslint'), '.'], niceness: 19 },
+    { name: 'tsc', command: [...bin('tsc'), '--noEmit'], niceness: 19 },
+    {
+      name: 'prettier',
+      command: [...bin('prettier'), '--check', '--log-level=warn', '.'],
+      niceness: 19,
+    },
     // Ends with 69 where this machine cannot: the tests themselves say so then.
-    { name: 'the virtual machine of wifi, made ready', command: ['test/setup/wifi.mjs'], accept: [0, 69] },
+    {
+      name: 'the virtual machine of wifi, made ready',
+      command: ['test/setup/wifi.mjs'],
+      accept: [0, 69],
+      niceness: 19,
+    },
   ],
 }
 
@@ -77,8 +89,8 @@ export const coreCoverage = [
 ]
 
 /**
- * A step is either a `command` that counts as one assertion, or `files` for tap, as one `batch` or each for itself, or a `row` of
- * steps that follow each other and leave the processor to all others. Steps of one group run side by side. `seed` chooses the tenth of
+ * A step is either a `command` that counts as one assertion and may leave the processor to others (`niceness`), or `files` for tap, as
+ * one `batch` or each for itself, or a `row` of steps that follow each other. Steps of one group run side by side. `seed` chooses the tenth of
  * test/long that is run.
  */
 export const groups = seed => [

@@ -50,7 +50,7 @@ export const tests = say => {
   }
 
   /** A check that is no tap test counts as one assertion: its output is shown only when it failed. */
-  const check = async ({ name, command, accept = [0] }, niceness = 0) => {
+  const check = async ({ name, command, accept = [0], niceness = 0 }) => {
     const start = performance.now()
     const args = ['-n', String(niceness), process.execPath, ...command]
     const { code, output } = await run('nice', args, { capture: true, minutes: 15 })
@@ -60,8 +60,8 @@ export const tests = say => {
     } else fail(`${name} ${seconds(start)}`, output)
   }
 
-  const inRow = async checks => {
-    for (const each of checks) await check(each, 19)
+  const inRow = async steps => {
+    for (const each of steps) await step(each)
   }
 
   const step = each => ('files' in each ? ofTap(each) : 'row' in each ? inRow(each.row) : check(each))
