@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Lab } from '../lab.ts'
 import {
   asReported,
+  event,
   eventsOf,
   tested,
   type Documents,
@@ -97,7 +98,9 @@ t.test(
         { severity, text },
         code,
       )
-      const said = eventsOf(scene.sensor).filter(({ event, network }) => event === code && network === 'corp')
+      const isSaid = ({ event, network }: SensorEvent): boolean => event === code && network === 'corp'
+      await event(scene.sensor, isSaid, `${code} is said`)
+      const said = eventsOf(scene.sensor).filter(isSaid)
       t.match(said, [{ data: { threshold: days } }], `said once, for the ${String(days)} days`)
     }
     const { renewal } =
