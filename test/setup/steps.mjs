@@ -17,7 +17,7 @@ const wholeAir = 'test/long/air.test.ts'
 const waiting = 'test/long/supplicant.test.ts'
 
 /** These run in the other row, so that both take the same time. */
-const besideLong = ['test/lab/power-cut.test.ts', 'test/lab/supplicant.test.ts']
+const besideLong = ['test/lab/path.test.ts', 'test/lab/power-cut.test.ts', 'test/lab/supplicant.test.ts']
 const besideLab = ['test/long/mqtt.test.ts']
 
 const oneByOne = (files, seed) => ({
