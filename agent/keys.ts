@@ -28,10 +28,13 @@ export async function generateKey(kind: KeyKind): Promise<KeyObject> {
 
 /**
  * The same, as soon as it can be had. How long the search for two primes takes is luck, the longest ten times the shortest, so on several
- * processors several search, and the first to find has the key: two take 5/8 of the time of one, three half of it. The others end in vain.
+ * processors several search, and the first to find has the key: two take 5/8 of the time of one, three half of it. The others end in vain, and
+ * Node's exit waits for them, so a key that takes seconds is searched for once.
  */
 function generateSoon(kind: KeyKind): Promise<KeyObject> {
-  const searching = kind.startsWith('ec') ? 1 : Math.min(3, Math.ceil((availableParallelism() + 1) / 2))
+  const [family, size] = kind.split('-')
+  const several = family === 'rsa' && Number(size) <= 2048
+  const searching = several ? Math.min(3, Math.ceil((availableParallelism() + 1) / 2)) : 1
   return Promise.any(Array.from({ length: searching }, () => generateKey(kind)))
 }
 
