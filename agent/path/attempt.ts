@@ -18,8 +18,8 @@ import { isDiscover } from './udhcpc.ts'
  */
 const repeats = [150, 300, 500]
 const releaseDeadlineMs = 300
-/** A switch opens its port some ms after it has said so; a client that is armed would be that much too early. */
-const portOpensMs = 8
+/** A switch opens its port some ms after it has said so (that of the laboratory 0.4 to 2): a client that is armed would be that much too early. */
+const portOpensMs = 5
 
 type Phase = 'held' | 'discovering' | 'requesting' | 'bound' | 'rebinding' | 'released' | 'ended'
 
