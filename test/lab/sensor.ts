@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { cleanEnvironment, run } from './command.ts'
 import type { Daemon } from './daemon.ts'
 import type { Lab } from './lab.ts'
@@ -95,11 +96,14 @@ export class Sensor {
     since?: number,
   ): Promise<Document> {
     const heard = this.#lab.operator.heard(`sensors/${this.id}/${kind}`, wanted, sentence, ms, since)
-    if (!this.process.running) return heard
-    const ended = this.process.ended.then(() => {
-      throw new Error(`waiting until ${sentence}: the agent ended\n${this.process.output.tail()}`)
-    })
-    return Promise.race([heard, ended])
+    const ended = (): Promise<never> =>
+      this.process.ended.then(() => {
+        throw new Error(`waiting until ${sentence}: the agent ended\n${this.process.output.tail()}`)
+      })
+    const document = await (this.process.running ? Promise.race([heard, ended()]) : heard)
+    // What a daemon wrote before that may lie in its pipe yet: it is read in the same turn of the loop.
+    await setImmediate()
+    return document
   }
 
   /** Every event heard so far. */
