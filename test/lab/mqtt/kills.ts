@@ -68,7 +68,7 @@ export const ways: Record<string, Way> = {
   'a nats-server that is killed': {
     broker: () => nats(['trace: true']),
     ends: () => 'SIGKILL',
-    ...{ waits: false, protocol: 4, times: 20, got: natsGot },
+    ...{ waits: false, protocol: 4, times: 20, calm: 250, got: natsGot },
   },
   'a nats-server in lame duck mode': {
     broker: () => nats(['trace: true', ...lameDuck]),
