@@ -32,7 +32,7 @@ interface Stroke {
   within: number
 }
 
-/** Seconds: 6 until the next try, 10 where the switch begins anew in the middle of the login (supplicant/deadlines.ts), and the join itself. */
+/** Seconds: 6 until the next try, 10 where the login stops half-way and is begun once more (supplicant/deadlines.ts), and the join itself. */
 const recovery = 20
 
 const STROKES: Record<string, Stroke> = {
