@@ -2,11 +2,15 @@
  * Who this sensor is. Asked once at start: systeminformation starts processes for every answer,
  * so what the kernel says for nothing is read from there (device tree, sysfs, machine id).
  */
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { promisify } from 'node:util'
 import { AgentError } from './errors.ts'
 import type { Settings } from './config.ts'
 import type { Identity } from './types.ts'
+
+const run = promisify(execFile)
 
 const firstLine = async (path: string): Promise<string> => {
   try {
@@ -18,15 +22,16 @@ const firstLine = async (path: string): Promise<string> => {
 
 /** A Pi's serial is in the device tree; elsewhere the machine id stands in. Throws `no-serial` without either. */
 export async function readIdentity(settings: Settings): Promise<Identity> {
-  const [serial, macs, system] = await Promise.all([readSerial(settings), readMacs(settings), readSystem()])
+  const asked = [readSerial(settings), readMacs(settings), readModel(), readFqdn()] as const
+  const [serial, macs, model, fqdn] = await Promise.all(asked)
   const host = hostname()
   return {
     sensor: settings.sensor ?? serial.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, 64),
     serial,
     macs,
-    model: system.model,
+    model,
     hostname: host.split('.')[0] ?? host,
-    fqdn: system.fqdn.includes('.') ? system.fqdn : host.includes('.') ? host : '',
+    fqdn: fqdn.includes('.') ? fqdn : host.includes('.') ? host : '',
   }
 }
 
@@ -53,8 +58,18 @@ async function readMacs(settings: Settings): Promise<Record<string, string>> {
   return Object.fromEntries((await Promise.all(addresses)).filter(([, mac]) => mac !== ''))
 }
 
-async function readSystem(): Promise<{ model: string; fqdn: string }> {
-  const { system, osInfo } = await import('systeminformation')
-  const [board, os] = await Promise.all([system(), osInfo()])
-  return { model: [board.manufacturer, board.model].filter(Boolean).join(' ') || 'unknown', fqdn: os.fqdn }
+/** systeminformation's `osInfo` knows the domain too, and starts thirty processes for what else it knows. */
+async function readFqdn(): Promise<string> {
+  try {
+    const { stdout } = await run('hostname', ['-f'], { timeout: 5_000 })
+    return stdout.trim()
+  } catch {
+    return ''
+  }
+}
+
+async function readModel(): Promise<string> {
+  const { system } = await import('systeminformation')
+  const { manufacturer, model } = await system()
+  return [manufacturer, model].filter(Boolean).join(' ') || 'unknown'
 }
