@@ -21,7 +21,7 @@ t.test(
     const ca = await authority(folder)
     const server = await ca.issue('server', `IP:${addresses.broker}`)
     const dynamicSecurity = join(folder, 'dynsec.json')
-    await run('mosquitto_ctrl', ['dynsec', 'init', dynamicSecurity, 'operator', password])
+    await run('mosquitto_ctrl', ['dynsec', 'init', dynamicSecurity, 'admin', password])
     const published = await publishedConfiguration({
       ...{ ca: ca.ca, certificate: server.certificate, key: server.key },
       listeners: [`listener 8883 ${addresses.broker}`, `listener 8884 ${addresses.broker}`],

@@ -30,7 +30,7 @@ export async function publishedConfiguration(place: Place): Promise<string> {
     .replace(/^plugin [\s\S]*?^plugin_opt.*$/m, plugin => place.instead ?? plugin)
 }
 
-/** The commands of the README that give the operator the documents, with the words for this broker in place of those for theirs. */
+/** The commands of the README that make the operator's account, with the words for this broker in place of those for theirs. */
 export async function grantsOfOperator(here: {
   host: string
   port: number
@@ -47,5 +47,6 @@ export async function grantsOfOperator(here: {
     ...at.split(' '),
     ...['-P', here.password],
     ...words.replaceAll("'", '').split(' '),
+    ...(words.includes('createClient') ? ['-p', here.password] : []),
   ])
 }

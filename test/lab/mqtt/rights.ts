@@ -35,7 +35,7 @@ async function guarded(folder: string, more?: string): Promise<Guarded> {
     dynamicSecurity: join(folder, 'dynsec.json'),
   })
   if (more === undefined)
-    await run('mosquitto_ctrl', ['dynsec', 'init', join(folder, 'dynsec.json'), 'operator', password])
+    await run('mosquitto_ctrl', ['dynsec', 'init', join(folder, 'dynsec.json'), 'admin', password])
   const broker = await mosquitto(lines.replace(/^set_tcp_nodelay .*$/m, '').split('\n'))
   const url = `mqtts://localhost:${broker.port}`
   const environment = {
