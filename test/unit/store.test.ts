@@ -1,25 +1,14 @@
 /** What the sensor keeps on disk: generations, removals, what a power cut left, queue and servers, and the format of it all. */
 import { createPrivateKey } from 'node:crypto'
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, readlink, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { CredentialFolder } from '../../agent/credential-folder.ts'
 import { Credentials } from '../../agent/credentials.ts'
 import { writeDurable } from '../../agent/durable.ts'
 import { SpareKeys } from '../../agent/keys.ts'
 import { RenewalQueueFile } from '../../agent/renewal-queue.ts'
+import { folderInMemory } from './store/in-memory.ts'
 import './store/damage.ts'
 import './store/hook.ts'
 import './store/migration.ts'
@@ -31,11 +20,6 @@ import { ServerMemory } from '../../agent/server-memory.ts'
 import { openStore } from '../../agent/store.ts'
 import { fixtureKey, issuedBy, rootCa } from '../scep-server/authority.ts'
 
-async function folderFor(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'sonde-store-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
 const fails = (error: unknown): never => {
   throw error
 }
@@ -69,7 +53,7 @@ async function obtained(
 }
 
 t.test('a new store is private, and has a format number', async t => {
-  const store = await openStore(join(await folderFor(t), 'state'))
+  const store = await openStore(join(await folderInMemory(t), 'state'))
   t.equal(await readFile(join(store.root, 'store.json'), 'utf8'), '{"format":1}\n')
   t.strictSame(await Promise.all([store.root, store.credentials, store.trust].map(mode)), [
     '700',
@@ -82,7 +66,7 @@ t.test('a new store is private, and has a format number', async t => {
 
 t.test('a store of a format that is not known here is refused and left as it is', async t => {
   for (const text of ['{"format":2}', '{"format":"1"}', '{}']) {
-    const folder = await folderFor(t)
+    const folder = await folderInMemory(t)
     await writeFile(join(folder, 'store.json'), text)
     const before = await readdir(folder)
     const error: unknown = await openStore(folder).catch((error: unknown) => error)
@@ -93,7 +77,7 @@ t.test('a store of a format that is not known here is refused and left as it is'
 })
 
 t.test('a certificate becomes a generation that nobody else can read', async t => {
-  const path = join(await folderFor(t), 'corp')
+  const path = join(await folderInMemory(t), 'corp')
   const folder = new CredentialFolder(path)
   const generation = await obtained(folder, 'one')
   const state = await folder.read()
@@ -109,7 +93,7 @@ t.test('a certificate becomes a generation that nobody else can read', async t =
 })
 
 t.test('a candidate is in force only when it is promoted, and few old generations are kept', async t => {
-  const path = join(await folderFor(t), 'corp')
+  const path = join(await folderInMemory(t), 'corp')
   const folder = new CredentialFolder(path)
   const first = await obtained(folder, 'first')
   for (const name of ['b', 'c', 'd', 'e', 'f']) {
@@ -124,7 +108,7 @@ t.test('a candidate is in force only when it is promoted, and few old generation
 })
 
 t.test('few are kept also where none is ever promoted, and beyond the ten thousandth', async t => {
-  const path = join(await folderFor(t), 'corp')
+  const path = join(await folderInMemory(t), 'corp')
   const folder = new CredentialFolder(path)
   for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await obtained(folder, name)
   t.equal((await readdir(path)).filter(name => /^\d{4}-/.test(name)).length, 4)
@@ -137,13 +121,13 @@ t.test('few are kept also where none is ever promoted, and beyond the ten thousa
 })
 
 t.test('writes of one file at once follow each other: nobody renames the draft of another away', async t => {
-  const path = join(await folderFor(t), 'file')
+  const path = join(await folderInMemory(t), 'file')
   await Promise.all(['a', 'b', 'c'].map(content => writeDurable(path, content)))
   t.equal(await readFile(path, 'utf8'), 'c', 'the last one is there')
 })
 
 t.test('a certificate asked for afresh replaces the candidate too', async t => {
-  const folder = new CredentialFolder(join(await folderFor(t), 'corp'))
+  const folder = new CredentialFolder(join(await folderInMemory(t), 'corp'))
   await obtained(folder, 'old')
   await obtained(folder, 'candidate', 'candidate')
   const fresh = await obtained(folder, 'fresh')
@@ -153,7 +137,7 @@ t.test('a certificate asked for afresh replaces the candidate too', async t => {
 t.test(
   'S1-15, S2-69, S2-70: removal is a fact until it is taken back; another assignment starts afresh',
   async t => {
-    const path = join(await folderFor(t), 'corp')
+    const path = join(await folderInMemory(t), 'corp')
     const folder = new CredentialFolder(path)
     await obtained(folder, 'one')
     await folder.remove(5)
@@ -195,7 +179,7 @@ const cuts: [string, (path: string, generation: string) => Promise<unknown>, obj
 ]
 for (const [name, leave, expected] of cuts)
   t.test(`a power cut ${name} is made good at the next start`, async t => {
-    const root = await folderFor(t)
+    const root = await folderInMemory(t)
     const credentials = new Credentials(root, undefined)
     await credentials.recover(fails)
     const generation = await obtained(credentials.of('corp'), 'one')
@@ -206,7 +190,7 @@ for (const [name, leave, expected] of cuts)
   })
 
 t.test('a spare key is used once, and not when it is old', async t => {
-  const folder = await folderFor(t)
+  const folder = await folderInMemory(t)
   const path = join(folder, 'spare')
   const spare = new SpareKeys(path)
   t.ok(await spare.refill('ec-p256'))
@@ -222,7 +206,7 @@ t.test('a spare key is used once, and not when it is old', async t => {
 t.test(
   'S1-23: the pace and what was asked for outlive a restart; a file that cannot be read costs only them',
   async t => {
-    const folder = await folderFor(t)
+    const folder = await folderInMemory(t)
     const queue = await RenewalQueueFile.open(folder)
     await queue.request('corp')
     await queue.request('corp')
@@ -247,7 +231,7 @@ t.test(
 t.test(
   'B-70: what worked at a server is remembered, and what it refused is not tried first again',
   async t => {
-    const folder = await folderFor(t)
+    const folder = await folderInMemory(t)
     const servers = await ServerMemory.open(folder)
     t.equal(servers.method('u', true), 'RenewalReq')
     t.equal(servers.method('u', false), 'PKCSReq', 'where it has no Renewal')
@@ -268,7 +252,7 @@ t.test(
 )
 
 t.test('a write that fails leaves the file and its folder as they were', async t => {
-  const folder = await folderFor(t)
+  const folder = await folderInMemory(t)
   const path = join(folder, 'state.json')
   await writeDurable(path, 'old')
   await mkdir(`${path}.new`)
