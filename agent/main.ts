@@ -207,7 +207,7 @@ class Agent implements AsyncDisposable {
 
   #loopOf(): Loop {
     const { spare, news } = this.#parts
-    const keeper = spare && new SpareKeyKeeper(spare, this.#log)
+    const keeper = this.#settings.spareKeys ? new SpareKeyKeeper(spare, this.#log) : undefined
     return new Loop({
       interfaces: [...this.#ports.keys()],
       ...{ change: this.#change, memory: this.#memory, log: this.#log, random: Math.random },

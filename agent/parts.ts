@@ -22,7 +22,7 @@ export interface Parts extends AsyncDisposable {
   clock: Clock
   credentials: Credentials
   news: CredentialNews
-  spare: SpareKeys | undefined
+  spare: SpareKeys
   outbox: Outbox
   state: DesiredState
   renewals: RenewalQueueFile
@@ -37,7 +37,7 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
   ])
   const { root } = store
   const topics = topicsOf(settings.mqtt.prefix, identity.sensor)
-  const spare = settings.spareKeys ? new SpareKeys(store.spareKeys) : undefined
+  const spare = new SpareKeys(store.spareKeys)
   const credentials = new Credentials(store.credentials, spare)
   const fault = (what: string) => (error: unknown) => {
     log.error({ err: error }, what)

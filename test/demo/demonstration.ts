@@ -67,7 +67,10 @@ class Demonstration {
     const stage = this.#stage
     stage.tell(begin(stage.story, 'agent', 'agent started', Date.now()))
     // The machine's own clock is good enough for an hour's laboratory, synchronised or not.
-    const sensor = await lab.sensor({ settings: { time: { trustSystemClock: true } } })
+    const sensor = await lab.sensor({
+      settings: { spareKeys: true, time: { trustSystemClock: true } },
+      keyReady: false, // it is seen being made
+    })
     const isOnline = ({ state }: Record<string, unknown>): boolean => state === 'online'
     await within(sensor.heard('presence', isOnline, 'the agent says that it is online'), signal)
     stage.tell(end(stage.story, 'agent', Date.now(), { detail: `online as ${sensor.id}` }))

@@ -25,7 +25,8 @@ export const settings: Record<string, string> = {
   'mqtt.keepalive': 'Seconds of silence after which the link is tested; longer is cheaper on a metered link.',
   'mqtt.revertAfter':
     'Seconds without the broker after which a new desired state is taken back (last-known-good).',
-  spareKeys: 'Whether one key is made while idle, so that an enrolment need not wait.',
+  spareKeys:
+    'Whether one key is made while idle, so that an enrolment need not wait. One that lies there is used in any case.',
   logLevel: 'How much is logged.',
   bootstrap: "Documents in force until the broker's arrive.",
   'bootstrap.networks': 'Network profiles by id.',

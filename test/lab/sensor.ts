@@ -5,6 +5,7 @@ import { cleanEnvironment, run } from './command.ts'
 import type { Daemon } from './daemon.ts'
 import type { Lab } from './lab.ts'
 import { checkout } from './pki.ts'
+import { giveReadyKey, keptKey } from './ready-key.ts'
 
 export type SensorOptions = {
   /** Sensor id, also its serial. */
@@ -13,6 +14,8 @@ export type SensorOptions = {
   settings: Readonly<Record<string, unknown>>
   /** Environment of every run, such as SONDE_CHECKPOINTS. */
   environment: Readonly<Record<string, string>>
+  /** Whether a key lies ready for its first certificate (ready-key.ts); true unless told. */
+  keyReady: boolean
 }
 
 /** A document the agent publishes, as far as a test looks at it; docs/mqtt.md has the whole. */
@@ -21,16 +24,21 @@ export type Document = Record<string, unknown>
 /** Milliseconds between SIGTERM and SIGKILL; the agent itself takes 1.5 s at most to say what is waiting to be said. */
 const graceMs = 4_000
 
-let built: Promise<string> | undefined
+let built: Promise<void> | undefined
 
-/** The agent's bundle as it is installed on a device, built once per process. */
+/** The agent's bundle as it is installed on a device, built once per process unless `npm test`, which says so, has just built it. */
 async function bundle(): Promise<string> {
-  built ??= run('npm', ['run', '--silent', 'build'], {
+  built ??= process.env['SONDE_BUILT'] === undefined ? build() : Promise.resolve()
+  await built
+  return join(checkout(), 'dist', 'sonde.cjs')
+}
+
+async function build(): Promise<void> {
+  await run('npm', ['run', '--silent', 'build'], {
     cwd: checkout(),
     env: { PATH: process.env['PATH'] ?? cleanEnvironment['PATH'] ?? '' },
     deadlineMs: 60_000,
-  }).then(() => join(checkout(), 'dist', 'sonde.cjs'))
-  return built
+  })
 }
 
 /** The agent on the lab's sensor. Its state stays in `state` over kill() and start(). */
@@ -130,17 +138,20 @@ function settings(lab: Lab, id: string, state: string): Document {
     interfaces: lab.options.ports === 2 ? [eth0, eth2] : [eth0],
     management: lab.options.management ? { interface: 'eth1' } : 'tested',
     mqtt: { urls: [lab.broker.url] },
+    spareKeys: false, // none is made ahead for a certificate that most tests never ask for
     logLevel: 'debug',
   }
 }
 
 export async function raiseSensor(lab: Lab, options: Partial<SensorOptions>): Promise<Sensor> {
-  const { id = 'sensor-1' } = options
+  const { id = 'sensor-1', keyReady = true } = options
   const folder = join(lab.site.folder, id)
   const state = join(folder, 'state')
   await mkdir(state, { recursive: true, mode: 0o700 })
   await mkdir(join(folder, 'run'), { recursive: true })
-  const cache = join(lab.site.folder, 'cache') // one for all sensors: they run the same program
+  const key = keyReady ? await keptKey(lab) : undefined
+  if (key !== undefined) await giveReadyKey(state, key)
+  const cache = join(checkout(), 'node_modules', '.cache', 'agent') // one for all sensors: they run the same program
   await mkdir(cache, { recursive: true, mode: 0o700 })
   const file = join(folder, 'sonde.json')
   await writeFile(file, JSON.stringify({ ...settings(lab, id, state), ...options.settings }, null, 2))

@@ -1,9 +1,10 @@
 /** The main job by the agent, which is resident before the documents are published, as wpa_supplicant is. */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { run } from '../../lab/command.ts'
 import { documents } from '../../lab/documents.ts'
 import type { Lab } from '../../lab/lab.ts'
+import { giveReadyKey } from '../../lab/ready-key.ts'
 import type { Sensor } from '../../lab/sensor.ts'
 import type { Bench } from './address.ts'
 import type { Time } from './figures.ts'
@@ -79,21 +80,9 @@ async function prepare(lab: Lab, settings: Record<string, unknown>, readyKey: bo
   await run('busctl', [`--address=${lab.bus.address}`, 'set-property', ...property, ...level])
   await lab.switch.reset()
   const id = 'sensor-1'
-  if (readyKey) {
-    const path = join(lab.site.folder, id, 'state', 'spare-keys', 'rsa-2048', 'key.pem')
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const pem = await run('openssl', [
-      'genpkey',
-      '-quiet',
-      '-algorithm',
-      'RSA',
-      '-pkeyopt',
-      'rsa_keygen_bits:2048',
-    ])
-    await writeFile(path, pem, { mode: 0o600 })
-  }
+  if (readyKey) await giveReadyKey(join(lab.site.folder, id, 'state'))
   const since = lab.operator.messages.end
-  const sensor = await lab.sensor({ id, settings })
+  const sensor = await lab.sensor({ id, settings, keyReady: false })
   const isReady = (document: unknown): boolean =>
     (document as Reported).interfaces['eth0']?.supplicant === true
   await sensor.reported(isReady, 'the agent is there and has its supplicant', 10_000, since)

@@ -1,8 +1,7 @@
 /** Where the power can be cut: what the agent says of itself in a run that nobody cuts (agent/checkpoint.ts). */
-import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
+import { digestOf, readyKeyFile } from '../ready-key.ts'
 import type { Issued } from '../scep-server.ts'
 import type { Sensor } from '../sensor.ts'
 
@@ -26,26 +25,9 @@ export function pointsPassed(sensor: Sensor, since: number): Point[] {
   })
 }
 
-const spareFile = (state: string): string => join(state, 'spare-keys', 'rsa-2048', 'key.pem')
-
-/** SHA-256 of the SubjectPublicKeyInfo, hex, as the depot of the SCEP server is read. */
-const digestOf = (pem: string | Buffer): string => {
-  const spki = createPublicKey(pem).export({ type: 'spki', format: 'der' })
-  return createHash('sha256').update(spki).digest('hex')
-}
-
-/** A spare key, made before the sensor is started. Returns its digest. */
-export async function giveSpareKey(state: string): Promise<string> {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
-  await mkdir(dirname(spareFile(state)), { recursive: true, mode: 0o700 })
-  await writeFile(spareFile(state), pem, { mode: 0o600 })
-  return digestOf(pem)
-}
-
 /** What lies ready for the next request was never in one. */
 export async function spareIsUnused(t: Test, sensor: Sensor, issued: readonly Issued[]): Promise<void> {
-  const pem = await readFile(spareFile(sensor.state), 'utf8').catch(() => undefined)
+  const pem = await readFile(readyKeyFile(sensor.state), 'utf8').catch(() => undefined)
   const used = pem !== undefined && issued.some(({ publicKey }) => publicKey === digestOf(pem))
   t.notOk(used, 'the spare key that lies ready was never in a request')
 }

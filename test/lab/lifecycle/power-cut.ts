@@ -7,7 +7,8 @@ import { documentsWith, eventsOf, listing, publish, tested } from '../main-job/s
 import { isWhole } from '../main-job/credential.ts'
 import { raise, type Lab } from '../lab.ts'
 import type { Sensor } from '../sensor.ts'
-import { giveSpareKey, pointsPassed, spareIsUnused, type Point } from './points.ts'
+import { giveReadyKey } from '../ready-key.ts'
+import { pointsPassed, spareIsUnused, type Point } from './points.ts'
 
 /** Without spare keys, of which files of the same names are written meanwhile, unless the sweep is about them. */
 const settingsWith = (spareKeys: boolean): Record<string, unknown> => ({
@@ -30,7 +31,7 @@ async function enrolled(lab: Lab, id: string, spareKeys: boolean): Promise<Senso
   await tested(sensor, 'corp', 60_000)
   await sensor.stop()
   await rule(lab, atOnce)
-  if (spareKeys) await giveSpareKey(sensor.state)
+  if (spareKeys) await giveReadyKey(sensor.state)
   return sensor
 }
 

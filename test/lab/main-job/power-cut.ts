@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
-import { giveSpareKey, pointsPassed, spareIsUnused, type Point } from '../lifecycle/points.ts'
+import { pointsPassed, spareIsUnused, type Point } from '../lifecycle/points.ts'
+import { giveReadyKey } from '../ready-key.ts'
 import type { Sensor } from '../sensor.ts'
 import { isWhole } from './credential.ts'
 import { eventsOf, listing, publish, tested } from './scene.ts'
@@ -31,8 +32,12 @@ export const cuts: Point[] = [...steps, ...files.map(file => plain(`rename ${fil
 export async function enrolmentPoints(t: Test, spareKeys = false): Promise<Point[]> {
   await using lab = await raise(t)
   await publish(lab, await documents(lab))
-  if (spareKeys) await giveSpareKey(stateOf(lab, 'sensor-1'))
-  const sensor = await lab.sensor({ environment: { SONDE_CHECKPOINTS: '1' }, settings: { spareKeys } })
+  if (spareKeys) await giveReadyKey(stateOf(lab, 'sensor-1'))
+  const sensor = await lab.sensor({
+    environment: { SONDE_CHECKPOINTS: '1' },
+    settings: { spareKeys },
+    keyReady: false,
+  })
   await tested(sensor)
   return pointsPassed(sensor, 0)
 }
@@ -50,8 +55,8 @@ const stateOf = (lab: Lab, id: string): string => join(lab.site.folder, id, 'sta
 async function cut(t: Test, lab: Lab, id: string, { name, nth }: Point, spareKeys: boolean): Promise<void> {
   const environment = { SONDE_KILL_AT: name, SONDE_KILL_NTH: String(nth), SONDE_CHECKPOINTS: '1' }
   await lab.operator.desired(id, listing(['corp']))
-  const spare = spareKeys ? await giveSpareKey(stateOf(lab, id)) : undefined
-  const sensor = await lab.sensor({ id, environment, settings: { spareKeys } })
+  const spare = spareKeys ? await giveReadyKey(stateOf(lab, id)) : undefined
+  const sensor = await lab.sensor({ id, environment, settings: { spareKeys }, keyReady: false })
   try {
     // What happens side by side may come less often than in the run the list is from: then the power is cut after the test.
     await Promise.race([

@@ -4,16 +4,19 @@ import t, { type Test } from 'tap'
 import { run } from '../command.ts'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
+import type { Sensor } from '../sensor.ts'
 import { isWhole } from './credential.ts'
-import { documentsWith, event, listing, problem, publish, tested } from './scene.ts'
+import { documentsWith, event, eventsOf, listing, problem, publish, tested } from './scene.ts'
 
 t.test(
   'S1-01, S1-02, S2-01, S2-02, S2-05, S2-07: documents alone, and the sensor is on corp with a certificate of its own',
   async t => {
     await using lab = await raise(t)
-    const sensor = await lab.sensor()
+    // As it comes out of the box: it makes its key, and another for next time.
+    const sensor = await lab.sensor({ settings: { spareKeys: true }, keyReady: false })
     await publish(lab, await documents(lab))
     const reported = await tested(sensor)
+    t.equal(keyOrigin(sensor), 'generated')
     const issued = await isWhole(t, sensor, await lab.scep.issued())
     t.match(reported.networks['corp']?.certificate, {
       subject: 'CN=sensor-1',
@@ -41,6 +44,9 @@ t.test(
   },
 )
 
+const keyOrigin = (sensor: Sensor): unknown =>
+  eventsOf(sensor).find(({ event }) => event === 'key-ready')?.data?.['origin']
+
 t.test(
   'without 802.1X not one IP packet of the sensor passes the locked port; after the join they do',
   async t => {
@@ -57,6 +63,11 @@ t.test(
     await tested(sensor)
     const { ipPassed } = (await lab.counters()).port
     t.ok(ipPassed > 0, `${ipPassed} packets passed the port`)
+    t.equal(
+      keyOrigin(sensor),
+      'spare',
+      'a key that lies ready is used, also by a sensor that makes none ahead',
+    )
   },
 )
 

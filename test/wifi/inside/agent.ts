@@ -75,6 +75,7 @@ class Story {
     const { world, sensor, points } = this
     const said = listen(world, sensor)
     const since = points.home.output.end
+    await world.readyKey(sensor.state)
     await this.publish('bootstrap', 'one')
     await this.assign('corp', 'one')
     await said.reported(document => networkOf(document, 'one')?.lastTest?.passed === true, 'it is tested')

@@ -6,6 +6,7 @@ import { challenge } from '../../lab/documents.ts'
 import { type Operator, operator } from '../../lab/operator.ts'
 import { type ScepServer, scepServer } from '../../lab/scep-server.ts'
 import { dnsmasq } from '../../lab/segment.ts'
+import { giveReadyKey, keptKey } from '../../lab/ready-key.ts'
 import { type Document, Sensor } from '../../lab/sensor.ts'
 import { offers, passphrase, type Ssid, users } from './access-point.ts'
 import { Air, radios, station } from './air.ts'
@@ -98,11 +99,13 @@ export class World implements AsyncDisposable {
     const state = join(folder, 'state')
     await mkdir(state, { recursive: true, mode: 0o700 })
     await mkdir(join(folder, 'run'))
+    await this.readyKey(state)
     const file = join(folder, 'sonde.json')
     const settings = {
       ...{ sensor: id, serial: id, stateDirectory: state, runtimeDirectory: join(folder, 'run') },
       ...{ bus: bus.address, interfaces: [{ name: station, kind: 'wireless', country }] },
       ...{ management: { interface: 'eth1' }, mqtt: { urls: [this.#broker.url] }, logLevel: 'debug' },
+      spareKeys: false, // see readyKey
       // As on a board with a battery clock; what is known of the time is not the matter here.
       time: { trustSystemClock: true },
     }
@@ -113,6 +116,12 @@ export class World implements AsyncDisposable {
       ready: () => Promise.resolve(),
     })
     return new Sensor(this, id, process_, state, file)
+  }
+
+  /** An emulated processor takes seconds to make a key: one more lies ready for the sensor with this state. */
+  async readyKey(state: string): Promise<void> {
+    const key = await keptKey(this)
+    if (key !== undefined) await giveReadyKey(state, key)
   }
 
   async counters(): Promise<Counters> {
