@@ -1,4 +1,4 @@
-/** `npm run test:unit`: the unit tests, without root and without a laboratory, one process for each processor. */
+/** `npm run test:unit`: the unit tests, without root and without a laboratory, one process for each processor and one more. */
 import { fileURLToPath } from 'node:url'
 import { passSignals } from './children.mjs'
 import { unitBatches } from './steps.mjs'
