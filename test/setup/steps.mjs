@@ -60,12 +60,21 @@ const meanwhile = {
 export const coreTest = 'test/unit/core.test.ts'
 
 /** Seconds of processor time, where it is more than half a one: so that the batches end at about the same time. */
-const weights = { scep: 6.5, store: 4, mqtt: 2.5, core: 1.8, operations: 1.8, desired: 1.6, structure: 1.1 }
+const weights = {
+  scep: 5,
+  store: 4,
+  mqtt: 2.5,
+  core: 1.8,
+  operations: 1.8,
+  desired: 1.6,
+  structure: 1.1,
+  'scep-command': 1.5,
+}
 
 /** These load the compiler, which takes a second: in one batch it does so once. */
 const compiling = ['mqtt', 'operations', 'structure']
 
-const nameOf = file => /(\w+)\.test\.ts$/.exec(file)?.[1]
+const nameOf = file => /([\w-]+)\.test\.ts$/.exec(file)?.[1]
 const weightOf = files => files.reduce((sum, file) => sum + (weights[nameOf(file)] ?? 0.4), 0)
 
 /** The unit tests but for `without`: a batch for each processor, and one for when the others wait. */
