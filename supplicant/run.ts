@@ -34,7 +34,8 @@ export class Run implements Disposable {
   readonly #subscription: Disposable
   #attempt: Attempt
   #start = performance.now()
-  #selected = false
+  /** Selections of ours that the supplicant has not told of: what it says before belongs to what was joined before. */
+  #unselected = 0
   #carrierAt = this.#start
   #deadline: NodeJS.Timeout | undefined
   #act: NodeJS.Timeout | undefined
@@ -56,13 +57,10 @@ export class Run implements Disposable {
       if (news.kind === 'gone') this.#settle?.reject(news.error)
       else if (news.kind === 'carrier' || news.kind === 'enabled') {
         if (this.#wired || news.kind === 'enabled') this.#next(news, at)
-      }
-      // What was on its way before our own selection belongs to what was joined before.
-      else if (this.#selected) this.#next(news, at)
-      else if (news.kind === 'selected' && news.network === this.#network) {
-        this.#selected = true
-        this.#next(news, at)
-      }
+      } else if (news.kind === 'selected' && news.network === this.#network) {
+        this.#unselected = Math.max(0, this.#unselected - 1)
+        if (this.#unselected === 0) this.#next(news, at)
+      } else if (this.#unselected === 0) this.#next(news, at)
     })
   }
 
@@ -133,7 +131,7 @@ export class Run implements Disposable {
     else if (this.#attempt.times['eap-started'] !== undefined) {
       clearTimeout(this.#again)
       if (this.#attempt.stage === 'authenticated') this.#target.nudge().catch(this.#fail)
-    } else if (news.kind === 'state' && news.state === 'associated' && this.#attempt.eap) this.#logon()
+    } else if (news.kind === 'state' && news.state === 'associated') this.#associated()
   }
 
   // Disconnecting first makes the selection take effect also when the network is selected already, spares the 100 ms
@@ -143,6 +141,7 @@ export class Run implements Disposable {
   #select(act: 'select' | 'reselect' | 'restart'): void {
     clearTimeout(this.#again)
     const disconnect = act !== 'select' || this.#target.state !== 'disconnected'
+    this.#unselected += 1
     if (act === 'select') this.#start = performance.now()
     else this.#next({ kind: 'act', act })
     const calls = [
@@ -153,6 +152,11 @@ export class Run implements Disposable {
     Promise.all(calls).catch(this.#fail)
     this.#armDeadline()
     this.#armAgain()
+  }
+
+  /** Nobody hears an EAPOL-Start over a cable that is out, and every one too many counts: hostapd forgets who sends a third. */
+  #associated(): void {
+    if (this.#attempt.eap && this.#attempt.carrier !== false) this.#logon()
   }
 
   #logon(): void {

@@ -32,8 +32,8 @@ interface Stroke {
   within: number
 }
 
-/** Seconds: 6 until the next try, 10 where the login stops half-way and is begun once more (supplicant/deadlines.ts), and the join itself. */
-const recovery = 20
+/** Seconds: 6 until the next try, and the join. A login that stops half-way and is begun once more would take 10 s longer. */
+const recovery = 14
 
 const STROKES: Record<string, Stroke> = {
   'supplicant killed': {

@@ -1,0 +1,79 @@
+import t from 'tap'
+import { beginAttempt } from '../../../supplicant/attempt.ts'
+import { type Connection, SupplicantInterface } from '../../../supplicant/interface.ts'
+import type { LinkChange, Links } from '../../../supplicant/links.ts'
+import { Run } from '../../../supplicant/run.ts'
+
+const INTERFACE = 'fi.w1.wpa_supplicant1.Interface'
+
+/** An interface without a supplicant behind it: what it is told, and the calls it makes. */
+function wire(carrier: boolean) {
+  const calls: string[] = []
+  let listener: (change: LinkChange) => void = () => undefined
+  let link = { name: 'eth0', carrier, enabled: true }
+  const links: Pick<Links, 'carrier' | 'enabled' | 'on'> = {
+    carrier: () => link.carrier,
+    enabled: () => link.enabled,
+    on: told => {
+      listener = told
+      return { [Symbol.dispose]: () => undefined }
+    },
+  }
+  const connection: Connection = {
+    links: links as Links,
+    call: (_path, _name, member) => {
+      calls.push(member)
+      return Promise.resolve([])
+    },
+  }
+  const eth0 = new SupplicantInterface({ name: 'eth0', driver: 'wired' }, '/i', connection)
+  const signal = (name: string, member: string, body: unknown[]): void => {
+    eth0.received({ path: '/i', interface: name, member, body, at: performance.now() })
+  }
+  return {
+    eth0,
+    calls,
+    plug: () => {
+      link = { ...link, carrier: true }
+      listener(link)
+    },
+    selected: () => signal(INTERFACE, 'NetworkSelected', ['/n']),
+    state: (State: string) =>
+      signal('org.freedesktop.DBus.Properties', 'PropertiesChanged', [INTERFACE, { State }, []]),
+    /** EAPLogons that send an EAPOL-Start: those after the last selection. */
+    starts: () => calls.slice(calls.lastIndexOf('SelectNetwork')).filter(name => name === 'EAPLogon').length,
+  }
+}
+
+t.test('an association that was left is not asked to begin EAP, however late it is heard of', async t => {
+  const { eth0, plug, selected, state, starts } = wire(false)
+  using run = new Run(eth0, '/n', beginAttempt(true), {})
+  const over = new AbortController()
+  const result = run.result(over.signal)
+  plug()
+  selected()
+  state('associated')
+  t.equal(starts(), 0, 'of the selection without a cable')
+  state('disconnected')
+  selected()
+  state('associated')
+  t.equal(starts(), 1)
+  over.abort(new Error('over'))
+  await t.rejects(result, { message: 'over' })
+})
+
+t.test('nobody is asked over a cable that is out', async t => {
+  const { eth0, plug, selected, state, starts } = wire(false)
+  using run = new Run(eth0, '/n', beginAttempt(true), {})
+  const over = new AbortController()
+  const result = run.result(over.signal)
+  selected()
+  state('associated')
+  t.equal(starts(), 0)
+  plug()
+  selected()
+  state('associated')
+  t.equal(starts(), 1)
+  over.abort(new Error('over'))
+  await t.rejects(result, { message: 'over' })
+})
