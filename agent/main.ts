@@ -95,8 +95,8 @@ class Agent implements AsyncDisposable {
     const back = (joining: string): number => backAt(joining, this.#desired(), this.#now())
     const reachability = new Reachability(this.#link, settings.management === 'tested', back)
     const frequencies = new Frequencies(parts.store.root, log)
-    const relieved = (...codes: string[]): void => {
-      for (const code of codes) this.#memory.relieve(code, this.#now())
+    const relieved = (codes: readonly string[], network?: string): void => {
+      this.#memory.relieve(codes, this.#now(), network)
       changed()
     }
     const shared = {

@@ -116,10 +116,11 @@ export class Memory {
     this.#update(network, { gateway })
   }
 
-  /** What steps failed for want of is there again: they are tried at once, and the problem stands until that succeeds. */
-  relieve(code: string, now: number): void {
+  /** What steps failed for want of may be there again: they are tried at once, and the problem stands until that succeeds. */
+  relieve(codes: readonly string[], now: number, only?: string): void {
     for (const [network, { setback: held }] of this.#networks)
-      if (held?.finding.code === code) this.#update(network, { setback: { ...held, until: now } })
+      if (held && codes.includes(held.finding.code) && (only ?? network) === network)
+        this.#update(network, { setback: { ...held, until: now } })
   }
 
   /** A person asked: nothing is held back any more. */

@@ -11,6 +11,7 @@ import {
   type JoinOptions,
   type NetworkBlock,
   type SupplicantInterface,
+  type WatchEvent,
 } from '../../supplicant/index.ts'
 import type { Frequencies } from '../frequencies.ts'
 import type { JoinedNetwork } from '../types.ts'
@@ -20,9 +21,15 @@ type Target = Pick<JoinedNetwork, 'network' | 'revision'>
 export interface JoiningOptions {
   kind: 'wired' | 'wireless'
   frequencies: Frequencies
-  /** What steps failed for want of is there: nobody waits for it any more. */
-  relieved: (...codes: ('no-carrier' | 'no-authenticator')[]) => void
+  /** What steps of this network failed for want of, or of all networks, may be there: nobody waits for it any more. */
+  relieved: (codes: readonly string[], network?: string) => void
 }
+
+/** What is said of a port where nothing came back, not where somebody refused us: another cable may lead elsewhere. */
+const ofTheCable = [
+  ...['no-carrier', 'interface-disabled', 'no-authenticator'],
+  ...['radius-silent', 'eap-stalled', 'port-not-open'],
+]
 
 export class Joining {
   readonly #options: JoiningOptions
@@ -62,6 +69,12 @@ export class Joining {
     if (open === undefined || targets?.some(target => isSame(open.target, target)) === false) return
     this.#open = undefined
     await open.end()
+  }
+
+  /** A cable that is pulled ends the wait before the next try, which says so and is there when it is plugged in again. */
+  happened({ kind }: WatchEvent): void {
+    const isCable = kind === 'carrier-lost' || kind === 'carrier-back'
+    if (isCable && this.#options.kind === 'wired') this.#options.relieved(ofTheCable)
   }
 
   /** What was joined is lost: that nobody has taken it up yet makes no difference. */
@@ -141,6 +154,6 @@ class OpenAttempt {
   #progress({ times }: Attempt): void {
     if (this.#told || this.#giveUp !== undefined || times['eap-started'] === undefined) return
     this.#told = true
-    this.#relieved('no-authenticator')
+    this.#relieved(['no-authenticator'])
   }
 }

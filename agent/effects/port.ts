@@ -234,6 +234,7 @@ export class Port {
   #happened(event: WatchEvent): void {
     const loss = lossOf(event, this.#options.kind)
     if (loss !== undefined) this.#leasing.lost(loss)
+    this.#joining.happened(event)
     switch (event.kind) {
       case 'gone':
         void this.#drop('the supplicant went away')
@@ -253,11 +254,10 @@ export class Port {
       case 'roamed':
         this.#say('roamed', 'info', `roamed to ${event.bss}`)
         break
-      case 'carrier-back':
-        this.#options.relieved('no-carrier', 'no-authenticator')
-        break
       case 'reconnected':
         this.#options.changed()
+        break
+      case 'carrier-back':
     }
   }
 

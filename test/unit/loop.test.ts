@@ -107,9 +107,11 @@ t.test(
     } as const
     memory.failed('corp', { action: 'join', finding, basis: 'b' }, now, 0.5)
     const before = memory.of('corp').setback
-    memory.relieve('radius-silent', now + 1)
+    memory.relieve(['radius-silent'], now + 1)
     t.same(memory.of('corp').setback, before, 'another cause is another matter')
-    memory.relieve('no-carrier', now + 1)
+    memory.relieve(['no-carrier'], now + 1, 'lab')
+    t.same(memory.of('corp').setback, before, 'and so is another network')
+    memory.relieve(['no-authenticator', 'no-carrier'], now + 1)
     t.same(memory.of('corp').setback, { ...before, until: now + 1 })
     t.equal(isHeldBack(memory.of('corp').setback, 'b', now + 1), false)
     t.end()

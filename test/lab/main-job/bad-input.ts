@@ -38,6 +38,8 @@ interface Case {
   deadline: number
   /** Milliseconds it must take, where ending early would be wrong. */
   least?: number
+  /** What befalls it while it waits for its next try, and what is to be reported within so many milliseconds. */
+  meanwhile?: { wrong: (lab: Lab) => Promise<unknown>; code: string; within: number }
   /** Takes the cause away; wrong documents are replaced by the lab's own, which ends the wait at once. */
   mend?: (lab: Lab) => Promise<unknown>
   /** Milliseconds from there until the network is joined. */
@@ -62,11 +64,17 @@ const cases: Case[] = [
     mend: lab => lab.radius.configure({ rejectAll: false }),
   },
   {
-    name: 'a RADIUS server that is dead is reported within 15 s',
+    name: 'a RADIUS server that is dead is reported within 15 s, a cable that is pulled meanwhile within 12 s, and its return is used at once',
     wrong: lab => lab.radius.stop(),
     ...{ network: 'onboarding', step: 'join', code: 'radius-silent', side: 'network' },
     ...{ deadline: 15_000, least: 9_000 },
-    mend: lab => lab.radius.start(),
+    // Its next try, 4 s later at the soonest, would say so after 14 s; and after that one it would wait for 8 s.
+    meanwhile: { wrong: lab => lab.cable.pull(), code: 'no-carrier', within: 12_000 },
+    mend: async lab => {
+      await lab.radius.start()
+      await lab.cable.plug()
+    },
+    met: 1_500,
   },
   {
     name: 'a port without an authenticator is reported within 10 s, and joined within 1.1 s of its having one, not at the next try',
@@ -207,6 +215,12 @@ for (const each of cases) {
       'no secret is in it, in an event or in the log',
     )
     t.comment(`${each.name}: ${ms} ms ${JSON.stringify(reported)}`)
+    if (each.meanwhile) {
+      const since = lab.operator.messages.end
+      const { wrong, code, within } = each.meanwhile
+      await wrong(lab)
+      await problem(sensor, each.network, within, since, found => found.code === code)
+    }
     if (!each.mend && !each.documents) return
     const mended = performance.now()
     await each.mend?.(lab)
