@@ -76,7 +76,7 @@ export const LINK_FINDINGS = {
     title: 'The access point was lost on the way',
     detail: 'the access point fell silent before the authentication was over',
     side: 'network',
-    hint: 'Check how strongly the sensor hears it, and whether it restarts or sends its stations elsewhere.',
+    hint: 'Check how strongly the sensor hears it, whether it restarts or sends its stations elsewhere, and its access lists.',
     retry: 'backoff',
   },
   'wrong-passphrase': {

@@ -84,7 +84,7 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
         : { code: 'eap-stalled', detail: `nothing came after EAP stage ${attempt.stage}` }
     case 'association-rejected':
       return attempt.assocStatus === undefined
-        ? { code, detail: 'the access point does not answer' }
+        ? { code: 'access-point-lost', detail: 'the access point does not answer' }
         : { code, detail: `the access point answered with status ${attempt.assocStatus}` }
     case 'access-point-lost':
       // Negative reasons are our own: we missed it.
