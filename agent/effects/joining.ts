@@ -6,6 +6,7 @@
 import {
   type Attempt,
   type Blob,
+  isSupplicantError,
   join,
   type Joined,
   type JoinOptions,
@@ -14,9 +15,7 @@ import {
   type WatchEvent,
 } from '../../supplicant/index.ts'
 import type { Frequencies } from '../frequencies.ts'
-import type { JoinedNetwork } from '../types.ts'
-
-type Target = Pick<JoinedNetwork, 'network' | 'revision'>
+import { Lookout, outOfRange, type Target } from './lookout.ts'
 
 export interface JoiningOptions {
   kind: 'wired' | 'wireless'
@@ -34,6 +33,7 @@ const ofTheCable = [
 export class Joining {
   readonly #options: JoiningOptions
   #open: OpenAttempt | undefined
+  #lookout: Lookout | undefined
 
   constructor(options: JoiningOptions) {
     this.#options = options
@@ -48,6 +48,7 @@ export class Joining {
     signal: AbortSignal,
   ): Promise<Joined> {
     const { frequencies } = this.#options
+    this.#lookNoMore()
     if (this.#open?.handle !== handle || !isSame(this.#open.target, target) || this.#open.isPast) {
       await this.end()
       const options = { blobs, frequencies: await frequencies.of(block.ssid) }
@@ -58,6 +59,9 @@ export class Joining {
       const joined = await open.result(signal)
       void frequencies.learn(handle, block.ssid)
       return joined
+    } catch (error) {
+      if (isSupplicantError(error, ...outOfRange)) await this.#lookOut(handle, target, block)
+      throw error
     } finally {
       if (open.over && this.#open === open) this.#open = undefined
     }
@@ -65,8 +69,11 @@ export class Joining {
 
   /** Ends the attempt that is open, if it is one of these; all are meant where none is named. */
   async end(targets?: readonly Target[]): Promise<void> {
+    const isMeant = ({ target }: { target: Target }): boolean =>
+      targets?.some(one => isSame(one, target)) !== false
     const open = this.#open
-    if (open === undefined || targets?.some(target => isSame(open.target, target)) === false) return
+    if (this.#lookout && isMeant(this.#lookout)) this.#lookNoMore()
+    if (open === undefined || !isMeant(open)) return
     this.#open = undefined
     await open.end()
   }
@@ -75,6 +82,20 @@ export class Joining {
   happened({ kind }: WatchEvent): void {
     const isCable = kind === 'carrier-lost' || kind === 'carrier-back'
     if (isCable && this.#options.kind === 'wired') this.#options.relieved(ofTheCable)
+  }
+
+  async #lookOut(handle: SupplicantInterface, target: Target, { ssid }: NetworkBlock): Promise<void> {
+    const known = await this.#options.frequencies.of(ssid)
+    // Looking everywhere takes as long as the next try, which does so itself.
+    if (ssid === undefined || known.length === 0) return
+    this.#lookout = new Lookout(target, handle, ssid, known, () => {
+      this.#options.relieved(outOfRange, target.network)
+    })
+  }
+
+  #lookNoMore(): void {
+    this.#lookout?.[Symbol.dispose]()
+    this.#lookout = undefined
   }
 
   /** What was joined is lost: that nobody has taken it up yet makes no difference. */

@@ -23,6 +23,7 @@ export const patience = 90_000
 /** What the agent says, as far as these tests look at it (docs/mqtt.md). */
 export interface SensorEvent {
   event: string
+  at: string
   network?: string
   text: string
   data?: Record<string, unknown>
