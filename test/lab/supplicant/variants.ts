@@ -27,12 +27,14 @@ const SERVERS = {
 }
 type Server = keyof typeof SERVERS
 
-const users = `"peap-user" PEAP
-"anonymous" PEAP,TTLS
+/** Who is not anonymous outside is not taken by password. */
+const users = `"anonymous" PEAP,TTLS
 * TLS
 "peap-user" MSCHAPV2 "secret" [2]
 "ttls-user" TTLS-MSCHAPV2,TTLS-PAP "secret" [2]
 `
+
+const fragmented = 'fragments of 100 bytes'
 
 const sha256 = async (file: string): Promise<string> =>
   new X509Certificate(await readFile(file)).fingerprint256.replaceAll(':', '')
@@ -73,7 +75,7 @@ async function cases(all: Credentials): Promise<[string, Server, Eap, string][]>
     ['TTLS-MSCHAPv2', 'own', ttls, 'joined'],
     ['TTLS-PAP', 'own', { ...ttls, inner: 'PAP' }, 'joined'],
     ['TTLS-PAP, wrong password', 'own', { ...ttls, inner: 'PAP', password: 'x' }, 'rejected-password'],
-    ['fragments of 100 bytes', 'own', tls({ ca }, { fragmentSize: 100 }), 'joined'],
+    [fragmented, 'own', tls({ ca }, { fragmentSize: 100 }), 'joined'],
     ['an expired server', 'expired', tls({ ca }), 'server-certificate-expired'],
     ['the same, dates ignored', 'expired', tls({ ca }, { legacy: { ignoreDates: true } }), 'joined'],
     ['TLS 1.3 where 1.2 is the most', 'only TLS 1.3', tls({ ca }), early],
@@ -110,8 +112,15 @@ t.test('what a profile says of server, method and TLS holds against real servers
   await using _ = wpa
   for (const [name, server, eap, wanted] of await cases(all)) {
     await serve(lab, all, server)
+    const since = lab.supplicant.output.end
     const { code, evidence } = await outcome(eth0, eap)
     t.equal(code, wanted, `${name}: ${wanted} ${evidence}`)
+    const said = lab.supplicant.output.since(since).join('\n')
+    t.equal(
+      said.includes('more fragments will follow'),
+      name === fragmented,
+      `${name}: sent in fragments or not`,
+    )
   }
   // With a passphrase the supplicant asks for nothing: it fails like a rejection, and only our own look tells.
   const key = { method: 'TLS', identity: 'x', certificate: all.client.certificate, key: all.junk } as const
