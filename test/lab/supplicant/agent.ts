@@ -1,13 +1,9 @@
-import { readdir } from 'node:fs/promises'
-import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { isDeepStrictEqual } from 'node:util'
 import type { Test } from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
 import { asReported, event, publish, type Reported, type SensorEvent, tested } from '../main-job/scene.ts'
 import type { Sensor } from '../sensor.ts'
-import { matchRules } from './match-rules.ts'
+import { Holdings, observed } from './held.ts'
 import { type Stage, STAGES } from './stages.ts'
 
 const isJoined = ({ networks, interfaces }: Reported): boolean =>
@@ -78,63 +74,8 @@ export const agentStrokes: AgentStroke[] = Object.keys(STROKES).flatMap(stroke =
   (Object.keys(STAGES) as Stage[]).map(stage => ({ stroke, stage })),
 )
 
-interface Inner {
-  held: Record<string, number>
-  listeners: number
-  heap: number
-}
-
-/** What the agent's process says of itself: see inner.mjs. */
-async function inner(sensor: Sensor): Promise<Inner> {
-  const since = sensor.process.output.end
-  if (sensor.process.pid !== undefined) process.kill(sensor.process.pid, 'SIGUSR2')
-  const [, said = ''] = await sensor.process.waitFor(
-    /^inner (.*)/,
-    'the process says what it holds',
-    5_000,
-    since,
-  )
-  return JSON.parse(said) as Inner
-}
-
-interface Held {
-  matchRules: unknown
-  files: number
-  listeners: number
-  timers: number
-}
-
-async function held(lab: Lab, sensor: Sensor): Promise<Held> {
-  const files = await readdir(`/proc/${sensor.process.pid ?? 0}/fd`)
-  const { listeners, held: inside } = await inner(sensor)
-  const timers = inside['Timeout'] ?? 0
-  return { matchRules: await matchRules(lab.bus.address), files: files.length, listeners, timers }
-}
-
 /** Milliseconds after the main job by which nothing of it goes on: documents are asked for a second time within 15 s. */
 const still = 16_000
-
-/**
- * What the agent holds at rest. A test of the network is the last thing it has done each time, so that what that keeps open is the
- * same. At first that is what no longer changes, and after a stroke it has to be the same again.
- */
-async function atRest(lab: Lab, sensor: Sensor, before?: Held): Promise<Held> {
-  const since = lab.operator.messages.end
-  await lab.operator.command(sensor.id, { id: `rest-${since}`, command: 'test', network: 'corp' })
-  await event(sensor, said => said.event === 'test-passed', 'it has tested', 20_000, since)
-  const end = performance.now() + 15_000 + (before === undefined ? still : 0)
-  let unchanged = performance.now()
-  let last = await held(lab, sensor)
-  const isOver = (): boolean =>
-    before === undefined ? performance.now() - unchanged >= still : isDeepStrictEqual(last, before)
-  while (!isOver() && performance.now() < end) {
-    await setTimeout(100)
-    const now = await held(lab, sensor)
-    if (!isDeepStrictEqual(now, last)) unchanged = performance.now()
-    last = now
-  }
-  return last
-}
 
 /** A line for each event since this message of the operator. */
 const timeline = (sensor: Sensor, lab: Lab, since: number): string[] =>
@@ -149,15 +90,15 @@ const timeline = (sensor: Sensor, lab: Lab, since: number): string[] =>
 /** The agent joins anew, is struck on the way, says so, and is joined again when the cause is gone: one process, no leak. */
 export async function strikeTheAgent(t: Test, cycles: readonly AgentStroke[]): Promise<void> {
   await using lab = await raise(t)
-  const preloaded = fileURLToPath(new URL('inner.mjs', import.meta.url))
-  const sensor = await lab.sensor({ environment: { NODE_OPTIONS: `--import=${preloaded}` } })
+  const sensor = await lab.sensor({ environment: observed })
   await publish(lab, await documents(lab))
   await tested(sensor)
   const { pid } = sensor.process
   const reported = (wanted: (report: Reported) => boolean, sentence: string, ms: number, since: number) =>
     sensor.reported(document => wanted(asReported(document)), sentence, ms, since)
-  const before = await atRest(lab, sensor)
-  const memory: number[] = []
+  const { operator, bus } = lab
+  const holdings = new Holdings({ sensor, operator, bus: bus.address, still })
+  await holdings.atRest()
   for (const { stroke, stage } of cycles) {
     const how = STROKES[stroke]
     if (how === undefined) throw new Error(stroke)
@@ -179,10 +120,9 @@ export async function strikeTheAgent(t: Test, cycles: readonly AgentStroke[]): P
     const sentence = `${name}: reported, and joined again ${seconds.toFixed(1)} s after the repair`
     if (!t.ok(seconds <= within, sentence)) t.comment(...timeline(sensor, lab, messages))
     t.equal(sensor.process.pid, pid, `${name}: by the same process`)
-    const now = await atRest(lab, sensor, before)
+    const { now, before } = await holdings.atRest()
     t.same(now, before, `${name}: nothing is left behind`)
-    memory.push((await inner(sensor)).heap)
   }
-  const [half = 0, last = 0] = [memory[Math.floor(memory.length / 2)], memory.at(-1)]
+  const { half, last } = holdings.heap
   t.ok(last - half < 2, `memory is flat: ${half.toFixed(1)} MB half-way, ${last.toFixed(1)} MB at the end`)
 }

@@ -217,6 +217,12 @@ async function isStruck(story: Story, logs: () => string): Promise<void> {
       const name = `${stroke.cause} at ${stroke.stage} of a join: reported, and joined again by the same process`
       await scenario(name, logs, scene => one.strike(scene, stroke))
     }
+  // One stroke tells nothing of it.
+  if (strokes.length < 10) return
+  await scenario('the memory of the agent is flat over all of that', logs, scene => {
+    for (const one of struck) one.memoryIsFlat(scene)
+    return Promise.resolve()
+  })
 }
 
 program(async () => {

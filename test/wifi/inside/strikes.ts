@@ -1,11 +1,9 @@
 /** What befalls the agent at a stage of a join on the air, and what it has to say of it. */
-import { readdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
 import type { Daemon } from '../../lab/daemon.ts'
 import type { Document, Sensor } from '../../lab/sensor.ts'
-import { matchRules } from '../../lab/supplicant/match-rules.ts'
+import { Holdings } from '../../lab/supplicant/held.ts'
 import { AIR_STAGES } from '../../lab/supplicant/stages.ts'
 import type { AirStroke } from '../strokes.ts'
 import { offers } from './access-point.ts'
@@ -96,27 +94,8 @@ function strokes({ air }: World, radius: Daemon): Record<AirStroke['cause'], Str
   }
 }
 
-async function held({ air }: World, sensor: Sensor): Promise<{ matchRules: unknown; files: number }> {
-  const files = await readdir(`/proc/${sensor.process.pid ?? 0}/fd`)
-  return { matchRules: await matchRules(air.bus.address), files: files.length }
-}
-
 /** Milliseconds after which a connection that is not kept open for good has been closed, in an emulated machine. */
 const still = 5_000
-
-/** What it holds at rest: what has not changed for a while. */
-async function atRest(world: World, sensor: Sensor): Promise<Awaited<ReturnType<typeof held>>> {
-  const end = performance.now() + patience
-  let unchanged = performance.now()
-  let last = await held(world, sensor)
-  while (performance.now() - unchanged < still && performance.now() < end) {
-    await setTimeout(200)
-    const now = await held(world, sensor)
-    if (!isDeepStrictEqual(now, last)) unchanged = performance.now()
-    last = now
-  }
-  return last
-}
 
 /** The agent on a network whose access point leaves the authentication to a RADIUS server; each stroke begins joined, and ends so. */
 export class Struck {
@@ -125,7 +104,7 @@ export class Struck {
   readonly #profile: { eap: object }
   readonly #strokes: Record<AirStroke['cause'], Stroke>
   readonly #pid: number | undefined
-  #before: Awaited<ReturnType<typeof held>> = { matchRules: undefined, files: 0 }
+  readonly #holdings: Holdings
   #changes = 0
 
   private constructor(world: World, sensor: Sensor, profile: { eap: object }, radius: Daemon) {
@@ -134,6 +113,8 @@ export class Struck {
     this.#profile = profile
     this.#strokes = strokes(world, radius)
     this.#pid = sensor.process.pid
+    const { operator, air } = world
+    this.#holdings = new Holdings({ sensor, operator, bus: air.bus.address, still })
   }
 
   static async begin(world: World, sensor: Sensor, profile: { eap: object }): Promise<Struck> {
@@ -144,7 +125,7 @@ export class Struck {
     await struck.#change()
     await said.named('leased', 'corp')
     await said.reported(isJoined, 'corp is joined by way of the RADIUS server')
-    struck.#before = await atRest(world, sensor)
+    await struck.#holdings.atRest()
     return struck
   }
 
@@ -169,21 +150,14 @@ export class Struck {
     if (!isJoined(this.#last())) await repaired.reported(isJoined, 'it is joined again')
     const seconds = ((performance.now() - start) / 1_000).toFixed(1)
     scene.is(this.#sensor.process.pid, this.#pid, `reported, and joined again ${seconds} s after the repair`)
-    await this.#nothingIsLeft(scene)
+    const { now, before } = await this.#holdings.atRest()
+    scene.is(now, before, 'no match rule, file, timer or listener is left behind')
   }
 
-  async #nothingIsLeft(scene: Scene): Promise<void> {
-    const before = this.#before
-    let now = before
-    // A file that is being written is closed in the end; what leaks stays.
-    const end = performance.now() + 20_000
-    while (performance.now() < end) {
-      now = await held(this.#world, this.#sensor)
-      if (now.files <= before.files) break
-      await setTimeout(200)
-    }
-    scene.is(now.matchRules, before.matchRules, 'no match rule is left behind')
-    scene.ok(now.files <= before.files, 'and no open file', { now, before })
+  /** To be asked after many strokes. */
+  memoryIsFlat(scene: Scene): void {
+    const { half, last } = this.#holdings.heap
+    scene.ok(last - half < 2, `${half.toFixed(1)} MB half-way, ${last.toFixed(1)} MB at the end`)
   }
 
   #last(): Document {

@@ -7,6 +7,7 @@ import { type Operator, operator } from '../../lab/operator.ts'
 import { type ScepServer, scepServer } from '../../lab/scep-server.ts'
 import { dnsmasq } from '../../lab/segment.ts'
 import { giveReadyKey, keptKey } from '../../lab/ready-key.ts'
+import { observed } from '../../lab/supplicant/held.ts'
 import { type Document, Sensor } from '../../lab/sensor.ts'
 import { offers, passphrase, type Ssid, users } from './access-point.ts'
 import { Air, radios, station } from './air.ts'
@@ -22,8 +23,8 @@ export const patience = 90_000
 
 /** What the agent says, as far as these tests look at it (docs/mqtt.md). */
 export interface SensorEvent {
-  event: string
   at: string
+  event: string
   network?: string
   text: string
   data?: Record<string, unknown>
@@ -113,7 +114,7 @@ export class World implements AsyncDisposable {
     await writeFile(file, JSON.stringify(settings))
     const process_ = await site.daemon({
       ...{ name: id, role: 'sensor', command: process.execPath, args: [agent, 'run', file] },
-      env: { DBUS_SYSTEM_BUS_ADDRESS: bus.address },
+      env: { DBUS_SYSTEM_BUS_ADDRESS: bus.address, ...observed },
       ready: () => Promise.resolve(),
     })
     return new Sensor(this, id, process_, state, file)
