@@ -44,7 +44,7 @@ function* checkRadio(profile: Section): Generator<Problem> {
   if (typeof ssid === 'string' && Buffer.byteLength(ssid) > 32 && ssid.length <= 32) {
     yield { path: 'wireless.ssid', message: 'has to have at most 32 bytes in UTF-8' }
   }
-  const personal = security === 'wpa2-psk' || security === 'wpa3-sae'
+  const personal = typeof security === 'string' && /psk|sae/.test(security)
   if (personal && passphrase === undefined) {
     yield { path: 'wireless.passphrase', message: 'is missing', hint: `${security} needs one` }
   }
@@ -52,7 +52,7 @@ function* checkRadio(profile: Section): Generator<Problem> {
     yield { path: 'wireless.passphrase', message: `is not used with security "${security.slice(0, 24)}"` }
   }
   if (
-    security === 'wpa2-psk' &&
+    (security === 'wpa2-psk' || security === 'wpa2-wpa3-psk') &&
     typeof passphrase === 'string' &&
     passphrase.length === 64 &&
     !/^[0-9a-f]{64}$/i.test(passphrase)

@@ -56,6 +56,11 @@ const scep = fc.record({
 const common = { schema: fc.constant(1), alias: some(line(64)), enabled: some(fc.boolean()) }
 const wifi = (...security: string[]) =>
   fc.record({ ssid: fc.stringMatching(/^[ -~]{1,32}$/), security: fc.constantFrom(...security) })
+const personal = fc.record({
+  ssid: fc.constant('at home'),
+  security: fc.constantFrom('wpa2-psk', 'wpa2-wpa3-psk', 'wpa3-sae'),
+  passphrase: fc.stringMatching(/^[ -~]{8,63}$/),
+})
 const wireless = fc.constant('wireless')
 
 /** Network profiles as an operator may write them. */
@@ -64,6 +69,7 @@ export const profile = fc
     fc.record({ ...common, interface: some(fc.constantFrom('wired', 'eth0')), eap: tls, scep }),
     fc.record({ ...common, interface: some(fc.constant('wired')), eap: some(password) }),
     fc.record({ ...common, interface: wireless, wireless: wifi('open', 'owe') }),
+    fc.record({ ...common, interface: wireless, wireless: personal }),
     fc.record({
       ...common,
       interface: wireless,

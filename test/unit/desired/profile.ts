@@ -1,5 +1,6 @@
 import t from 'tap'
 import { parseNetworkProfile, sizeLimits } from '../../../agent/desired/parse.ts'
+import { Wireless } from '../../../agent/desired/profile.ts'
 import { but, bytes, corp, onboarding, pem, plain } from './documents.ts'
 
 const problems = (document: unknown) => {
@@ -60,6 +61,18 @@ t.test('profiles that can be used (S2-03, S2-15, S2-21, S2-42..44, S2-74)', t =>
     ['renewal 30 days before expiry (S2-55)', but(corp, 'scep.renewal', { daysBeforeExpiry: 30 })],
   ]
   for (const [name, document] of cases) t.same(problems(document), [], name)
+  t.end()
+})
+
+t.test('every security of a radio network has a profile that can be used (S2-17)', t => {
+  for (const security of Wireless.shape.security.options) {
+    const passphrase = /psk|sae/.test(security) ? { passphrase: 'welcome-in' } : {}
+    const eap = security.includes('enterprise') ? { ...tls, scep: { ...corp.scep, key: 'rsa-3072' } } : {}
+    const whole = wifi(security, { wireless: { ssid: 'x', security, ...passphrase }, ...eap })
+    t.same(problems(whole), [], security)
+    if ('passphrase' in passphrase)
+      t.match(problems(wifi(security)), [['wireless.passphrase', 'is missing', /needs one/]], security)
+  }
   t.end()
 })
 
