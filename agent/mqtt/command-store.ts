@@ -15,8 +15,10 @@ export interface StoredCommand {
 }
 
 const keptFor = 7 * 24 * 3_600_000
-/** Entries whose age nobody knows are bounded by their number. */
-const mostKept = 1000
+/** Ids are bounded by their number, too: one a minute for seven days. */
+const mostKept = 10_000
+/** Of so many the data of the reply is kept. */
+const mostWhole = 100
 /** Characters of a stored reply; what is larger (a support bundle) is answered once and not kept. */
 const largestReply = 4096
 
@@ -24,6 +26,7 @@ export class CommandStore {
   readonly #path: string
   readonly #entries: Map<string, StoredCommand>
   #writing: Promise<void> = Promise.resolve()
+  #next: Promise<void> | undefined
 
   static async open(directory: string): Promise<CommandStore> {
     await privateFolder(directory)
@@ -52,23 +55,29 @@ export class CommandStore {
   /** Resolves when it is on disk. Drops what is old by a clock that is right. */
   async put(entry: StoredCommand, { now, trusted }: { now: number; trusted: boolean }): Promise<void> {
     this.#entries.set(entry.id, shortened(entry))
+    let newer = this.#entries.size
     for (const [id, old] of this.#entries) {
       const expired = trusted && old.trusted && now - old.at > keptFor
       if (id !== entry.id && (expired || this.#entries.size > mostKept)) this.#entries.delete(id)
+      else if (newer === mostWhole + 1) this.#entries.set(id, shortened(old, 0))
+      newer -= 1
     }
-    const before = this.#writing
-    const write = async (): Promise<void> => {
-      await before.catch(() => undefined)
-      await writeDurable(this.#path, JSON.stringify({ format: 1, commands: [...this.#entries.values()] }))
-    }
-    this.#writing = write()
+    // What comes while a write is under way shares the next one.
+    this.#next ??= this.#write(this.#writing)
+    this.#writing = this.#next
     await this.#writing
+  }
+
+  async #write(before: Promise<void>): Promise<void> {
+    await before.catch(() => undefined)
+    this.#next = undefined
+    await writeDurable(this.#path, JSON.stringify({ format: 1, commands: [...this.#entries.values()] }))
   }
 }
 
-function shortened(entry: StoredCommand): StoredCommand {
+function shortened(entry: StoredCommand, most = largestReply): StoredCommand {
   const { reply } = entry
-  if (reply?.data === undefined || JSON.stringify(reply.data).length <= largestReply) return entry
+  if (reply?.data === undefined || JSON.stringify(reply.data).length <= most) return entry
   const { data: _, ...rest } = reply
   return { ...entry, reply: { ...rest, text: `${reply.text} (its data was sent once and is not kept)` } }
 }

@@ -230,3 +230,15 @@ t.test('a disk that is full: the command is not executed', async t => {
   t.match(replies, [{ outcome: 'refused', text: /cannot be remembered/ }])
   t.match(errors, [{ code: 'ENOENT' }])
 })
+
+t.test('an id is known for seven days, whatever comes after it', async t => {
+  const { take, settled, executed, replies, clock } = await bench(t)
+  await take({ id: 'first', command: 'test' })
+  await Promise.all(Array.from({ length: 1100 }, (_, i) => take({ id: `c${i}`, command: 'test' })))
+  clock.now += 6 * day
+  await take({ id: 'last', command: 'test' })
+  await settled()
+  await take({ id: 'first', command: 'test' })
+  t.equal(executed.length, 1102)
+  t.match(replies.at(-1), { id: 'first', outcome: 'done', repeated: true })
+})
