@@ -19,10 +19,17 @@ const Mqtt = z.strictObject({
   /** Tried in turn: mqtt:// or mqtts://. */
   urls: z
     .array(
-      z.url({
-        ...{ protocol: /^mqtts?$/, hostname: /./ },
-        error: 'not the URL of a broker, e.g. mqtts://broker.example.org',
-      }),
+      z
+        .url({
+          ...{ protocol: /^mqtts?$/, hostname: /./ },
+          error: 'not the URL of a broker, e.g. mqtts://broker.example.org',
+        })
+        .check(
+          z.refine(
+            url => !url.includes('@'),
+            'holds a user or a password: they belong in mqtt.username and mqtt.password',
+          ),
+        ),
     )
     .check(z.minLength(1), z.maxLength(8)),
   prefix: z._default(

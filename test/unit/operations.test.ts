@@ -71,7 +71,7 @@ t.test(
         'forms',
         JSON.stringify({
           ...{ ...good, bus: 'system', stateDirectory: 'state' },
-          mqtt: { urls: ['http://broker', 'mqtt://'], prefix: 'a//b/' },
+          mqtt: { urls: ['http://broker', 'mqtt://', 'mqtts://me:canary@broker'], prefix: 'a//b/' },
           bootstrap: { networks: { 'an id': {} } },
         }),
         [
@@ -79,6 +79,7 @@ t.test(
           /stateDirectory: not an absolute path/,
           /mqtt\.urls\[0\]: not the URL of a broker, e\.g\. mqtts:/,
           /mqtt\.urls\[1\]: not the URL of a broker/,
+          /mqtt\.urls\[2\]: holds a user or a password: they belong in mqtt\.username/,
           /mqtt\.prefix: not a topic: /,
           /bootstrap\.networks\.an id: not an id: 1 to 64 of/,
         ],
