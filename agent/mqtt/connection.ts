@@ -152,10 +152,11 @@ export class Connection {
       ending = { ...ending, detail: error.message }
     })
     client.on('disconnect', ({ reasonCode }) => {
-      const code = String(reasonCode ?? 0)
+      const code = reasonCode ?? 0
+      const words = (mqtt.ReasonCodes as Record<number, string | undefined>)[code] ?? 'reason code'
       ending = {
-        reason: reasonCode === 142 ? 'taken' : 'lost',
-        detail: `the broker disconnected: reason code ${code}`,
+        reason: code === 142 ? 'taken' : 'lost',
+        detail: `the broker disconnected: ${words} (${String(code)})`,
       }
     })
     this.over = new Promise(resolve => {
