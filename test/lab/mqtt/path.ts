@@ -2,8 +2,10 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t from 'tap'
+import { plain, sensor as document } from '../../unit/desired/documents.ts'
 import { freePort, mosquitto } from './broker.ts'
-import { arrived, sensor, until } from './sensor.ts'
+import { operator } from './operator.ts'
+import { arrived, sensor, standing, until } from './sensor.ts'
 
 t.test('a broker that speaks 3.1.1 alone is found out and remembered', async t => {
   await using broker = await mosquitto()
@@ -46,6 +48,39 @@ t.test(
     await arrived(self)
     t.equal(self.link.status.url, broker.url)
     t.equal(self.link.status.problem, undefined)
+  },
+)
+
+t.test(
+  'a broker that dies is followed by the next, with what was not said yet; one with old documents brings nothing old back',
+  async t => {
+    await using first = await mosquitto()
+    await using second = await mosquitto()
+    await using one = await operator(first.url, [])
+    await using two = await operator(second.url, ['sonde/sensors/f/events'])
+    const urls = [first.url, second.url]
+    await using self = await sensor({ directory: t.testdir(), urls, name: 'f' })
+    await one.publish(self.topics.network('wire'), plain, { retain: true })
+    await one.publish(self.topics.desired, document(2, 'wire'), { retain: true })
+    await two.publish(self.topics.desired, document(1), { retain: true })
+    const on = (url: string) => () => self.link.status.state === 'connected' && self.link.status.url === url
+    const look = () => standing(self)
+    await arrived(self)
+    t.ok(on(first.url)())
+    await until(() => self.state.view.confirmed && self.changes.length === 1, 5000, look)
+    self.say('on the first')
+    await until(() => self.outbox.size === 0, 5000, look)
+    await first.stop('SIGKILL')
+    for (let i = 0; i < 5; i++) self.say('meanwhile')
+    await until(on(second.url), 5000, look)
+    await until(() => self.outbox.size === 0 && self.state.view.problems.length > 0, 5000, look)
+    const numbers = two.on(self.topics.events).map(({ json }) => json()['number'])
+    t.same(numbers, [2, 3, 4, 5, 6])
+    t.match(self.state.view.problems, [{ topic: self.topics.desired, message: /version 1 is lower/ }])
+    t.equal(self.state.view.applied.desired?.version, 2)
+    await first.start()
+    await second.stop('SIGKILL')
+    await until(on(first.url), 5000, look)
   },
 )
 
