@@ -4,6 +4,7 @@
  */
 import type { Finding } from './errors.ts'
 import type { NetworkProfile } from './desired/profile.ts'
+import type { Target } from './desired/sensor.ts'
 
 /** One network profile as this sensor has to deal with it. */
 export interface Network {
@@ -31,6 +32,8 @@ export interface Desired {
   enrollment: Network[]
   /** Seconds between two tests of a network. */
   testEvery: number
+  /** What a test tries to reach, beside what every test does. */
+  targets: Target[]
   /** Listed networks that cannot be acted on, with why; their credentials are kept. `assignment` is '' for an enrollment network. */
   held: { id: string; assignment: string; state: 'waiting' | 'suspended'; why: string }[]
 }

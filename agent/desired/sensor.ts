@@ -18,7 +18,16 @@ export const Target = z.discriminatedUnion('probe', [
   z.strictObject({ probe: z.literal('ping'), host: text(255) }),
   z.strictObject({ probe: z.literal('dns'), name: text(255) }),
   z.strictObject({ probe: z.literal('tcp'), host: text(255), port }),
-  z.strictObject({ probe: z.literal('http'), url: z.url({ protocol: /^https?$/ }).check(z.maxLength(2048)) }),
+  z.strictObject({
+    probe: z.literal('http'),
+    url: z.url({ protocol: /^https?$/ }).check(
+      z.maxLength(2048),
+      z.refine(
+        url => !/^[^/]*\/\/[^/?#]*@/.test(url),
+        'holds a user or a password, which every report would show',
+      ),
+    ),
+  }),
 ])
 
 export const SensorDocument = z.strictObject({

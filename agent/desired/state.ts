@@ -211,7 +211,6 @@ export class DesiredState implements AsyncDisposable {
     const name = this.#settings.name ?? ''
     return {
       desired: inForce ? desiredOf(inForce, this.#settings.interfaces, name) : nothingDesired(name),
-      targets: inForce?.sensor.value.targets ?? [],
       problems: [...this.#refused.values()].flat(),
       awaited: this.#awaited.map(entry =>
         this.#refused.has(this.#settings.topics.network(entry.network))

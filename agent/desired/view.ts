@@ -2,7 +2,6 @@
 import type { Desired, Network } from '../types.ts'
 import type { Awaited, Composition } from './compose.ts'
 import type { TopicProblem } from './problems.ts'
-import type { Target } from './sensor.ts'
 import type { Phase } from './trial.ts'
 import type { NetworkProfile } from './profile.ts'
 
@@ -21,6 +20,7 @@ export const nothingDesired = (name: string): Desired => ({
   tested: [],
   enrollment: [],
   testEvery: 300,
+  targets: [],
   held: [],
 })
 
@@ -56,6 +56,7 @@ export function desiredOf(
     tested,
     enrollment: serving.flatMap(id => take(id, '')),
     testEvery: sensor.value.testEvery,
+    targets: sensor.value.targets,
     held,
   }
 }
@@ -91,8 +92,6 @@ export interface Applied {
 
 export interface DesiredView {
   desired: Desired
-  /** What tests try to reach. */
-  targets: Target[]
   problems: TopicProblem[]
   awaited: Awaited[]
   /** Networks whose topics have to be subscribed. */

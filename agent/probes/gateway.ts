@@ -1,23 +1,25 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { checkpoint } from '../checkpoint.ts'
+import type { Path } from '../path/index.ts'
 import type { Probe } from './probe.ts'
 
 const run = promisify(execFile)
 
-/** One ICMP echo to the gateway, over the interface (the `oif` rule makes ping -I work off-link too). */
+/** One ICMP echo, over the interface (the `oif` rule makes ping -I work off-link too). Resolves with what was seen. */
+export async function ping(path: Path, address: string, signal: AbortSignal): Promise<string> {
+  await path.verify(address)
+  checkpoint(`ping ${address}`)
+  const options = ['-n', '-c', '1', '-W', '2', '-I', path.interface, address]
+  const { stdout } = await run('ping', options, { signal }).catch((error: unknown) => {
+    if (error instanceof Error && 'stdout' in error) throw new Error(`${address} does not answer`)
+    throw error
+  })
+  return /time=[\d.]+ ms/.exec(stdout)?.[0] ?? 'answered'
+}
+
 export const gateway: Probe = {
   probe: 'gateway',
-  run: async (path, signal) => {
-    if (path.gateway === undefined) return 'the lease names no gateway'
-    await path.verify(path.gateway)
-    checkpoint(`ping ${path.gateway}`)
-    const options = ['-n', '-c', '1', '-W', '2', '-I', path.interface, path.gateway]
-    const { stdout } = await run('ping', options, { signal }).catch((error: unknown) => {
-      if (error instanceof Error && 'stdout' in error)
-        throw new Error(`${path.gateway ?? ''} does not answer`)
-      throw error
-    })
-    return /time=[\d.]+ ms/.exec(stdout)?.[0] ?? 'answered'
-  },
+  run: async (path, signal) =>
+    path.gateway === undefined ? 'the lease names no gateway' : ping(path, path.gateway, signal),
 }

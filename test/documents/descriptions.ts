@@ -103,7 +103,8 @@ const sensor = {
   'targets[].host': 'Name or address.',
   'targets[].name': 'Name to resolve.',
   'targets[].port': 'TCP port.',
-  'targets[].url': 'URL to get.',
+  'targets[].url':
+    'URL to get; a status below 400 passes. Without a user or a password, because reports show it.',
 }
 
 export const descriptions: Record<DocumentName, Record<string, string>> = {

@@ -72,6 +72,7 @@ export const desiredOf = (changes: Partial<Desired> = {}): Desired => ({
   tested: [corp],
   enrollment: [onboarding],
   testEvery: 300,
+  targets: [],
   held: [],
   ...changes,
 })
