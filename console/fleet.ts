@@ -6,6 +6,7 @@ import type { NetworkProfile } from '../agent/desired/profile.ts'
 import type { Reported } from '../agent/desired/reported.ts'
 import type { SensorDocument } from '../agent/desired/sensor.ts'
 import type { Broker } from './broker.ts'
+import { readJson } from './json.ts'
 import { readReport } from './report.ts'
 
 export interface FleetSensor {
@@ -93,11 +94,3 @@ export class Fleet {
 }
 
 type Part = 'presence' | 'reported' | 'desired' | 'networks'
-
-function readJson(payload: Buffer): unknown {
-  try {
-    return JSON.parse(payload.toString())
-  } catch {
-    return undefined
-  }
-}

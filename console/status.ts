@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe } from './describe.ts'
 import { exitCodes } from './failure.ts'
 import type { Io } from './io.ts'
+import { readJson } from './json.ts'
 import { problemsOf } from './problems.ts'
 import { readReport } from './report.ts'
 
@@ -16,7 +17,7 @@ export async function runStatusCommand(argv: readonly string[], folder: string, 
   }
   const path = join(folder, 'reported.json')
   const text = await readFile(path, 'utf8').catch(() => undefined)
-  const { reported, odd: unreadable } = readReport(text === undefined ? undefined : safeJson(text))
+  const { reported, odd: unreadable } = readReport(text === undefined ? undefined : readJson(text))
   if (reported === undefined) {
     io.err(
       `sonde status: ${path} cannot be read\n  look whether the agent runs (systemctl status sonde), and ask as root\n`,
@@ -27,12 +28,4 @@ export async function runStatusCommand(argv: readonly string[], folder: string, 
   if (argv.includes('--json')) io.out(`${JSON.stringify(reported, null, 2)}\n`)
   else describe(sensor, io)
   return problemsOf(sensor).some(({ severity }) => severity === 'error') ? 1 : 0
-}
-
-function safeJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -6,6 +6,7 @@ import type { Context, Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
 import { describe } from '../describe.ts'
+import { readJson } from '../json.ts'
 import { problemColour, problemsOf, type ShownProblem } from '../problems.ts'
 import { certificatesOf, rowOf } from '../sensors.ts'
 import { distance, paint, printable, table, type Cell, type Colour } from '../table.ts'
@@ -142,8 +143,8 @@ export const watch: Run = async context => {
   broker.listen((topic, payload, retain) => {
     const [, sensor = '', part] = topic.slice(broker.prefix.length + 1).split('/')
     if (retain || (part !== 'events' && part !== 'presence')) return
-    if (json) io.out(`${JSON.stringify({ sensor, topic: part, message: safeJson(payload) })}\n`)
-    else io.out(`${lineOf(context, sensor, part, safeJson(payload))}\n`)
+    if (json) io.out(`${JSON.stringify({ sensor, topic: part, message: messageIn(payload) })}\n`)
+    else io.out(`${lineOf(context, sensor, part, messageIn(payload))}\n`)
   })
   await broker.subscribe([`sensors/${only}/events`, `sensors/${only}/presence`])
   await pause(2 ** 31 - 1, undefined, { signal: io.signal }).catch(() => undefined)
@@ -166,13 +167,9 @@ function lineOf({ io }: Pick<Context, 'io'>, sensor: string, part: string, messa
 
 type Message = Record<string, unknown>
 
-function safeJson(payload: Buffer): Message {
-  try {
-    const value: unknown = JSON.parse(payload.toString())
-    return typeof value === 'object' && value !== null ? (value as Message) : {}
-  } catch {
-    return {}
-  }
+function messageIn(payload: Buffer): Message {
+  const value = readJson(payload)
+  return typeof value === 'object' && value !== null ? (value as Message) : {}
 }
 
 async function oneSensor({ broker, words }: Context): Promise<FleetSensor> {

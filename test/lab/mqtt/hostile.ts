@@ -20,15 +20,19 @@ t.test('reports that cannot be read are said, and cost nobody the sight of the o
     torn: { ...report, about: [], applied: 7 },
     network: { ...report, networks: { corp: null, odd: { phase: 'joined', certificate: 5, problem: 'x' } } },
     lists: { ...report, problems: 'x', awaiting: 7, rejected: 'q', link: 4 },
+    deep: { ...report, about: { ...(report['about'] as object), more: 'DEEP' } },
     steering: { ...report, about: { ...(report['about'] as object), name: '\u001b[2J\u001b[31m' } },
   }
+  // JSON.parse reads any depth; what walks over it afterwards does not.
+  const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
   for (const [id, bad] of Object.entries(reports)) {
-    await writer.publish(`sonde/sensors/${id}/reported`, bad, { retain: true })
+    const text = JSON.stringify(bad).replace('"DEEP"', nested)
+    await writer.publish(`sonde/sensors/${id}/reported`, Buffer.from(text), { retain: true })
     await writer.publish(`sonde/sensors/${id}/presence`, { state: 7 }, { retain: true })
     await writer.publish(`sonde/sensors/${id}/desired`, document(1), { retain: true })
   }
   await writer.publish('sonde/networks/odd', ['no', 'profile'], { retain: true })
-  const lines = ['list', 'problems', 'certificates', 'network list', 'export', 'acl me']
+  const lines = ['list', 'problems', 'certificates', 'network list', 'export', 'acl me', 'list --json']
   const asked = [...lines, ...Object.keys(reports).flatMap(id => [`show ${id}`, `triage ${id}`])]
   const answers = await Promise.all(asked.map(line => fleet(broker.url, line)))
   for (const [i, line] of asked.entries()) {
@@ -36,7 +40,7 @@ t.test('reports that cannot be read are said, and cost nobody the sight of the o
     t.notMatch(answers[i]?.out, '\u001b')
   }
   t.match(answers[0]?.out, /good +online/)
-  for (const id of ['nothing', 'words', 'empty', 'torn', 'network', 'lists'])
+  for (const id of ['nothing', 'words', 'empty', 'torn', 'network', 'lists', 'deep'])
     t.match(answers[1]?.out, new RegExp(`^${id} .*The report cannot be read`, 'm'))
   t.match(answers[1]?.out, /networks\.odd\.certificate/, 'with the place')
 })

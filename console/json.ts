@@ -1,0 +1,24 @@
+/** JSON of others: sensors write their own topics, and one in the wrong hands may write anything. */
+
+/** Levels of nesting; JSON.stringify and every walk over a document go a step deeper for each. */
+const deepest = 100
+
+/** undefined for what is no JSON, or nested so deeply that it is meant to harm. */
+export function readJson(payload: Buffer | string): unknown {
+  const text = payload.toString()
+  try {
+    return tooDeep(text) ? undefined : (JSON.parse(text) as unknown)
+  } catch {
+    return undefined
+  }
+}
+
+function tooDeep(text: string): boolean {
+  let depth = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]+|\\.)*"|[[\]{}]/g)) {
+    if (token === '[' || token === '{') depth += 1
+    else if (token === ']' || token === '}') depth -= 1
+    if (depth > deepest) return true
+  }
+  return false
+}
