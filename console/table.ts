@@ -14,7 +14,13 @@ export const paint = (text: string, colour: Colour | undefined, enabled: boolean
 /** Documents may hold anything: nothing of them may steer the terminal. */
 export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?')
 
-const widthOf = (text: string): number => [...printable(text)].length
+const widthOf = (text: string): number =>
+  [...printable(text)].reduce((width, letter) => width + columnsOf(letter), 0)
+
+/** As terminals draw them: marks stand on the letter before, and these scripts take two columns. */
+const columnsOf = (letter: string): number => (/\p{M}/u.test(letter) ? 0 : wide.test(letter) ? 2 : 1)
+const wide =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60]/u
 
 /**
  * Lines of a table. Where it is too wide, the widest column gives way, with an ellipsis.
@@ -46,9 +52,16 @@ export function table(
 const total = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width + 2, -2)
 
 function fit(text: string, width: number, last: boolean): string {
-  const letters = [...printable(text)]
-  if (letters.length > width) return `${letters.slice(0, width - 1).join('')}…`
-  return letters.join('') + (last ? '' : ' '.repeat(width - letters.length))
+  const whole = printable(text)
+  const spare = width - widthOf(whole)
+  if (spare >= 0) return whole + (last ? '' : ' '.repeat(spare))
+  let [cut, left] = ['', width - 1]
+  for (const letter of whole) {
+    left -= columnsOf(letter)
+    if (left < 0) break
+    cut += letter
+  }
+  return `${cut}…${last ? '' : ' '.repeat(width - 1 - widthOf(cut))}`
 }
 
 /** `3 d`, `5 h`, `12 min`, `now`; of what is past, with `ago`. */
