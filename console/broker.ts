@@ -1,10 +1,10 @@
 /** The operator's connection to the broker: what is retained, what comes, what is published and confirmed. */
-import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
-import { exitCodes, Failure, interrupted, unreadable } from './failure.ts'
+import mqtt, { type MqttClient } from 'mqtt'
+import { exitCodes, Failure, interrupted } from './failure.ts'
+import { readJson } from './json.ts'
+import { clientOptions, unreachable } from './login.ts'
 
 export interface BrokerOptions {
   url: string
@@ -33,6 +33,8 @@ export class Broker implements AsyncDisposable {
   readonly #listeners = new Set<Listener>()
   /** Sets of subscriptions asked for already. */
   readonly #subscribed = new Set<string>()
+  /** Bytes read when the last packet was whole. */
+  #packetAt = 0
   /** Resolves when the connection ends by itself. */
   readonly lost: Promise<Failure>
 
@@ -51,12 +53,14 @@ export class Broker implements AsyncDisposable {
         () => fail(new Error(`no answer within ${String(options.timeout / 1000)} s`)),
         options.timeout,
       )
+      // As a TLS listener does to who speaks no TLS to it.
+      const closed = (): void => fail(new Error('it closed the connection before it answered'))
       signal.addEventListener('abort', abort)
-      client.once('error', fail)
+      client.once('error', fail).once('close', closed)
       client.once('connect', () => {
         clearTimeout(late)
         signal.removeEventListener('abort', abort)
-        client.off('error', fail)
+        client.off('error', fail).off('close', closed)
         resolve()
       })
     })
@@ -76,6 +80,7 @@ export class Broker implements AsyncDisposable {
     this.lost = new Promise(resolve => {
       client.once('close', () => resolve(new Failure(words, { exit: exitCodes.unreachable, hint })))
     })
+    client.on('packetreceive', () => (this.#packetAt = (client.stream as Socket).bytesRead))
     client.on('message', (topic, payload, { retain }) => {
       for (const listener of this.#listeners) listener(topic, payload, retain)
     })
@@ -104,7 +109,8 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Nothing that was retained has come for a moment, which is longer the longer the broker takes to answer (ms); and longer while
-   * it has not even begun. What is published meanwhile comes without the mark: a large fleet is never silent.
+   * it has not even begun. What is published meanwhile comes without the mark: a large fleet is never silent. A long document on a
+   * slow line is bytes without a packet for a while.
    */
   #quiet(answer: number): Promise<void> {
     return new Promise(resolve => {
@@ -114,14 +120,26 @@ export class Broker implements AsyncDisposable {
         listening[Symbol.dispose]()
         resolve()
       }
-      let timer = setTimeout(settle, 250 + 2 * answer)
+      let bytes = this.#afterPacket()
+      const look = (): void => {
+        const before = bytes
+        bytes = this.#afterPacket()
+        if (bytes === 0 || bytes === before) settle()
+        else timer = setTimeout(look, 120 + 2 * answer)
+      }
+      let timer = setTimeout(look, 250 + 2 * answer)
       const latest = setTimeout(settle, 30_000)
       const listening = this.listen((_, __, retained) => {
         if (!retained) return
         clearTimeout(timer)
-        timer = setTimeout(settle, 120 + 2 * answer)
+        timer = setTimeout(look, 120 + 2 * answer)
       })
     })
+  }
+
+  /** Bytes that came after the last whole packet. */
+  #afterPacket(): number {
+    return (this.#client.stream as Socket).bytesRead - this.#packetAt
   }
 
   /** Retained unless said otherwise; resolves with the broker's acknowledgement. `undefined` empties the topic. */
@@ -164,12 +182,19 @@ export class Broker implements AsyncDisposable {
   /**
    * Outside the prefix: asks one of the broker's own control topics. mosquitto sends the answer a turn of its loop after the
    * acknowledgement, so that after a few more round trips nobody will answer: undefined.
+   * @param isOurs whether it answers this document: others may be asking, too
    */
-  async control(topic: string, document: unknown, answer: string): Promise<unknown> {
+  async control(
+    topic: string,
+    document: unknown,
+    answer: string,
+    isOurs: (answer: unknown) => boolean,
+  ): Promise<unknown> {
     this.mayCarry(document)
     let found: unknown
     using _ = this.listen((from, payload) => {
-      if (from === answer) found ??= JSON.parse(payload.toString())
+      const said = from === answer ? readJson(payload) : undefined
+      if (isOurs(said)) found ??= said
     })
     await this.#client.subscribeAsync(answer, { qos: 1 })
     await this.#client.publishAsync(topic, JSON.stringify(document), { qos: 1 })
@@ -193,44 +218,6 @@ export class Broker implements AsyncDisposable {
   }
 }
 
-async function clientOptions({
-  username,
-  password,
-  ca,
-  certificate,
-  key,
-  timeout,
-}: BrokerOptions): Promise<IClientOptions> {
-  const pem = (path: string): Promise<Buffer> =>
-    readFile(path).catch((cause: unknown) => {
-      throw unreadable(path, cause, exitCodes.usage)
-    })
-  return {
-    // Two commands of one person must not push each other off.
-    clientId: `sonde-fleet-${randomUUID().slice(0, 8)}`,
-    protocolVersion: 4,
-    clean: true,
-    reconnectPeriod: 0,
-    connectTimeout: timeout,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(ca !== undefined && { ca: await pem(ca) }),
-    ...(certificate !== undefined && { cert: await pem(certificate) }),
-    ...(key !== undefined && { key: await pem(key) }),
-  }
-}
-
-const unreachable = (url: string, cause: Error): Failure => {
-  const { protocol, host } = new URL(url)
-  const detail = cause.message === '' && 'code' in cause ? String(cause.code) : cause.message
-  const hint = 'look at --broker, --user, the password in SONDE_BROKER_PASSWORD, and --ca'
-  return new Failure(`the broker ${protocol}//${host} is not reached: ${detail}`, {
-    exit: exitCodes.unreachable,
-    hint,
-    cause,
-  })
-}
-
 /** Encrypted, or not leaving this machine. */
 export function isPrivate(url: string): boolean {
   const { protocol, hostname } = new URL(url)
@@ -239,11 +226,19 @@ export function isPrivate(url: string): boolean {
 
 const secretKeys = new Set(['challengePassword', 'password', 'passphrase'])
 
+/** By its name, or because it is a URL with a password before the `@`. */
+export const isSecret = (key: string, value: unknown): boolean =>
+  secretKeys.has(key) || (typeof value === 'string' && /^https?:\/\/[^/?#]*@/i.test(value))
+
 /** Where a document holds secrets: `scep.challengePassword`. */
 export function secretsIn(document: unknown): string[] {
   if (typeof document !== 'object' || document === null) return []
   return Object.entries(document).flatMap(([key, value]) =>
-    secretKeys.has(key) ? (value === undefined ? [] : [key]) : secretsIn(value).map(path => `${key}.${path}`),
+    isSecret(key, value)
+      ? value === undefined
+        ? []
+        : [key]
+      : secretsIn(value).map(path => `${key}.${path}`),
   )
 }
 
@@ -253,7 +248,7 @@ export function withoutSecrets<T>(document: T): T {
   if (typeof document !== 'object' || document === null) return document
   return Object.fromEntries(
     Object.entries(document).flatMap(([key, value]) =>
-      secretKeys.has(key) ? [] : [[key, withoutSecrets(value as unknown)]],
+      isSecret(key, value) ? [] : [[key, withoutSecrets(value as unknown)]],
     ),
   ) as T
 }

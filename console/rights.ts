@@ -2,9 +2,10 @@
  * Per-sensor rights on mosquitto: by its dynamic-security plugin, or as a static file. Pure but for the control topic.
  * A sensor reads its own documents and the networks assigned to it, and writes its own topics (docs/mqtt.md, Rights).
  */
+import { randomUUID } from 'node:crypto'
 import type { Broker } from './broker.ts'
 import { Failure } from './failure.ts'
-import type { Fleet } from './fleet.ts'
+import type { Fleet, FleetSensor } from './fleet.ts'
 
 /** Topics of a sensor below the prefix that it reads, and that it writes. */
 export const reads = (sensor: string): string[] =>
@@ -33,12 +34,18 @@ export function aclFile(fleet: Fleet, prefix: string, operators: readonly string
   return `${lines.join('\n')}\n`
 }
 
-/** Which networks a sensor may read, and which it might before. */
+/** Which networks a sensor may read, and which it might before; undefined: whatever it may. */
 export interface Grant {
   sensor: string
   now: readonly string[]
-  then: readonly string[]
+  then: readonly string[] | undefined
+  /** Networks that only its own report says it tests: those it may not read already are not given to it. */
+  claimed?: readonly string[]
 }
+
+/** What a sensor that lists these may read; undefined where a profile is gone that would say over what it enrols. */
+export const readBy = (fleet: Fleet, listed: readonly string[]): string[] | undefined =>
+  listed.every(id => fleet.networks.get(id)?.profile !== undefined) ? networksOf(fleet, listed) : undefined
 
 /**
  * Gives the roles that documents need, where the broker has the dynamic-security plugin: to be called before they are
@@ -51,16 +58,18 @@ export async function grant(broker: Broker, grants: readonly Grant[]): Promise<v
 
 /** What changes for the sensors while `change` takes documents into the fleet as it will be. */
 export function grantsFor(fleet: Fleet, change: () => void): Grant[] {
-  const needed = (): [string, string[]][] =>
-    fleet.inOrder().map(({ id, desired }) => {
-      const listed = desired?.networks.map(({ network }) => network) ?? []
-      return [id, networksOf(fleet, listed)]
-    })
-  const before = new Map(needed())
+  const listedBy = ({ desired }: FleetSensor): string[] =>
+    desired?.networks.map(({ network }) => network) ?? []
+  const before = new Map(fleet.inOrder().map(sensor => [sensor.id, readBy(fleet, listedBy(sensor))]))
   change()
-  return needed()
-    .map(([sensor, now]) => ({ sensor, now, then: before.get(sensor) ?? [] }))
-    .filter(({ now, then }) => now.join(' ') !== then.join(' '))
+  return fleet
+    .inOrder()
+    .map(sensor => ({
+      sensor: sensor.id,
+      now: networksOf(fleet, listedBy(sensor)),
+      then: before.has(sensor.id) ? before.get(sensor.id) : [],
+    }))
+    .filter(({ now, then }) => now.join(' ') !== then?.join(' '))
 }
 
 const controlTopic = '$CONTROL/dynamic-security/v1'
@@ -70,8 +79,12 @@ const atOnce = 20
 interface Answer {
   command: string
   error?: string
-  data?: { client?: { roles?: { rolename: string }[] } }
+  correlationData?: string
+  data?: { client?: { roles?: { rolename: string }[]; groups?: { groupname: string }[] } }
 }
+
+/** Any role that this program gives, for any prefix. */
+const given = /^(?:.*\/)?(?:sensor|network)-[\w-]+$/
 
 /** The dynamic-security plugin of the broker. */
 export class DynamicSecurity {
@@ -89,7 +102,8 @@ export class DynamicSecurity {
 
   /** A sensor that may connect, with rights to its own topics. The user name is its id. */
   async admit(sensor: string, password: string): Promise<void> {
-    const role = `sensor-${sensor}`
+    await this.#mustBeSensor(sensor)
+    const role = this.#role('sensor', sensor)
     const acls = [
       ...acl('subscribeLiteral', this.#topics(reads(sensor))),
       ...acl('publishClientReceive', this.#topics(reads(sensor))),
@@ -106,18 +120,26 @@ export class DynamicSecurity {
   }
 
   async dismiss(sensor: string): Promise<void> {
+    await this.#mustBeSensor(sensor)
     await this.#each([
       { command: 'deleteClient', username: sensor },
-      { command: 'deleteRole', rolename: `sensor-${sensor}` },
+      { command: 'deleteRole', rolename: this.#role('sensor', sensor) },
     ])
   }
 
   /** One role per network, made where it is missing; every sensor gets those it needs and loses the others. */
   async allow(grants: readonly Grant[]): Promise<void> {
-    const nameOf = (network: string): string => `network-${network}`
+    const nameOf = (network: string): string => this.#role('network', network)
     const networks = [...new Set(grants.flatMap(({ now }) => now))]
     // mosquitto 2.0.11 calls a role that is held already an internal error.
     const held = await this.#rolesOf(grants.map(({ sensor }) => sensor))
+    for (const [index, { sensor, claimed = [] }] of grants.entries()) {
+      const odd = claimed.find(network => held[index]?.has(nameOf(network)) !== true)
+      if (odd !== undefined)
+        throw new Failure(`${sensor} says that it tests ${odd}, and has no right to read it`, {
+          hint: 'its document is not on the broker any more: import an export of the fleet; --force believes the sensor',
+        })
+    }
     const create = networks.map(network => {
       const topic = this.#topics([`networks/${network}`])
       const acls = [...acl('subscribeLiteral', topic), ...acl('publishClientReceive', topic)]
@@ -125,7 +147,8 @@ export class DynamicSecurity {
     })
     const change = grants.flatMap(({ sensor: username, now, then }, index) => {
       const [roles, wanted] = [held[index], now.map(nameOf)]
-      const over = then.map(nameOf).filter(role => !wanted.includes(role) && roles?.has(role) === true)
+      const before = then?.map(nameOf) ?? [...(roles ?? [])].filter(role => role.startsWith(nameOf('')))
+      const over = before.filter(role => !wanted.includes(role) && roles?.has(role) === true)
       return [
         ...wanted
           .filter(role => roles?.has(role) !== true)
@@ -149,6 +172,24 @@ export class DynamicSecurity {
     })
   }
 
+  /** The account of a person in the hands of `sensor add` would get another password, and in those of `sensor remove` be gone. */
+  async #mustBeSensor(id: string): Promise<void> {
+    const [answer] = await this.#ask([{ command: 'getClient', username: id }])
+    const { roles = [], groups = [] } = answer?.data?.client ?? {}
+    const names = roles.map(({ rolename }) => rolename)
+    const foreign = [...names.filter(role => !given.test(role)), ...groups.map(({ groupname }) => groupname)]
+    if (foreign.length > 0)
+      throw new Failure(`${id} is an account of the broker that is no sensor: it has ${foreign.join(', ')}`, {
+        hint: 'nothing is changed; give the sensor another id',
+      })
+  }
+
+  /** Fleets of several prefixes may share a broker. */
+  #role(kind: 'sensor' | 'network', id: string): string {
+    const { prefix } = this.#broker
+    return `${prefix === 'sonde' ? '' : `${prefix}/`}${kind}-${id}`
+  }
+
   #topics(topics: readonly string[]): string[] {
     return topics.map(topic => `${this.#broker.prefix}/${topic}`)
   }
@@ -165,14 +206,21 @@ export class DynamicSecurity {
 
   /**
    * The answers in the order of the commands; none where nobody answers. Only some at once: mosquitto writes its whole file for
-   * every change, and serves nobody meanwhile.
+   * every change, and serves nobody meanwhile. It sends every answer to everybody who listens: ours carry our mark.
    */
   async #ask(commands: readonly object[]): Promise<Answer[]> {
+    const correlationData = randomUUID()
+    const responses = (answer: unknown): Answer[] =>
+      (answer as { responses?: Answer[] } | null)?.responses ?? []
+    const isOurs = (answer: unknown): boolean =>
+      responses(answer).some(response => response.correlationData === correlationData)
     const answers: Answer[] = []
     for (let first = 0; first < commands.length; first += atOnce) {
-      const some = { commands: commands.slice(first, first + atOnce) }
-      const answer = await this.#broker.control(controlTopic, some, `${controlTopic}/response`)
-      answers.push(...((answer as { responses?: Answer[] } | undefined)?.responses ?? []))
+      const some = commands.slice(first, first + atOnce).map(command => ({ ...command, correlationData }))
+      const document = { commands: some }
+      answers.push(
+        ...responses(await this.#broker.control(controlTopic, document, `${controlTopic}/response`, isOurs)),
+      )
     }
     return answers
   }

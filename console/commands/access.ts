@@ -39,15 +39,21 @@ async function add({ broker, io, json }: Context, ids: string[], rights: Dynamic
   }
 }
 
-async function remove({ broker, io }: Context, ids: string[], rights?: DynamicSecurity): Promise<void> {
+async function remove({ broker, io, json }: Context, ids: string[], rights?: DynamicSecurity): Promise<void> {
   const account = rights
     ? 'may no longer connect'
     : 'keeps its account on the broker, which has no dynamic-security plugin for this user'
+  const topicsOf = (id: string): string[] =>
+    ['desired', 'reported', 'presence'].map(part => `sensors/${id}/${part}`)
+  await broker.subscribe(ids.flatMap(topicsOf))
   for (const id of ids) {
     await rights?.dismiss(id)
-    for (const part of ['desired', 'reported', 'presence'])
-      await broker.publish(`sensors/${id}/${part}`, undefined)
-    io.out(`the documents of ${id} are taken away; it ${account}\n`)
+    await broker.publishAll(topicsOf(id).map(topic => [topic, undefined]))
+    io.out(
+      json
+        ? `${JSON.stringify({ sensor: id, removed: true, account: rights === undefined })}\n`
+        : `the documents of ${id} are taken away; it ${account}\n`,
+    )
   }
 }
 

@@ -1,6 +1,9 @@
 /** What goes wrong at the operator's terminal: nothing is half done, nothing hangs, and the exit code says so. */
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import net from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { run } from '../command.ts'
 import { mosquitto } from './broker.ts'
@@ -122,6 +125,17 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     t.ok(ms < 5000, `${ms.toFixed(0)} ms`)
   })
 
+  await t.test('a long document on a slow line is waited for', async t => {
+    const document = { schema: 1, eap: { method: 'PEAP', identity: 'x', password: 'hush', serverCa: [long] } }
+    await console.publish('sonde/networks/long', document, { retain: true })
+    await using line = await slowLine(broker.port, 8192, 60)
+    t.match(await fleetOf(line.url, 'network show long'), { code: 0, out: /PEAP/ })
+    t.match(await fleet('network remove long --json'), {
+      code: 0,
+      out: '{"network":"long","removed":true}\n',
+    })
+  })
+
   await t.test('interrupted while sensors are waited for: what is known is said', async t => {
     const stop = new AbortController()
     const waiting = fleetOf(broker.url, 'assign later corp --force', { signal: stop.signal })
@@ -137,3 +151,35 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     t.match(await watching, { code: 3, err: /the connection to the broker .* was lost/ })
   })
 })
+
+/** No PEM, but as long as thirty of them. */
+const long = 'x'.repeat(60_000)
+
+/** A way to the broker that lets so many bytes through in so many milliseconds. */
+async function slowLine(port: number, bytes: number, ms: number): Promise<AsyncDisposable & { url: string }> {
+  const stop = new AbortController()
+  const server = net.createServer({ noDelay: true }, near => {
+    const far = net.connect({ port, host: '127.0.0.1', noDelay: true })
+    near.on('error', () => undefined).pipe(far.on('error', () => undefined))
+    far.on('close', () => near.destroy())
+    const carry = async () => {
+      for await (const data of far as AsyncIterable<Buffer>)
+        for (let at = 0; at < data.length; at += bytes) {
+          near.write(data.subarray(at, at + bytes))
+          if (data.length > bytes) await pause(ms, undefined, { signal: stop.signal })
+        }
+    }
+    carry().catch(() => undefined)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port: own } = server.address() as net.AddressInfo
+  return {
+    url: `mqtt://127.0.0.1:${own}`,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}

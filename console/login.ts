@@ -1,0 +1,87 @@
+/** How the operator's connection is made, and what to do where it is not. */
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
+import type { IClientOptions } from 'mqtt'
+import type { BrokerOptions } from './broker.ts'
+import { exitCodes, Failure, unreadable, usage } from './failure.ts'
+
+/** @throws Failure for files that cannot be used, before anybody is asked */
+export async function clientOptions(options: BrokerOptions): Promise<IClientOptions> {
+  const { username, password, timeout } = options
+  return {
+    // Two commands of one person must not push each other off.
+    clientId: `sonde-fleet-${randomUUID().slice(0, 8)}`,
+    protocolVersion: 4,
+    clean: true,
+    reconnectPeriod: 0,
+    connectTimeout: timeout,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(await pems(options)),
+  }
+}
+
+interface Pems {
+  ca?: Buffer
+  cert?: Buffer
+  key?: Buffer
+}
+
+async function pems({ ca, certificate, key }: BrokerOptions): Promise<Pems> {
+  if ((certificate === undefined) !== (key === undefined))
+    throw usage('--certificate and --certificate-key go together')
+  const read = (path: string): Promise<Buffer> =>
+    readFile(path).catch((cause: unknown) => {
+      throw unreadable(path, cause, exitCodes.usage)
+    })
+  const files: Pems = {
+    ...(ca !== undefined && { ca: await read(ca) }),
+    ...(certificate !== undefined && { cert: await read(certificate) }),
+    ...(key !== undefined && { key: await read(key) }),
+  }
+  // What holds no certificate at all would be passed over.
+  if (files.ca?.includes('-----BEGIN ') === false) throw usage(`${ca ?? ''} holds no certificate in PEM`)
+  try {
+    createSecureContext(files)
+  } catch (cause) {
+    const named = [ca, certificate, key].filter(path => path !== undefined).join(', ')
+    throw usage(
+      `${named} cannot be used: ${reasonOf(cause)}`,
+      'look at --ca, --certificate, --certificate-key',
+    )
+  }
+  return files
+}
+
+/** OpenSSL's own words without the places in its sources. */
+function reasonOf(error: unknown): string {
+  const { message = String(error), code } = error as { message?: string; code?: unknown }
+  const [, openssl] = /error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/.exec(message) ?? []
+  const words = openssl ?? message.trim()
+  return words === '' ? String(code) : words
+}
+
+const hints: readonly (readonly [RegExp, string])[] = [
+  [/not authorized|bad user/i, 'look at --user and at the password in SONDE_BROKER_PASSWORD'],
+  [/certificate required|alert|handshake/i, 'give a client certificate: --certificate and --certificate-key'],
+  [/wrong version number/i, 'no TLS is spoken there: look at the port, or write mqtt://'],
+  [/ECONNRESET|closed the connection/i, 'look at the port: a listener with TLS needs mqtts://'],
+  [
+    /certificate|altnames|issuer/i,
+    'give the CA of the broker (--ca), and its name as its certificate has it',
+  ],
+]
+
+export function unreachable(url: string, cause: Error): Failure {
+  const { protocol, host } = new URL(url)
+  const detail = reasonOf(cause)
+  const hint =
+    hints.find(([words]) => words.test(detail))?.[1] ??
+    'look whether the broker runs, and at --broker (SONDE_BROKER)'
+  return new Failure(`the broker ${protocol}//${host} is not reached: ${detail}`, {
+    exit: exitCodes.unreachable,
+    hint,
+    cause,
+  })
+}
