@@ -25,7 +25,8 @@ export interface FieldOf {
   file?: boolean
   /** Whether the wizard asks, by what is known already. */
   asked?: (document: Document) => boolean
-  read?: (text: string) => unknown
+  /** Of the text of one value; `flag` for what is said when it cannot be read. */
+  read?: (text: string, flag: string) => unknown
 }
 
 /** What a document holds at a path; undefined where nothing is. */
@@ -50,7 +51,16 @@ function renewal(text: string): unknown {
   return unit === '%' ? { percent: Number(number) } : { daysBeforeExpiry: Number(number) }
 }
 
-const yes = (text: string): boolean => /^(y|yes|true|on|1)$/i.test(text)
+export const isYes = (text: string): boolean => /^(y|yes|true|on|1)$/i.test(text.trim())
+
+/** A word that is neither must not switch a network of the whole fleet off. */
+function yes(text: string, flag: string): boolean {
+  if (!isYes(text) && !/^(n|no|false|off|0)$/i.test(text)) throw usage(`--${flag} ${text}: not yes or no`)
+  return isYes(text)
+}
+
+/** What is no number is left for the schema to refuse, with its place. */
+const number = (text: string): unknown => (Number.isNaN(Number(text)) ? text : Number(text))
 
 export const fields: readonly FieldOf[] = [
   {
@@ -70,6 +80,8 @@ export const fields: readonly FieldOf[] = [
     asked: wireless,
   },
   { flag: 'hidden', path: 'wireless.hidden', read: yes },
+  { flag: 'bssid', path: 'wireless.bssid' },
+  { flag: 'frequency', path: 'wireless.frequencies', many: true, read: number },
   { flag: 'passphrase', path: 'wireless.passphrase', question: 'Passphrase', secret: true, asked: personal },
   {
     flag: 'method',
@@ -105,6 +117,15 @@ export const fields: readonly FieldOf[] = [
     read: yes,
     asked: d => password(d) && valueAt(d, 'eap.serverCa') === undefined,
   },
+  { flag: 'server-ca-only', path: 'eap.serverCaOnly', read: yes },
+  { flag: 'server-exact-name', path: 'eap.serverExactName' },
+  { flag: 'server-alternative-name', path: 'eap.serverAlternativeName' },
+  { flag: 'server-pin', path: 'eap.serverPin' },
+  { flag: 'tls-minimum', path: 'eap.tlsMinimum' },
+  { flag: 'tls-maximum', path: 'eap.tlsMaximum' },
+  { flag: 'fragment-size', path: 'eap.fragmentSize', read: number },
+  { flag: 'unsafe-renegotiation', path: 'eap.legacy.unsafeRenegotiation', read: yes },
+  { flag: 'weak-ciphers', path: 'eap.legacy.weakCiphers', read: yes },
   {
     flag: 'enrollment-network',
     path: 'scep.enrollmentNetwork',
@@ -193,6 +214,29 @@ export const fields: readonly FieldOf[] = [
     read: renewal,
     asked: certificate,
   },
+  {
+    flag: 'enrollment-network-after',
+    path: 'scep.ladder.enrollmentNetworkAfterHours',
+    question: 'Hours after which it renews over the enrollment network instead (empty: never)',
+    row: 'S2-51',
+    read: number,
+    asked: certificate,
+  },
+  {
+    flag: 'reenroll-after-expiry',
+    path: 'scep.ladder.reenrollAfterExpiry',
+    question: 'Once expired, does it enrol again without a person? (yes, no; empty: no)',
+    row: 'S2-60',
+    read: yes,
+    asked: certificate,
+  },
+  { flag: 'key-transport', path: 'scep.keyTransport' },
+  { flag: 'template', path: 'scep.template' },
+  { flag: 'renewal-method', path: 'scep.renewalMethod' },
+  { flag: 'challenge-on-renewal', path: 'scep.challengeOnRenewal', read: yes },
+  { flag: 'poll-every', path: 'scep.polling.every', read: number },
+  { flag: 'poll-most', path: 'scep.polling.most', read: number },
+  { flag: 'poll-hours', path: 'scep.polling.giveUpAfterHours', read: number },
   { flag: 'enabled', path: 'enabled', read: yes },
 ]
 
@@ -224,7 +268,8 @@ export async function valueOf(field: FieldOf, texts: readonly string[]): Promise
   const given = texts.filter(text => text !== '')
   if (given.length === 0) return undefined
   const contents = field.file === true ? await Promise.all(given.map(textOf)) : given
-  return field.many === true ? contents : (field.read ?? String)(contents[0] ?? '')
+  const values = contents.map(content => (field.read ?? String)(content, field.flag))
+  return field.many === true ? values : values[0]
 }
 
 export function put(document: Document, { path }: FieldOf, value: unknown): Document {

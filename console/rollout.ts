@@ -97,6 +97,6 @@ function waiting(sensor: FleetSensor | undefined): string {
   if (sensor?.presence === undefined && sensor?.reported === undefined)
     return 'has never reported; it takes the document when it comes'
   if (sensor.presence?.state !== 'online') return 'is not online; it takes the document when it is back'
-  const awaited = sensor.reported?.awaiting.map(({ network }) => network) ?? []
-  return awaited.length > 0 ? `waits for the profile of ${awaited.join(', ')}` : 'has not answered yet'
+  const awaited = sensor.reported?.awaiting.map(({ network, why }) => `${network}: ${why}`) ?? []
+  return awaited.length > 0 ? `waits for the profile of ${awaited.join('; ')}` : 'has not answered yet'
 }

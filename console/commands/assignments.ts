@@ -1,14 +1,17 @@
 /** assign, unassign: what a sensor tests. */
 import { randomBytes } from 'node:crypto'
-import { parseSensorDocument } from '../../agent/desired/parse.ts'
+import { parseSensorDocument, sha256 } from '../../agent/desired/parse.ts'
 import { mostTestedNetworks, type SensorDocument } from '../../agent/desired/sensor.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import { chosen, idsAre } from '../choose.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
-import { grant, networksOf } from '../rights.ts'
+import { Others, together } from '../others.ts'
+import { grant, networksOf, readBy, type Grant } from '../rights.ts'
 import { conclude, follow, objections } from '../rollout.ts'
+import { targetsOf } from '../targets.ts'
+import { enrolsOver } from './networks.ts'
 
 interface Document {
   schema: 1
@@ -18,76 +21,159 @@ interface Document {
   [more: string]: unknown
 }
 
-/** `assign SENSOR NETWORK…`, or `assign --sensors A,B* NETWORK…`; `--name`, `--test-every`, `--new-epoch`. */
+/** `assign SENSOR NETWORK…`, or `assign --sensors A,B* NETWORK…`; `--name`, `--test-every`, `--target`, `--new-epoch`. */
 export const assign: Run = context =>
   change(context, (listed, words) => [...listed, ...words.filter(id => !listed.includes(id))])
 
 /** Of many sensors, those that test one of the networks. */
 export const unassign: Run = context =>
-  change(context, (listed, words, { sensor, many }) => {
+  change(context, (listed, words, { sensor, many, again }) => {
     if (words.length === 0) throw usage('unassign SENSOR NETWORK…')
     const odd = words.find(id => !listed.includes(id))
-    if (odd !== undefined && !many)
+    if (odd !== undefined && !many && !again)
       throw new Failure(`${sensor} does not test ${odd}`, { hint: 'sonde fleet list shows what it tests' })
-    return words.some(id => listed.includes(id)) ? listed.filter(id => !words.includes(id)) : undefined
+    const concerned = again || words.some(id => listed.includes(id))
+    return concerned ? listed.filter(id => !words.includes(id)) : undefined
   })
+
+/** A document to publish, and what the sensor tested before. */
+interface Draft {
+  sensor: string
+  base: Entry[]
+  /** Those that it was only said to test by the sensor itself. */
+  claimed: string[]
+  document: Document
+  /** Of what is published, as the sensor reports it. */
+  hash: string
+}
 
 /** What a sensor tests afterwards; undefined: it is left alone. */
 type Members = (
   listed: string[],
   words: string[],
-  whom: { sensor: string; many: boolean },
+  whom: { sensor: string; many: boolean; again: boolean },
 ) => string[] | undefined
 
 async function change(context: Context, members: Members): Promise<number> {
   const { broker, io, values } = context
   const fleet = await Fleet.read(broker)
+  using others = new Others(broker)
   const { sensors: asked, networks, many } = whom(context, fleet)
-  const changes = asked.flatMap(id => {
-    const before = fleet.sensors.get(id) ?? { id }
-    const listed = listedOf(before).map(({ network }) => network)
-    const ids = members(listed, networks, { sensor: id, many })
-    return ids === undefined ? [] : [{ id, listed, document: documentFor(fleet, before, ids, context) }]
-  })
-  if (changes.length === 0) throw new Failure(`none of these sensors tests ${networks.join(' or ')}`)
-  const grants = changes.map(({ id, listed, document }) => ({
-    sensor: id,
-    now: networksOf(fleet, idsOf(document)),
-    then: networksOf(fleet, listed),
-  }))
-  if (values['no-rights'] !== true) await grant(broker, grants)
-  await broker.publishAll(changes.map(({ id, document }) => [`sensors/${id}/desired`, document]))
-  const wanted = new Map(changes.map(({ id, document }) => [id, document]))
-  const sensors = [...wanted.keys()]
+  const draft = (before: FleetSensor, last?: Draft): Draft[] => {
+    const base = listedOf(before)
+    const listed = base.map(({ network }) => network)
+    const ids = members(listed, networks, { sensor: before.id, many, again: last !== undefined })
+    const document = ids && documentFor(fleet, before, ids, context, last)
+    const claimed = listed.filter(id => values['force'] !== true && !idsOf(before.desired).includes(id))
+    return document === undefined ? [] : [{ sensor: before.id, base, claimed, ...hashed(document) }]
+  }
+  let drafts = asked.flatMap(id => draft(fleet.sensors.get(id) ?? { id }))
+  if (drafts.length === 0) throw new Failure(`none of these sensors tests ${networks.join(' or ')}`)
+  const wanted = new Map(drafts.map(one => [one.sensor, one]))
+  const rights = values['no-rights'] !== true
+  if (rights) await grant(broker, drafts.map(grantOf(fleet)))
+  const contested = new Map<string, string[]>()
+  let impossible: Failure | undefined
+  for (let round = 0; drafts.length > 0 && round < mostRounds; round++) {
+    const documents = new Map(drafts.map(({ sensor, document }) => [sensor, document]))
+    const found = await others.publish(documents, (id, other) => keeps(other, wanted.get(id)))
+    drafts = [...found].flatMap(([id, theirs]) => {
+      const last = wanted.get(id)
+      const newest = theirs.at(-1)
+      if (last === undefined || newest === undefined) return []
+      contested.set(id, [...(contested.get(id) ?? []), ...[last.document, ...theirs].flatMap(idsOf)])
+      const version = Math.max(last.document.version, ...theirs.map(other => other.version))
+      const desired = { ...newest, version, networks: together(last.base, last.document, theirs) }
+      const before = { ...fleet.sensors.get(id), id, desired }
+      try {
+        return draft(before, last)
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        impossible = error
+        const document = { ...desired, ...nextVersion(before, false, last.document) }
+        return [{ sensor: id, base: document.networks, claimed: [], ...hashed(document) }]
+      }
+    })
+    for (const one of drafts) wanted.set(one.sensor, one)
+  }
+  if (rights && contested.size > 0) await grant(broker, [...contested].map(rightsOf(fleet)))
+  if (impossible !== undefined) throw impossible
   const result = await follow(
     fleet,
     {
-      sensors,
+      sensors: [...wanted.keys()],
       applied: sensor => has(sensor, wanted.get(sensor.id)),
-      refused: sensor => objections(sensor, `${broker.prefix}/sensors/${sensor.id}/desired`),
+      refused: sensor =>
+        objections(sensor, `${broker.prefix}/sensors/${sensor.id}/desired`) ??
+        overtaken(sensor, wanted.get(sensor.id)),
     },
     context.wait,
     io,
   )
-  const versions = Object.fromEntries([...wanted].map(([id, { version }]) => [id, version]))
+  const versions = Object.fromEntries([...wanted].map(([id, { document }]) => [id, document.version]))
   return conclude(context, fleet, result, { what: 'published', json: { versions } })
 }
 
-const idsOf = (document: Pick<Document, 'networks'> | undefined): string[] =>
+const hashed = (document: Document): Pick<Draft, 'document' | 'hash'> => ({
+  document,
+  hash: sha256(JSON.stringify(document)),
+})
+
+/** Other operators change the same sensor at the same moment so often at most. */
+const mostRounds = 20
+
+/** For a sensor that several have changed: of all they gave and took, what is retained for it now. */
+const rightsOf =
+  (fleet: Fleet) =>
+  ([sensor, all]: readonly [string, string[]]): Grant => ({
+    sensor,
+    now: networksOf(fleet, idsOf(fleet.sensors.get(sensor)?.desired)),
+    then: readBy(fleet, all),
+  })
+
+const grantOf =
+  (fleet: Fleet) =>
+  ({ sensor, base, claimed, document }: Draft): Grant => ({
+    ...{ sensor, now: networksOf(fleet, idsOf(document)), then: readBy(fleet, idsOf({ networks: base })) },
+    claimed: claimed.filter(id => idsOf(document).includes(id)),
+  })
+
+const idsOf = (document: Pick<SensorDocument, 'networks'> | undefined): string[] =>
   document?.networks.map(({ network }) => network) ?? []
 
-/** This document, or a newer one. */
-function has({ reported }: FleetSensor, wanted: Document | undefined): boolean {
+/** This document, or a newer one that keeps what it changed. */
+function has({ reported, desired }: FleetSensor, draft: Draft | undefined): boolean {
   const applied = reported?.applied.desired
-  if (applied === undefined || wanted === undefined) return false
-  const { epoch = 0, version } = wanted
-  return applied.epoch > epoch || (applied.epoch === epoch && applied.version >= version)
+  if (applied === undefined || draft === undefined) return false
+  if (applied.sha256 === draft.hash) return true
+  return isNewer(applied, draft.document) && desired !== undefined && keeps(desired, draft)
+}
+
+const isNewer = (one: { version: number; epoch: number }, { version, epoch = 0 }: Document): boolean =>
+  one.epoch > epoch || (one.epoch === epoch && one.version > version)
+
+/** Whether a document of another operator was made of ours. */
+function keeps({ networks }: Pick<SensorDocument, 'networks'>, draft: Draft | undefined): boolean {
+  const { base = [], document = { networks: [] } } = draft ?? {}
+  const listed = idsOf({ networks: base })
+  const [there, wanted] = [networks.map(({ assignment }) => assignment), document.networks]
+  const added = wanted.filter(({ network }) => !listed.includes(network))
+  const removed = listed.filter(id => !wanted.some(({ network }) => network === id))
+  return (
+    added.every(({ assignment }) => there.includes(assignment)) &&
+    !networks.some(({ network }) => removed.includes(network))
+  )
+}
+
+function overtaken({ desired }: FleetSensor, draft: Draft | undefined): string | undefined {
+  if (desired === undefined || draft === undefined || keeps(desired, draft)) return undefined
+  return `another operator has published version ${String(desired.version)} without this change: make it again`
 }
 
 function whom(context: Context, fleet: Fleet): { sensors: string[]; networks: string[]; many: boolean } {
   const synopsis = 'assign|unassign SENSOR NETWORK…, or --sensors A,B* NETWORK…'
   const { sensors, rest, many } = chosen(context, fleet, synopsis)
-  const more = ['name', 'test-every', 'new-epoch'].some(flag => context.values[flag] !== undefined)
+  const more = ['name', 'test-every', 'target', 'new-epoch'].some(flag => context.values[flag] !== undefined)
   if (rest.length === 0 && !more) throw usage(synopsis, 'sonde fleet network list shows the networks')
   const odd = rest.find(id => !isId(id))
   if (odd !== undefined) throw usage(`${odd}: ${idsAre}`)
@@ -104,7 +190,13 @@ export function mustBeReadable({ id, reported }: FleetSensor, document: unknown)
 }
 
 /** The next document of one sensor. What it holds beside the networks stays. */
-function documentFor(fleet: Fleet, sensor: FleetSensor, ids: string[], { values }: Context): Document {
+function documentFor(
+  fleet: Fleet,
+  sensor: FleetSensor,
+  ids: string[],
+  { values }: Context,
+  last: Draft | undefined,
+): Document {
   const { desired } = sensor
   const listed = listedOf(sensor)
   if (ids.length > mostTestedNetworks) {
@@ -116,15 +208,18 @@ function documentFor(fleet: Fleet, sensor: FleetSensor, ids: string[], { values 
   for (const id of added) mustExist(fleet, id, values['force'] === true)
   const name = text(values, 'name')
   const testEvery = text(values, 'test-every')
+  const targets = targetsOf(values)
   const document: Document = {
     ...desired,
     schema: 1,
-    ...nextVersion(sensor, values['new-epoch'] === true),
+    ...nextVersion(sensor, values['new-epoch'] === true, last?.document),
     ...(name !== undefined && { name }),
     ...(testEvery !== undefined && { testEvery: Number(testEvery) }),
+    ...(targets && { targets }),
     networks: ids.map(
       id =>
-        listed.find(({ network }) => network === id) ?? {
+        listed.find(({ network }) => network === id) ??
+        last?.document.networks.find(({ network }) => network === id) ?? {
           network: id,
           assignment: randomBytes(6).toString('hex'),
         },
@@ -157,14 +252,16 @@ export function listedOf({ id, desired, reported }: FleetSensor): Entry[] {
   })
 }
 
-/** max(reported, retained) + 1, or 1 of a new epoch. Pure. */
+/** max(reported, retained) + 1, or 1 of a new epoch; above `own`, which was published already. Pure. */
 export function nextVersion(
   { reported, desired }: FleetSensor,
   fresh = false,
+  own?: Pick<Document, 'version' | 'epoch'>,
 ): { version: number; epoch: number } {
-  const known = [reported?.applied.desired, desired].flatMap(document => (document ? [document] : []))
+  const found = [reported?.applied.desired, desired, own]
+  const known = found.flatMap(document => (document ? [{ epoch: 0, ...document }] : []))
   const epoch = Math.max(0, ...known.map(document => document.epoch))
-  if (fresh) return { version: 1, epoch: epoch + 1 }
+  if (fresh && own === undefined) return { version: 1, epoch: epoch + 1 }
   const versions = known.filter(document => document.epoch === epoch).map(document => document.version)
   return { version: Math.max(0, ...versions) + 1, epoch }
 }
@@ -177,10 +274,9 @@ function mustExist(fleet: Fleet, id: string, force: boolean): void {
     throw new Failure(`there is no network ${id}`, {
       hint: 'sonde fleet network list shows them; --force assigns it before it is there',
     })
-  const over = network.profile?.scep?.enrollmentNetwork
-  if (over !== undefined && !fleet.networks.has(over)) {
-    throw new Failure(`${id} enrols over ${over}, and there is no such network`, {
-      hint: `add it first: sonde fleet network add ${over}`,
+  if (network.profile === undefined)
+    throw new Failure(`the profile of ${id} on the broker cannot be used`, {
+      hint: `publish it anew: sonde fleet network edit ${id} --file FILE`,
     })
-  }
+  enrolsOver(fleet, id, network.profile)
 }

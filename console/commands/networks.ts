@@ -1,13 +1,16 @@
 /** network add, edit, remove, list, show. */
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseNetworkProfile, sha256 } from '../../agent/desired/parse.ts'
 import { idPattern, type NetworkProfile } from '../../agent/desired/profile.ts'
 import { withoutSecrets } from '../broker.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { edited, parsed } from '../editor.ts'
 import { Failure, unreadable, usage } from '../failure.ts'
-import { withFlags, fields } from '../fields.ts'
-import { Fleet, type FleetSensor } from '../fleet.ts'
+import { withFlags, fields, isYes } from '../fields.ts'
+import { Fleet, type FleetNetwork, type FleetSensor } from '../fleet.ts'
+import type { Io } from '../io.ts'
 import { grant, grantsFor } from '../rights.ts'
 import { conclude, follow, objections } from '../rollout.ts'
 import { table } from '../table.ts'
@@ -45,10 +48,34 @@ async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
   if (action === 'edit' && !before)
     throw new Failure(`there is no network ${id}`, { hint: `sonde fleet network add ${id}` })
   const document = await written(context, fleet, id)
+  try {
+    return await publish(context, fleet, id, document, before)
+  } catch (error) {
+    if (context.values['edit'] === true) await keep(io, id, document)
+    throw error
+  }
+}
+
+/** What a person has written in an editor is not lost with what stands in its way. Private, because it may hold a secret. */
+async function keep(io: Io, id: string, document: Document): Promise<void> {
+  const file = join(await mkdtemp(join(tmpdir(), 'sonde-')), `${id}.json`)
+  await writeFile(file, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 })
+  io.err(`what was written is kept in ${file}: --file takes it\n`)
+}
+
+async function publish(
+  context: Context,
+  fleet: Fleet,
+  id: string,
+  document: Document,
+  before: FleetNetwork | undefined,
+): Promise<number> {
+  const { broker, io } = context
   broker.mayCarry(document)
+  await mustBeAsBefore(context, fleet, id, before)
   const bytes = Buffer.from(JSON.stringify(document))
   const profile = usable(id, bytes, flagged(context) ? flagOf : () => '')
-  needsEnrollmentNetwork(fleet, id, profile.scep?.enrollmentNetwork, context)
+  mustEnrol(fleet, id, profile, context)
   const sensors = fleet.assignedTo(id).map(sensor => sensor.id)
   readable(fleet, sensors)
   // Another enrollment network is another topic to read.
@@ -60,12 +87,33 @@ async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
   const expected = {
     sensors,
     applied: ({ reported }: FleetSensor) => reported?.applied.networks[id] === hash,
-    refused: (sensor: FleetSensor) => objections(sensor, topic),
+    refused: (sensor: FleetSensor) =>
+      fleet.networks.get(id)?.sha256 === hash
+        ? objections(sensor, topic)
+        : `another operator has published ${id} meanwhile: make the change again`,
   }
   const rollout = await follow(fleet, expected, context.wait, io)
   return conclude(context, fleet, rollout, {
     what: `${id} is published`,
     json: { network: id, sha256: hash },
+  })
+}
+
+/** A person may think for long over a document: what another one published meanwhile is not wiped unseen. */
+async function mustBeAsBefore(
+  { io, values }: Context,
+  fleet: Fleet,
+  id: string,
+  before: FleetNetwork | undefined,
+): Promise<void> {
+  const now = fleet.networks.get(id)
+  if (now?.sha256 === before?.sha256 || values['force'] === true) return
+  const what = now ? `published ${id}` : `taken ${id} away`
+  const said = `another operator has ${what} meanwhile`
+  const answer = await io.ask?.(`${said}. Publish yours in its place? (yes, no) `, false, io.signal)
+  if (answer !== undefined && isYes(answer)) return
+  throw new Failure(`${said}, so nothing is published`, {
+    hint: `look at it (sonde fleet network show ${id}) and make the change again; --force publishes over it`,
   })
 }
 
@@ -86,17 +134,31 @@ function flagOf(path: string): string {
   return field === undefined ? '' : ` (--${field.flag})`
 }
 
-/** S2-06. */
-function needsEnrollmentNetwork(
-  fleet: Fleet,
-  id: string,
-  over: string | undefined,
-  { values }: Context,
-): void {
-  if (over === undefined || fleet.networks.has(over) || values['force'] === true) return
-  throw new Failure(`${id} enrols over ${over}, and there is no such network`, {
-    hint: `add it first: sonde fleet network add ${over}`,
+/** S2-06, for a profile that is about to be published; and it must not become what others cannot enrol over. */
+function mustEnrol(fleet: Fleet, id: string, profile: NetworkProfile, { values }: Context): void {
+  if (values['force'] === true) return
+  enrolsOver(fleet, id, profile)
+  const others = [...fleet.networks.values()].filter(one => one.profile?.scep?.enrollmentNetwork === id)
+  if (profile.scep === undefined || others.length === 0) return
+  const names = others.map(one => one.id).join(', ')
+  throw new Failure(`${names} enrols over ${id}, which would itself need a certificate`, {
+    hint: 'name another enrollment network there first',
   })
+}
+
+/** S2-06. @throws Failure that names the enrollment network that is missing, or cannot be one */
+export function enrolsOver(fleet: Fleet, id: string, profile: NetworkProfile | undefined): void {
+  const over = profile?.scep?.enrollmentNetwork
+  if (over === undefined) return
+  const network = fleet.networks.get(over)
+  if (network === undefined)
+    throw new Failure(`${id} enrols over ${over}, and there is no such network`, {
+      hint: `add it first: sonde fleet network add ${over}`,
+    })
+  if (network.profile?.scep !== undefined)
+    throw new Failure(`${id} enrols over ${over}, which itself needs a certificate`, {
+      hint: 'name an enrollment network that is joined without one',
+    })
 }
 
 /** No sensor gets a document it cannot read. */
@@ -142,8 +204,10 @@ async function remove(context: Context): Promise<number> {
     const some = [...users, ...assigned].slice(0, 5).join(', ')
     throw new Failure(`${id} is used by ${some}`, { hint: `unassign it first; --force suspends it there` })
   }
-  await context.broker.publish(`networks/${id}`, undefined)
-  context.io.out(`${id} is taken away\n`)
+  await context.broker.publishAll([[`networks/${id}`, undefined]])
+  context.io.out(
+    context.json ? `${JSON.stringify({ network: id, removed: true })}\n` : `${id} is taken away\n`,
+  )
   return 0
 }
 

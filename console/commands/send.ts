@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { commandNames, Command, Reply } from '../../agent/desired/messages.ts'
 import { nearest } from '../../agent/desired/problems.ts'
-import { chosen } from '../choose.ts'
+import { isId } from '../../agent/desired/topics.ts'
+import { chosen, idsAre } from '../choose.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { exitCodes, Failure, interrupted, usage } from '../failure.ts'
 import { Fleet } from '../fleet.ts'
+import { readJson } from '../json.ts'
 import { paint, printable } from '../table.ts'
 
 const synopsis = `command SENSOR ${commandNames.join('|')} [NETWORK], or --sensors A,B* COMMAND [NETWORK]`
@@ -30,7 +32,11 @@ export const send: Run = async context => {
   })
   await broker.subscribe(many ? ['sensors/+/replies'] : sensors.map(sensor => `sensors/${sensor}/replies`))
   await Promise.all(sensors.map(sensor => broker.publish(`sensors/${sensor}/commands`, command, false)))
-  if (wait === 0) return exitCodes.done
+  if (wait === 0) {
+    const { id } = command
+    io.out(context.json ? `${JSON.stringify({ id, missing: sensors })}\n` : `published with --id ${id}\n`)
+    return exitCodes.done
+  }
   await all
   const missing = sensors.filter(sensor => !replies.has(sensor))
   if (context.json && many)
@@ -47,8 +53,14 @@ export const send: Run = async context => {
   return [...replies.values()].every(({ outcome }) => outcome === 'done') ? exitCodes.done : exitCodes.failed
 }
 
-function commandOf([name, network]: readonly string[], id: string, wait: number): Command {
+function commandOf([name, network, over]: readonly string[], id: string, wait: number): Command {
   if (name === undefined) throw usage(synopsis)
+  if (over !== undefined) throw usage(`command does not take ${over}`, synopsis)
+  for (const [what, given] of [
+    ['--id ', id],
+    ['network ', network],
+  ] as const)
+    if (given !== undefined && !isId(given)) throw usage(`${what}${given}: ${idsAre}`)
   const expires = new Date(Date.now() + wait + 60_000).toISOString()
   const command = Command.safeParse({
     schema: 1,
@@ -64,7 +76,7 @@ function commandOf([name, network]: readonly string[], id: string, wait: number)
     known
       ? `${name} ${network === undefined ? 'needs a' : 'takes no'} network`
       : `there is no command ${name}`,
-    near === undefined || known ? undefined : `did you mean ${near}?`,
+    known ? undefined : near === undefined ? `one of ${commandNames.join(', ')}` : `did you mean ${near}?`,
   )
 }
 
@@ -74,17 +86,15 @@ function tell({ io, json }: Context, reply: Reply, whose: string): void {
     return
   }
   const colour = reply.outcome === 'done' ? 'green' : 'red'
-  io.out(`${whose}${paint(reply.outcome, colour, io.colour)}: ${printable(reply.text)}\n`)
+  const before =
+    reply.repeated === true ? ` (the reply of ${printable(reply.at)}: this id was used before)` : ''
+  io.out(`${whose}${paint(reply.outcome, colour, io.colour)}: ${printable(reply.text)}${before}\n`)
   for (const { path, message } of reply.problems ?? []) io.out(`  ${printable(`${path}: ${message}`)}\n`)
   if (reply.problem) io.out(`  ${printable(reply.problem.detail)}\n  ${printable(reply.problem.hint)}\n`)
   if (reply.data) io.out(`${JSON.stringify(reply.data, null, 2)}\n`)
 }
 
 function read(payload: Buffer): Reply | undefined {
-  try {
-    const reply = Reply.safeParse(JSON.parse(payload.toString()))
-    return reply.success ? reply.data : undefined
-  } catch {
-    return undefined
-  }
+  const reply = Reply.safeParse(readJson(payload))
+  return reply.success ? reply.data : undefined
 }

@@ -1,7 +1,7 @@
 /** export, import: the documents of the fleet as one file. Without secrets unless asked. */
 import { readFile } from 'node:fs/promises'
 import { parseNetworkProfile, parseSensorDocument } from '../../agent/desired/parse.ts'
-import { secretsIn, withoutSecrets } from '../broker.ts'
+import { isSecret, secretsIn, withoutSecrets } from '../broker.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import type { Run } from '../context.ts'
 import { parsed } from '../editor.ts'
@@ -11,7 +11,7 @@ import { Fleet, type FleetSensor } from '../fleet.ts'
 import { grant, grantsFor } from '../rights.ts'
 import { conclude, count, follow, objections } from '../rollout.ts'
 import { mustBeReadable, nextVersion } from './assignments.ts'
-import { readable } from './networks.ts'
+import { enrolsOver, readable } from './networks.ts'
 
 interface Exported {
   format: 1
@@ -70,6 +70,7 @@ export const importFleet: Run = async context => {
     for (const [id, document] of networks) fleet.take(`networks/${id}`, bytes(document))
     for (const [id, document] of sensors) fleet.take(`sensors/${id}/desired`, bytes(document))
   })
+  if (values['force'] !== true) mustBeWhole(fleet, new Map(networks), new Map(sensors))
   if (values['no-rights'] !== true) await grant(broker, grants)
   await broker.publishAll(networks.map(([id, document]) => [`networks/${id}`, document]))
   await broker.publishAll(sensors.map(([id, document]) => [`sensors/${id}/desired`, document]))
@@ -110,6 +111,22 @@ function mustBeUsable(file: string, networks: Documents, sensors: Documents): vo
   )
   if (wrong.length > 0)
     throw new Failure(`nothing is published, because ${file} has problems:\n${wrong.slice(0, 50).join('\n')}`)
+}
+
+/** S2-06: in the fleet as it will be, every network that is imported has its enrollment network, and every sensor its networks. */
+function mustBeWhole(
+  fleet: Fleet,
+  networks: ReadonlyMap<string, unknown>,
+  sensors: ReadonlyMap<string, unknown>,
+): void {
+  for (const id of networks.keys()) enrolsOver(fleet, id, fleet.networks.get(id)?.profile)
+  for (const { id, desired } of fleet.inOrder()) {
+    const missing = desired?.networks.find(({ network }) => !fleet.networks.has(network))
+    if (missing && sensors.has(id))
+      throw new Failure(`${id} tests ${missing.network}, and there is no such network`, {
+        hint: 'nothing is published; --force publishes it all the same',
+      })
+  }
 }
 
 /** A broker that has lost its documents has lost the secrets, too: enrolling without them would fail everywhere. */
@@ -171,7 +188,7 @@ function withSecretsOf(document: unknown, retained: unknown): unknown {
   const before = (retained ?? {}) as Record<string, unknown>
   const own = Object.entries(document).map(([key, value]) => [key, withSecretsOf(value, before[key])])
   const secrets = Object.entries(before).filter(
-    ([key]) => !Object.hasOwn(document, key) && withoutSecrets({ [key]: 1 })[key] === undefined,
+    ([key, value]) => !Object.hasOwn(document, key) && isSecret(key, value),
   )
   return { ...Object.fromEntries(own), ...Object.fromEntries(secrets) } as unknown
 }

@@ -34,7 +34,17 @@ t.test(
       [],
       'nothing is wrong, whatever should not stay so',
     )
-    t.match(await fleet('command sensor-1 test corp'), 'every test passed')
+    const scep = 'scep.example.org'
+    const wanted = `ping:${scep} dns:${scep} tcp:${scep}:8080 http://${scep}:8080/scep?operation=GetCACaps`
+    await fleet(`assign sensor-1${wanted.replaceAll(/^| /g, ' --target ')}`)
+    const found = await fleet('command sensor-1 test corp')
+    t.match(found, 'every test passed')
+    for (const probe of [`ping ${scep}`, `dns ${scep}`, `tcp ${scep}:8080`, `http http://${scep}:8080/scep?`])
+      t.ok(found.includes(probe), probe)
+    await fleet(`assign sensor-1 --target tcp:${scep}:9`)
+    t.match(await fleet('command sensor-1 test corp'), /not every test passed[^]*"tcp [\w.]+:9"/)
+    t.match(await fleet('problems'), /The test failed +tcp/)
+    await fleet('assign sensor-1 --target=')
 
     const change = 'network edit corp --alias Renamed'
     await t.rejects(fleet(change), { message: /--insecure/ })

@@ -1,11 +1,13 @@
 /** `sonde fleet network add|edit` by a file, in an editor and by questions: the program itself, on a real broker. */
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { corp, but, onboarding } from '../../unit/desired/documents.ts'
 import { mosquitto } from './broker.ts'
 import { operator } from './operator.ts'
 import { sonde, type Circumstances } from './program.ts'
+import { until } from './sensor.ts'
 
 t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S2-49)', async t => {
   await using broker = await mosquitto()
@@ -85,6 +87,23 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
     )
   })
 
+  await t.test('what another operator publishes meanwhile is not wiped unseen', async t => {
+    const waits = `touch ${path('open')}; while [ ! -e ${path('go')} ]; do sleep 0.02; done`
+    const EDITOR = await editor('slow', `${waits}; sed -i 's/"alias": "[^"]*"/"alias": "Late"/' "$1"`)
+    const editing = fleet('network edit corp --edit', { environment: { EDITOR } })
+    await until(() => existsSync(path('open')), 20_000)
+    t.match(await fleet('network edit corp --alias Early'), { code: 0 })
+    await writeFile(path('go'), '')
+    const late = await editing
+    const refused = /another operator has published corp meanwhile, so nothing is published\n.*--force/
+    t.match(late, { code: 1, err: refused })
+    t.match(published('corp'), { alias: 'Early' })
+    const [, kept = 'nowhere'] = /^what was written is kept in (\S+): --file takes it$/m.exec(late.err) ?? []
+    t.match(JSON.parse(await readFile(kept, 'utf8')), { alias: 'Late' })
+    t.equal((await stat(kept)).mode & 0o777, 0o600)
+    await rm(dirname(kept), { recursive: true })
+  })
+
   await t.test(
     'questions in a terminal: what is there can be kept or taken out; secrets are not shown',
     async t => {
@@ -108,6 +127,8 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
         ['CA certificate', ''],
         ['Root CA fingerprint', ''],
         ['Renewal', '30d'],
+        ['Hours after which', '48'],
+        ['Once expired', 'yes'],
       ] as const
       const added = await fleet('network add office', { terminal })
       t.equal(added.code, 0, added.out)
@@ -132,6 +153,7 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
           signature: 'SHA-512',
           key: 'rsa-4096',
           renewal: { daysBeforeExpiry: 30 },
+          ladder: { enrollmentNetworkAfterHours: 48, reenrollAfterExpiry: true },
         },
       })
       const before = published('office') ?? {}

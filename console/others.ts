@@ -1,0 +1,116 @@
+/**
+ * Other operators at the same moment. MQTT has no way to publish only over what one has read: two who change one sensor count on
+ * from the same version, the second document takes the place of the first, and the sensor takes one of the two. Everybody sees all
+ * documents in one order, so everybody looks after the own change until it is quiet, a different while each; and who has taken the
+ * place of a document unseen brings it back.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseSensorDocument } from '../agent/desired/parse.ts'
+import type { SensorDocument } from '../agent/desired/sensor.ts'
+import type { Broker } from './broker.ts'
+
+/** Milliseconds for what was published to come back, and for all of it to become quiet. */
+const patience = 2000
+/** Milliseconds that count as quiet: at least, and at most so many more. */
+const quiet = { least: 60, spread: 120 }
+
+type Entry = SensorDocument['networks'][number]
+
+/**
+ * What a sensor tests with the changes of all of them. Pure.
+ * @param base what our own change was made to
+ * @param version of our own document: a document with a lower one knew less than we, and what it lacks was not taken out by it
+ */
+export function together(
+  base: readonly Entry[],
+  { version, epoch = 0 }: { version: number; epoch?: number },
+  others: readonly SensorDocument[],
+): Entry[] {
+  const isIn = (networks: readonly Entry[], { network }: Entry): boolean =>
+    networks.some(entry => entry.network === network)
+  const knew = others.filter(other => other.epoch === epoch && other.version >= version)
+  const kept = base.filter(entry => knew.every(({ networks }) => isIn(networks, entry)))
+  const added = others.flatMap(({ networks }) => networks.filter(entry => !isIn(base, entry)))
+  return [...kept, ...added.filter((entry, i) => added.findIndex(one => one.network === entry.network) === i)]
+}
+
+export class Others implements Disposable {
+  readonly #broker: Broker
+  /** What came for a sensor since it was looked at last, in order. */
+  readonly #came = new Map<string, string[]>()
+  readonly #own = new Set<string>()
+  readonly #listening: Disposable
+  #count = 0
+  #heard: (sensor: string) => void = () => undefined
+
+  /** Sensor documents have to be subscribed, and read, at this moment. */
+  constructor(broker: Broker) {
+    this.#broker = broker
+    this.#listening = broker.listen((topic, payload, retain) => {
+      const [kind, id = '', part] = topic.slice(broker.prefix.length + 1).split('/')
+      if (retain || kind !== 'sensors' || part !== 'desired') return
+      this.#came.set(id, [...(this.#came.get(id) ?? []), payload.toString()])
+      this.#count += 1
+      this.#heard(id)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]()
+  }
+
+  /**
+   * Publishes them and waits until it is quiet. Returns the documents of others, by sensor and in order, with which the change has
+   * to be brought together: those whose place was taken unseen, and those that came afterwards.
+   * @param keeps whether a document has the change that is made to this sensor
+   */
+  async publish(
+    documents: ReadonlyMap<string, object>,
+    keeps: (sensor: string, document: SensorDocument) => boolean,
+  ): Promise<Map<string, SensorDocument[]>> {
+    const texts = new Map([...documents].map(([id, document]) => [id, JSON.stringify(document)]))
+    for (const text of texts.values()) this.#own.add(text)
+    await this.#broker.publishAll([...documents].map(([id, document]) => [`sensors/${id}/desired`, document]))
+    await this.#back(texts)
+    await this.#calm()
+    const found = new Map<string, SensorDocument[]>()
+    for (const [id, text] of texts) {
+      const came = this.#came.get(id) ?? []
+      this.#came.delete(id)
+      const unseen = this.#read(came.slice(0, came.indexOf(text)))
+      const later = this.#read(came.slice(came.indexOf(text) + 1))
+      const last = later.at(-1)
+      if (unseen.length > 0 || (last && !keeps(id, last))) found.set(id, [...unseen, ...later])
+    }
+    return found
+  }
+
+  #read(texts: readonly string[]): SensorDocument[] {
+    return texts.flatMap(text => {
+      const result = parseSensorDocument(Buffer.from(text))
+      return result.ok && !this.#own.has(text) ? [result.document.value] : []
+    })
+  }
+
+  /** All have come back, or it is late. */
+  async #back(texts: ReadonlyMap<string, string>): Promise<void> {
+    const missing = new Map(texts)
+    const late = pause(patience, undefined, { ref: false })
+    await new Promise<void>(resolve => {
+      this.#heard = id => {
+        if (this.#came.get(id)?.includes(missing.get(id) ?? '') === true) missing.delete(id)
+        if (missing.size === 0) resolve()
+      }
+      for (const id of texts.keys()) this.#heard(id)
+      void late.then(resolve)
+    })
+  }
+
+  async #calm(): Promise<void> {
+    const end = performance.now() + patience
+    for (let seen = -1; seen !== this.#count && performance.now() < end;) {
+      seen = this.#count
+      await pause(quiet.least + quiet.spread * Math.random())
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** Words of the operator's command line, before any broker is asked. */
+import t from 'tap'
+import { runFleetCommand } from '../../../console/command.ts'
+import { fields, withFlags } from '../../../console/fields.ts'
+import { together } from '../../../console/others.ts'
+import { table } from '../../../console/table.ts'
+import { targetsOf } from '../../../console/targets.ts'
+import { parseNetworkProfile, parseSensorDocument } from '../../../agent/desired/parse.ts'
+import { fieldsOf, schemaOf } from '../../documents/schemas.ts'
+import { but, bytes, corp, sensor } from '../desired/documents.ts'
+
+/** Nobody listens where it would ask: what is wrong with the words is said before. */
+const fleet = async (line: string) => {
+  let err = ''
+  const code = await runFleetCommand(line.split(' '), {
+    out: () => undefined,
+    err: text => (err += text),
+    environment: { SONDE_BROKER: 'mqtt://127.0.0.1:1' },
+    colour: false,
+    signal: AbortSignal.timeout(5000),
+  })
+  return { code, err }
+}
+
+t.test('every field of a network profile has a flag', t => {
+  const flagged = fields.map(({ path }) => path)
+  const paths = fieldsOf(schemaOf('network')).map(({ path }) => path)
+  const leaves = paths.filter(path => path !== 'schema' && !paths.some(other => other.startsWith(`${path}.`)))
+  const bare = leaves.filter(path => !flagged.some(flag => path === flag || path.startsWith(`${flag}.`)))
+  t.same(bare, [])
+  t.end()
+})
+
+t.test('flags become the profile, each value of its own kind', async t => {
+  const values = {
+    'enrollment-network-after': '48',
+    'reenroll-after-expiry': 'yes',
+    frequency: ['2412', '5180'],
+    'tls-maximum': '1.3',
+    'poll-every': '30',
+  }
+  const made = await withFlags(corp, values)
+  t.match(made, {
+    wireless: { frequencies: [2412, 5180] },
+    eap: { tlsMaximum: '1.3' },
+    scep: {
+      ladder: { enrollmentNetworkAfterHours: 48, reenrollAfterExpiry: true },
+      polling: { every: 30 },
+    },
+  })
+  t.same(parseNetworkProfile(bytes(but(made, 'wireless', undefined)), 'corp').ok, true)
+  const off = await withFlags(made, { 'enrollment-network-after': '', 'reenroll-after-expiry': '' })
+  t.equal((off['scep'] as { ladder?: unknown }).ladder, undefined, 'an empty value takes it out')
+  t.match(await withFlags({ enabled: true }, { enabled: 'no' }), { enabled: false })
+  await t.rejects(withFlags(corp, { enabled: 'yse' }), { message: '--enabled yse: not yes or no', exit: 2 })
+  const hours = parseNetworkProfile(
+    bytes(await withFlags(corp, { 'enrollment-network-after': 'two' })),
+    'corp',
+  )
+  t.match(hours, {
+    problems: [{ path: 'scep.ladder.enrollmentNetworkAfterHours', message: 'is not a number' }],
+  })
+})
+
+t.test('what a test tries to reach, by --target', t => {
+  const target = ['ping:gw.example.org', 'dns:example.org', 'tcp:10.0.0.1:443', 'https://example.org/x?y']
+  const targets = targetsOf({ target })
+  t.same(targets, [
+    { probe: 'ping', host: 'gw.example.org' },
+    { probe: 'dns', name: 'example.org' },
+    { probe: 'tcp', host: '10.0.0.1', port: 443 },
+    { probe: 'http', url: 'https://example.org/x?y' },
+  ])
+  t.equal(parseSensorDocument(bytes({ ...sensor(1), targets })).ok, true)
+  t.same(targetsOf({ target: [''] }), [], 'none any more')
+  t.equal(targetsOf({}), undefined, 'not a word of them')
+  for (const odd of ['example.org', 'tcp:host', 'ping:', 'ftp://x/', 'udp:h:1'])
+    t.throws(() => targetsOf({ target: [odd] }), { message: `--target ${odd}: not `, exit: 2 }, odd)
+  const secret = { ...sensor(1), targets: targetsOf({ target: ['http://user:hush@example.org/'] }) }
+  const refused = JSON.stringify(parseSensorDocument(bytes(secret)))
+  t.match(refused, /targets\[0\]\.url","message":"holds a user or a password/)
+  t.notMatch(refused, 'hush')
+  t.end()
+})
+
+t.test('words that a command would pass over are refused', async t => {
+  const cases: [string, RegExp][] = [
+    ['list lobby', /list does not take lobby\n {2}sonde fleet list/],
+    ['problems lobby', /problems does not take lobby/],
+    ['network remove a b', /network does not take b\n/],
+    ['network edit corp --name Corp', /network takes no --name\n {2}it belongs to assign/],
+    ['assign s1 corp --alias X', /assign takes no --alias\n {2}it belongs to network/],
+    ['list --secrets', /list takes no --secrets\n {2}it belongs to network, export/],
+    ['import a b', /import does not take b/],
+    ['command s1 test a b', /command does not take b/],
+    ['list --wait soon', /--wait soon: not a number of seconds, 0 to 604800/],
+    ['list --wait=', /--wait : not a number/],
+    ['list --wait 9999999', /not a number of seconds/],
+    ['list --broker mqtts://me:hush@b/x', /--broker mqtts:\/\/…@b\/x: not mqtt/],
+  ]
+  for (const [line, err] of cases) t.match(await fleet(line), { code: 2, err }, line)
+  t.match(await fleet('list'), { code: 3 })
+})
+
+t.test('tables are as wide as the terminal draws them', t => {
+  const rows = [
+    ['Büro', 'x'],
+    ['Bu\u0308ro', 'x'],
+    ['本社 3F', 'x'],
+    ['가나다라마바사', 'x'],
+  ]
+  const lines = (columns: number | undefined) =>
+    table(['NAME', 'N'], rows, { columns, colour: false }).split('\n')
+  t.same(lines(undefined).slice(1, 4), [`Büro${gap(10)}x`, `Bu\u0308ro${gap(10)}x`, `本社 3F${gap(7)}x`])
+  t.same(lines(11).slice(3, 5), [`本社 3F${gap(1)}x`, '가나다…   x'], 'no letter is cut in two')
+  t.end()
+})
+
+/** After a cell, and between columns. */
+const gap = (spaces: number) => ' '.repeat(spaces + 2)
+
+t.test('changes that several operators make to one sensor at once are brought together', t => {
+  const entries = (...ids: string[]) => sensor(1, ...ids).networks
+  const theirs = (version: number, ...ids: string[]) => ({
+    ...{ ...sensor(version, ...ids), schema: 1 as const, epoch: 0, testEvery: 300, targets: [] },
+  })
+  const cases: [string, string[], ReturnType<typeof theirs>[], string[]][] = [
+    ['two more', ['a'], [theirs(2, 'a', 'b'), theirs(2, 'a', 'c')], ['a', 'b', 'c']],
+    ['one less, one more', ['a', 'b'], [theirs(2, 'a'), theirs(2, 'a', 'b', 'c')], ['a', 'c']],
+    ['both the same', ['a'], [theirs(2, 'a', 'b'), theirs(3, 'a', 'b')], ['a', 'b']],
+    ['one who knew less than we', ['a'], [theirs(1, 'b')], ['a', 'b']],
+  ]
+  for (const [name, base, others, expected] of cases)
+    t.same(together(entries(...base), { version: 2 }, others), entries(...expected), name)
+  t.end()
+})
