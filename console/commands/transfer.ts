@@ -53,10 +53,12 @@ export const importFleet: Run = async context => {
     id,
     withSecretsOf(document, fleet.networks.get(id)?.document),
   ])
-  const sensors = Object.entries(content.sensors).map(([id, document]): [string, unknown] => [
-    id,
-    { ...(document as object), ...nextVersion(fleet.sensors.get(id) ?? { id }) },
-  ])
+  const sensors = Object.entries(content.sensors).map(([id, document]): [string, unknown] => {
+    // A broker that lost its documents, and a sensor that is away: only the file says how far it had counted.
+    const exported = parseSensorDocument(bytes(document))
+    const version = exported.ok ? exported.document.value : undefined
+    return [id, { ...(document as object), ...nextVersion(fleet.sensors.get(id) ?? { id }, false, version) }]
+  })
   mustHaveSecrets(content, new Map(networks), values['force'] === true)
   mustBeUsable(file, networks, sensors)
   broker.mayCarry(networks)

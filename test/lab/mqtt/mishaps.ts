@@ -5,6 +5,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { but, corp, plain } from '../../unit/desired/documents.ts'
 import { run } from '../command.ts'
 import { mosquitto } from './broker.ts'
 import { fleet as fleetOf } from './console.ts'
@@ -97,6 +98,37 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     t.match(await fleet(`import ${file}`), { code: 1, err: /made without secrets.*: guest.eap.password/ })
     t.notMatch((await fleet('network list')).out, 'guest')
   })
+
+  await t.test(
+    'an export counts on for a sensor that is away, and of which the broker knows nothing any more',
+    async t => {
+      const file = join(t.testdir(), 'fleet.json')
+      const away = { schema: 1, version: 57, epoch: 2, networks: [] }
+      await writeFile(file, JSON.stringify({ format: 1, networks: {}, sensors: { away } }))
+      t.match(await fleet(`import ${file} --wait 0`), { code: 0 })
+      t.match(console.on('sonde/sensors/away/desired').at(-1)?.json(), { version: 58, epoch: 2 })
+      t.match(await fleet('sensor remove away'), { code: 0 })
+    },
+  )
+
+  await t.test(
+    'S2-06: an enrollment network that is none is refused and named, also in an import',
+    async t => {
+      const file = join(t.testdir(), 'fleet.json')
+      const over = (id: string) => but(corp, 'scep.enrollmentNetwork', id)
+      await console.publish('sonde/networks/first', plain, { retain: true })
+      await console.publish('sonde/networks/second', over('first'), { retain: true })
+      const scep = '--method TLS --url http://ndes.example.org/scep --enrollment-network'
+      const third = await fleet(`network add third ${scep} second`)
+      t.match(third, { code: 1, err: /third enrols over second, which itself needs a certificate/ })
+      const first = await fleet(`network edit first ${scep} open`)
+      t.match(first, { code: 1, err: /second enrols over first, which would itself need a certificate/ })
+      await writeFile(file, JSON.stringify({ format: 1, networks: { x: over('nowhere') }, sensors: {} }))
+      const imported = await fleet(`import ${file}`)
+      t.match(imported, { code: 1, err: /x enrols over nowhere, and there is no such network/ })
+      t.same([...console.on('sonde/networks/third'), ...console.on('sonde/networks/x')], [])
+    },
+  )
 
   await t.test('a user who may read and not write is told, also over MQTT 3.1.1', async t => {
     const acl = join(t.testdir({ acl: 'topic read sonde/#\n' }), 'acl')
