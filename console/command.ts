@@ -218,8 +218,9 @@ function suggestion(word: string, known: string[], before = ''): string | undefi
 }
 
 function brokerOptions(values: Values, { environment }: Io): BrokerOptions {
-  const of = (flag: string, variable: string): string | undefined =>
-    text(values, flag) ?? (environment[variable] || undefined)
+  const set = (variable: string): string | undefined =>
+    environment[variable] === '' ? undefined : environment[variable]
+  const of = (flag: string, variable: string): string | undefined => text(values, flag) ?? set(variable)
   const url = of('broker', 'SONDE_BROKER') ?? 'mqtt://localhost'
   // A password may stand in it.
   const shown = url.replace(/\/\/.*@/, '//…@')
