@@ -36,8 +36,8 @@ export class Memory {
     this.#update(network, { lastJoin })
   }
 
-  tested(network: string, result: TestResult, revision: string): void {
-    this.#update(network, { lastTest: { ...result, revision } })
+  tested(network: string, result: TestResult, of: { revision: string; targets: string }): void {
+    this.#update(network, { lastTest: { ...result, ...of } })
   }
 
   succeeded(network: string, action: string, at: number): void {

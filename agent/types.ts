@@ -191,7 +191,8 @@ export interface RenewalQueue {
 export interface NetworkHistory {
   setback?: Setback
   lastJoin?: { at: number; ms: number; stages: Record<string, number> }
-  lastTest?: TestResult & { revision: string }
+  /** `targets`: what was tried beside what every test does, as JSON. */
+  lastTest?: TestResult & { revision: string; targets?: string }
   /** Of the last lease. */
   gateway?: string
   /** `problem` when it failed. */

@@ -207,7 +207,8 @@ function test(network: Network, view: View): Task[] {
   const steps = reach(network, view)
   if (!steps) return []
   const last = actual.history[network.id]?.lastTest
-  const current = last?.revision === wantedRevision(network, actual, now)
+  const same = (last?.targets ?? '[]') === JSON.stringify(desired.targets)
+  const current = same && last?.revision === wantedRevision(network, actual, now)
   // After a clock that was corrected backwards the last test lies in the future.
   const due = last && current && last.at <= now ? last.at + desired.testEvery * 1000 : now
   wake.by(due)

@@ -27,7 +27,8 @@ export async function test(step: StepOf<'test'>, signal: AbortSignal, context: C
   )
   const passed = probes.every(probe => probe.passed)
   if (!passed && (await port.gaveUpStray(signal))) throw strayed()
-  context.memory.tested(step.network, { at: context.now(), passed, probes }, joined.revision)
+  const of = { revision: joined.revision, targets: JSON.stringify(desired.targets) }
+  context.memory.tested(step.network, { at: context.now(), passed, probes }, of)
   const failed = probes.filter(probe => !probe.passed).map(probe => `${probe.probe}: ${probe.detail}`)
   context.say({
     event: passed ? 'test-passed' : 'test-failed',

@@ -41,10 +41,19 @@ t.test(
     t.match(found, 'every test passed')
     for (const probe of [`ping ${scep}`, `dns ${scep}`, `tcp ${scep}:8080`, `http http://${scep}:8080/scep?`])
       t.ok(found.includes(probe), probe)
+    const from = lab.operator.messages.end
+    const passed = (r: Parameters<typeof asReported>[0]) => asReported(r).networks['corp']?.lastTest?.passed
     await fleet(`assign sensor-1 --target tcp:${scep}:9`)
-    t.match(await fleet('command sensor-1 test corp'), /not every test passed[^]*"tcp [\w.]+:9"/)
-    t.match(await fleet('problems'), /The test failed +tcp/)
+    await sensor.reported(
+      r => passed(r) === false,
+      'what cannot be reached fails the test, at once',
+      5_000,
+      from,
+    )
+    t.match(await fleet('problems'), new RegExp(`The test failed +tcp ${scep}:9: .*ECONNREFUSED`))
+    const since9 = lab.operator.messages.end
     await fleet('assign sensor-1 --target=')
+    await sensor.reported(r => passed(r) === true, 'and is tried no more', 5_000, since9)
 
     const change = 'network edit corp --alias Renamed'
     await t.rejects(fleet(change), { message: /--insecure/ })

@@ -165,7 +165,7 @@ export class Years {
         this.#memory.tested(
           network.id,
           { at, passed: true, probes: [] },
-          wantedRevision(network, this.#actual, at) ?? '',
+          { revision: wantedRevision(network, this.#actual, at) ?? '', targets: '[]' },
         )
       if (step.action !== 'renew') this.#actual = apply(step, this.#desired, this.#actual, at)
       this.#memory.succeeded(network.id, step.action, at)

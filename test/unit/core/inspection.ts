@@ -10,10 +10,15 @@ const joined = { network: 'corp', revision, at: now }
 const blocks = [{ path: '/1', network: 'corp', revision }]
 const lastTest = { at: now, passed: true, probes: [], revision }
 
-const plan = (history: NetworkHistory, changes: Partial<Actual> = {}, leased = true) => {
+const plan = (
+  history: NetworkHistory,
+  changes: Partial<Actual> = {},
+  leased = true,
+  desired = desiredOf(),
+) => {
   const state = { blocks, ...(leased && { joined, lease }) }
   const actual = actualOf({ credentials, history: { corp: { lastTest, ...history } }, ...changes }, state)
-  return planInterface(desiredOf(), actual, 'eth0', now, { brokerOverTested: false, queue })
+  return planInterface(desired, actual, 'eth0', now, { brokerOverTested: false, queue })
 }
 const actions = (...given: Parameters<typeof plan>) => plan(...given).steps.map(step => step.action)
 
@@ -32,4 +37,15 @@ t.test('a certificate is looked up on its CRL once a day, while its network is j
     plan({ inspected: { fingerprint: 'f1', at: now }, lastTest: { ...lastTest, at: now } }).wakeAt,
     now + 300_000,
   )
+})
+
+t.test('a test is due when what it tries to reach has changed, and not again while it stays so', async t => {
+  const targets = [{ probe: 'ping' as const, host: 'portal.example.org' }]
+  const inspected = { fingerprint: 'f1', at: now }
+  const wanting = (history: NetworkHistory, desired = desiredOf({ targets })) =>
+    actions({ inspected, ...history }, {}, true, desired)
+  const tried = { lastTest: { ...lastTest, targets: JSON.stringify(targets) } }
+  t.strictSame(wanting({}), ['test'])
+  t.strictSame(wanting(tried), [])
+  t.strictSame(wanting(tried, desiredOf()), ['test'], 'also when it was taken out')
 })
