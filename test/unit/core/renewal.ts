@@ -68,6 +68,31 @@ t.test(
   },
 )
 
+t.test(
+  'a renewal waits for as long as it is spread, but not into the last tenth of the life, nor at all by default',
+  async t => {
+    const life = year2021.notAfter - year2021.notBefore
+    const renewed = (renewal: Renewal, sensor: string, spread: number): number | undefined => {
+      const { scep } = corp.profile
+      const network = withProfile(corp, scep ? { scep: { ...scep, renewal } } : {})
+      const current = { generation: '1', certificate: year2021 }
+      const actual = actualOf({ credentials: { corp: { assignment: corp.assignment, current } } })
+      const desired = desiredOf({ tested: [network] })
+      return nextRenewal(desired, actual, year2021.notBefore, { ...queue, sensor, spread })?.at
+    }
+    const half = { when: 'half-life' } as const
+    const due = dueAt(year2021, half) ?? 0
+    for (const sensor of ['a', 'b', 'c', 'd']) {
+      t.equal(renewed(half, sensor, 0), due)
+      t.equal(renewed(half, sensor, 0.5), due + spreadOf(year2021, sensor, 'corp', 0.5), sensor)
+      const last = year2021.notAfter - life / 10
+      t.equal(renewed({ percent: 89.999 }, sensor, 1), last, `${sensor}: a second try is left`)
+      const late = { percent: 95 }
+      t.equal(renewed(late, sensor, 1), dueAt(year2021, late), `${sensor}: where there is none, at once`)
+    }
+  },
+)
+
 t.test('a shorter life makes a quicker pace, never under 10 s', async t => {
   t.equal(paceOf(year2021, hour), hour)
   t.equal(paceOf(certificate('2021-01-01T00:00Z', '2021-01-01T01:00Z'), hour), 360_000)
