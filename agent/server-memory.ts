@@ -10,11 +10,16 @@ export type RenewalMethod = 'RenewalReq' | 'PKCSReq' | 're-enrol'
 interface Learned {
   works?: RenewalMethod
   refused: RenewalMethod[]
+  /** How often what worked was refused since, for requests of the same basis. */
+  doubts?: { basis: string; count: number }
   /** Keywords of its last GetCACaps. */
   caps?: string[]
 }
 
 const methods: RenewalMethod[] = ['RenewalReq', 'PKCSReq', 're-enrol']
+
+/** Refusals in a row of a way that has worked until another one is tried. */
+const patience = 3
 
 export class ServerMemory {
   readonly #path: string
@@ -35,12 +40,16 @@ export class ServerMemory {
     this.#servers = servers
   }
 
-  /** What worked; else the first that was not refused, RenewalReq only where it is advertised. */
-  method(url: string, advertised: boolean): RenewalMethod {
-    const { works, refused } = this.#servers.get(url) ?? { refused: [] }
+  /**
+   * What worked, unless it has been refused since, again and again; else the first that was not refused, RenewalReq only where it is
+   * advertised. `basis` is what the profile says of the request: with another password what worked is tried first.
+   */
+  method(url: string, advertised: boolean, basis: string): RenewalMethod {
+    const { works, refused, doubts } = this.#servers.get(url) ?? { refused: [] }
     const possible = methods.filter(method => method !== 'RenewalReq' || advertised)
-    if (works && possible.includes(works)) return works
-    return possible.find(method => !refused.includes(method)) ?? possible[0] ?? 'PKCSReq'
+    const proven = possible.find(method => method === works)
+    if (proven && !(doubts?.basis === basis && doubts.count >= patience)) return proven
+    return possible.find(method => !refused.includes(method)) ?? proven ?? possible[0] ?? 'PKCSReq'
   }
 
   /** Whether it has ever taken this. */
@@ -58,16 +67,22 @@ export class ServerMemory {
   }
 
   async worked(url: string, works: RenewalMethod): Promise<void> {
-    if (this.#servers.get(url)?.works === works) return
-    await this.#learn(url, { ...this.#servers.get(url), works, refused: [] })
+    const { doubts, ...known }: Learned = this.#servers.get(url) ?? { refused: [] }
+    if (known.works === works && !doubts) return
+    await this.#learn(url, { ...known, works, refused: [] })
   }
 
-  /** A refusal may be about the password: what worked before is not forgotten, and the round begins anew after the last. */
-  async refused(url: string, method: RenewalMethod): Promise<void> {
+  /**
+   * A refusal may be about the password: what worked before is doubted only when it is refused several times over, since a server may be
+   * exchanged for another one. The round begins anew after the last.
+   */
+  async refused(url: string, method: RenewalMethod, basis: string): Promise<void> {
     const known = this.#servers.get(url) ?? { refused: [] }
-    if (known.works === method) return
-    const refused = [...known.refused.filter(other => other !== method), method]
-    await this.#learn(url, { ...known, refused: refused.length < methods.length ? refused : [] })
+    const before = known.doubts?.basis === basis ? known.doubts.count : 0
+    const doubted = known.works === method && { doubts: { basis, count: before + 1 } }
+    if (doubted && doubted.doubts.count < patience) return this.#learn(url, { ...known, ...doubted })
+    const refused = known.refused.includes(method) ? [method] : [...known.refused, method]
+    await this.#learn(url, { ...known, ...doubted, refused })
   }
 
   async #learn(url: string, learned: Learned): Promise<void> {

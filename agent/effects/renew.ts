@@ -57,7 +57,7 @@ export async function renew(step: StepOf<'renew'>, signal: AbortSignal, context:
   } catch (error) {
     const proven = method !== undefined && context.servers.proven(settings.url, method)
     const over = await isOver(network.id, error, proven, context)
-    if (over && method) await context.servers.refused(settings.url, method)
+    if (over && method) await context.servers.refused(settings.url, method, profileBasis(settings))
     throw tooEarly(error, current.certificate.notAfter - context.now())
   }
 }
@@ -69,18 +69,15 @@ const passwordFor = (settings: Scep): string | undefined =>
  * What goes into the renewal of this certificate, as far as the profile says it. Not the method that `auto` takes: a server whose
  * GetCACaps goes unanswered once must not cost the key of a request that it may have answered.
  */
-export const renewalBasis = (fingerprint: string, settings: Scep): string => {
+export const renewalBasis = (fingerprint: string, settings: Scep): string =>
+  digest12(['renewal', fingerprint, ...saidOf(settings)])
+
+/** The same for whatever certificate: what a server that refuses may object to. */
+const profileBasis = (settings: Scep): string => digest12(saidOf(settings))
+
+function saidOf(settings: Scep): unknown[] {
   const { url, renewalMethod, key, signature, template } = settings
-  return digest12([
-    'renewal',
-    fingerprint,
-    url,
-    renewalMethod,
-    key,
-    signature,
-    template,
-    passwordFor(settings),
-  ])
+  return [url, renewalMethod, key, signature, template, passwordFor(settings)]
 }
 
 /** The basis of a request that a person asked for and that has not ended: it is finished here, and brings a candidate as well. */
@@ -140,7 +137,7 @@ function tooEarly(error: unknown, left: number): unknown {
 
 const methodFor = (settings: Scep, caps: scep.Capabilities, context: Context): RenewalMethod =>
   settings.renewalMethod === 'auto'
-    ? context.servers.method(settings.url, scep.advertises(caps, 'Renewal'))
+    ? context.servers.method(settings.url, scep.advertises(caps, 'Renewal'), profileBasis(settings))
     : settings.renewalMethod
 
 async function inForce(

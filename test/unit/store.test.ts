@@ -14,9 +14,9 @@ import './store/hook.ts'
 import './store/migration.ts'
 import './store/news.ts'
 import './store/requests.ts'
+import './store/servers.ts'
 import './store/torn.ts'
 import './store/within.ts'
-import { ServerMemory } from '../../agent/server-memory.ts'
 import { openStore } from '../../agent/store.ts'
 import { fixtureKey, issuedBy, rootCa } from '../scep-server/authority.ts'
 
@@ -225,29 +225,6 @@ t.test(
     t.strictSame(again.state, { requested: [], enrolments: [], lastAttempt: 6 })
     await writeFile(join(folder, 'renewals.json'), 'half')
     t.strictSame((await RenewalQueueFile.open(folder)).state, { requested: [], enrolments: [] })
-  },
-)
-
-t.test(
-  'B-70: what worked at a server is remembered, and what it refused is not tried first again',
-  async t => {
-    const folder = await folderInMemory(t)
-    const servers = await ServerMemory.open(folder)
-    t.equal(servers.method('u', true), 'RenewalReq')
-    t.equal(servers.method('u', false), 'PKCSReq', 'where it has no Renewal')
-    await servers.refused('u', 'RenewalReq')
-    t.equal(servers.method('u', true), 'PKCSReq')
-    await servers.refused('u', 'PKCSReq')
-    t.equal(servers.method('u', true), 're-enrol')
-    await servers.refused('u', 're-enrol')
-    t.equal(servers.method('u', true), 'RenewalReq', 'the round begins anew')
-    await servers.worked('u', 'PKCSReq')
-    await servers.refused('u', 'PKCSReq')
-    t.equal(
-      (await ServerMemory.open(folder)).method('u', true),
-      'PKCSReq',
-      'a refusal may be about the password',
-    )
   },
 )
 

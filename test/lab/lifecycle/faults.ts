@@ -155,7 +155,7 @@ export const faults: Fault[] = [
   })),
   {
     sentence:
-      'B-70: a server that advertises Renewal and cannot do it is asked by PKCSReq after three attempts, and remembered',
+      'B-70: a server that advertises Renewal and cannot do it is asked by PKCSReq after three attempts, and remembered; one in its place that refuses that is asked by RenewalReq',
     run: on(async (t, scene) => {
       const { scep } = scene
       // The request, and twice a poll and the request again.
@@ -169,6 +169,13 @@ export const faults: Fault[] = [
       await again.inUse()
       const types = scep.messages.slice(1).map(({ messageType }) => messageType)
       t.strictSame(types, ['17', '20', '17', '20', '17', '19', '19'])
+      await scep.tell({ answers: Array<Misdeed>(3).fill('refused') })
+      for (const _ of [1, 2, 3]) await fails(t, scene, { code: 'scep-rejected', side: 'server' })
+      const exchanged = scene.mark()
+      await ask(scene)
+      await exchanged.inUse()
+      const since = scep.messages.slice(1 + types.length).map(({ messageType }) => messageType)
+      t.strictSame(since, ['19', '19', '19', '17'])
     }),
   },
   {
