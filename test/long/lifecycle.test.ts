@@ -4,6 +4,8 @@ import { fiveYears } from '../unit/core/sensors.ts'
 import { daysOfTrouble } from '../lab/lifecycle/days.ts'
 import { faults } from '../lab/lifecycle/faults.ts'
 import { renewInARow } from '../lab/lifecycle/in-a-row.ts'
+import { plain, troubled, withSpareKey, type Course } from '../lab/lifecycle/courses.ts'
+import { fromTroubleOn, type Point } from '../lab/lifecycle/points.ts'
 import { cutRenewals, renewalPoints } from '../lab/lifecycle/power-cut.ts'
 import { sentence, unaided } from '../lab/lifecycle/unaided.ts'
 import { sample } from './sample.ts'
@@ -37,13 +39,19 @@ for (const each of sample(clocks)) t.test(sentence(each), t => unaided(t, each))
 
 for (const each of sample([...daysOfTrouble, ...faults])) t.test(each.sentence, each.run)
 
+const points = new Map<Course, Point[]>()
 await t.test('the points of a renewal', async t => {
-  const points = await renewalPoints(t)
-  t.ok(points.length > 60, `${String(points.length)} points`)
-  cutRenewals(sample(points), 3)
+  t.jobs = 4
+  for (const course of [plain, withSpareKey, ...troubled])
+    t.test(course.sentence, async t => {
+      const passed = await renewalPoints(t, course)
+      points.set(course, passed)
+      t.ok(passed.length > 60, `${String(passed.length)} points`)
+    })
 })
-await t.test('the points of a renewal with a spare key', async t => {
-  const points = await renewalPoints(t, true)
-  const keys = points.filter(({ name }, index) => /spare|key|rsa|open/.test(name) || index % 3 === 0)
-  cutRenewals(sample(keys), 3, true)
-})
+const all = points.get(plain) ?? []
+cutRenewals(sample(all), 3, plain)
+const ofKeys = ({ name }: Point, index: number): boolean => /spare|key|rsa|open/.test(name) || index % 3 === 0
+cutRenewals(sample((points.get(withSpareKey) ?? []).filter(ofKeys)), 3, withSpareKey)
+for (const course of troubled)
+  cutRenewals(sample(fromTroubleOn(points.get(course) ?? [], all), 30), 3, course)

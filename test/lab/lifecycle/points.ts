@@ -25,6 +25,21 @@ export function pointsPassed(sensor: Sensor, since: number): Point[] {
   })
 }
 
+export const named = ({ name, nth }: Point): string => `at ${name}, number ${String(nth)}`
+
+/** Few of the points are missed: those of what happens side by side, which may come less often than in the run the list is from. */
+export function isReached(t: Test, missed: readonly string[], of: number): void {
+  const all = `${String(of - missed.length)} of ${String(of)} cut where they should be`
+  t.ok(missed.length <= Math.max(1, of / 5), [all, ...missed].join('; '))
+}
+
+/** From the first point on that a renewal without trouble does not pass. */
+export function fromTroubleOn(points: readonly Point[], plain: readonly Point[]): Point[] {
+  const known = new Set(plain.map(point => JSON.stringify(point)))
+  const first = points.findIndex(point => !known.has(JSON.stringify(point)))
+  return first < 0 ? [] : points.slice(first)
+}
+
 /** What lies ready for the next request was never in one. */
 export async function spareIsUnused(t: Test, sensor: Sensor, issued: readonly Issued[]): Promise<void> {
   const pem = await readFile(readyKeyFile(sensor.state), 'utf8').catch(() => undefined)

@@ -3,95 +3,112 @@
  * what was issued is kept, and nothing half done is left. The list of points is what the agent says of itself in a run that nobody cuts.
  */
 import t, { type Test } from 'tap'
-import { documentsWith, eventsOf, listing, publish, tested } from '../main-job/scene.ts'
+import { isConsistent } from '../main-job/consistent.ts'
 import { isWhole } from '../main-job/credential.ts'
-import { raise, type Lab } from '../lab.ts'
-import type { Sensor } from '../sensor.ts'
+import { event, eventsOf, listing, tested, type SensorEvent } from '../main-job/scene.ts'
 import { giveReadyKey } from '../ready-key.ts'
-import { pointsPassed, spareIsUnused, type Point } from './points.ts'
+import type { Sensor } from '../sensor.ts'
+import type { Course, Stage } from './courses.ts'
+import { isReached, named, pointsPassed, spareIsUnused, type Point } from './points.ts'
 
 /** Without spare keys, of which files of the same names are written meanwhile, unless the sweep is about them. */
 const settingsWith = (spareKeys: boolean): Record<string, unknown> => ({
   ...{ spareKeys, time: { trustSystemClock: true }, renewals: { interval: 10 } },
 })
 
-const manual = { when: 'manual' }
-/** Due a moment after it is issued. */
-const atOnce = { daysBeforeExpiry: 364.99999 }
-
-async function rule(lab: Lab, renewal: object): Promise<void> {
-  await publish(lab, { ...(await documentsWith(lab, {}, { renewal })), sensor: undefined })
-}
-
 /** A sensor with a certificate that is not due, stopped; then the certificate is due. */
-async function enrolled(lab: Lab, id: string, spareKeys: boolean): Promise<Sensor> {
-  await rule(lab, manual)
-  await lab.operator.desired(id, listing(['corp']))
-  const sensor = await lab.sensor({ id, settings: settingsWith(spareKeys) })
+async function enrolled(stage: Stage, id: string, { spareKeys = false }: Course): Promise<Sensor> {
+  await stage.ready()
+  await stage.lab.operator.desired(id, listing(['corp']))
+  const sensor = await stage.lab.sensor({ id, settings: settingsWith(spareKeys) })
   await tested(sensor, 'corp', 60_000)
   await sensor.stop()
-  await rule(lab, atOnce)
+  await stage.due()
   if (spareKeys) await giveReadyKey(sensor.state)
   return sensor
 }
 
-const renewed = async (lab: Lab, sensor: Sensor): Promise<void> => {
-  const wanted = (document: object): boolean => (document as { event: string }).event === 'certificate-in-use'
-  await sensor.event(wanted, 'the new certificate is in use', 90_000)
-  await rule(lab, manual)
+const isInUse = ({ event }: { event?: unknown }): boolean => event === 'certificate-in-use'
+
+async function renewed(stage: Stage, sensor: Sensor): Promise<void> {
+  await sensor.event(isInUse, 'the new certificate is in use', 120_000)
+  await stage.manual()
+}
+
+/** The new certificate is in use, and has been tested since that and since `start` (milliseconds). */
+async function isTested(sensor: Sensor, start = 0): Promise<void> {
+  const used = await event(sensor, isInUse, 'it is renewed', 90_000)
+  const later = ({ event, number, at }: SensorEvent): boolean =>
+    event === 'test-passed' && number > used.number && Date.parse(at) >= start
+  await event(sensor, later, 'it is tested', 60_000)
 }
 
 /** Every point the agent passes from its start to the test after its renewal. */
-export async function renewalPoints(t: Test, spareKeys = false): Promise<Point[]> {
-  await using lab = await raise(t)
-  const sensor = await enrolled(lab, 'sensor-1', spareKeys)
-  const [since, heard] = [sensor.process.output.end, lab.operator.messages.end]
+export async function renewalPoints(t: Test, course: Course): Promise<Point[]> {
+  await using stage = await course.raise(t)
+  const sensor = await enrolled(stage, 'sensor-1', course)
+  const since = sensor.process.output.end
   await sensor.start({ SONDE_CHECKPOINTS: '1' })
-  await renewed(lab, sensor)
-  await sensor.event(({ event }) => event === 'test-passed', 'it is tested', 30_000, heard)
+  await Promise.all([renewed(stage, sensor).then(() => isTested(sensor)), stage.mend?.('sensor-1')])
   return pointsPassed(sensor, since)
 }
 
-async function cut(t: Test, lab: Lab, id: string, { name, nth }: Point, spareKeys: boolean): Promise<void> {
-  const sensor = await enrolled(lab, id, spareKeys)
-  const [old] = await own(lab, id)
-  await sensor.start({ SONDE_KILL_AT: name, SONDE_KILL_NTH: String(nth) })
-  const { ended } = sensor.process
-  // What happens side by side may come less often than in the run the list is from: then the power is cut after the renewal.
-  const missed = sensor.event(({ event }) => event === 'certificate-in-use', 'it is renewed', 60_000)
-  await Promise.race([ended, missed.catch(() => ended)])
-  await sensor.kill()
-  t.match(sensor.process.output.tail(1), /\[ended: SIGKILL\]/, 'the power was cut')
-  await sensor.start({ SONDE_KILL_AT: '' })
-  // Cut after the proof it has nothing left to do; before, it goes on at the pace of the queue.
-  const inUse = eventsOf(sensor).some(({ event }) => event === 'certificate-in-use')
-  if (!inUse) await renewed(lab, sensor)
-  else await rule(lab, manual)
-  await tested(sensor, 'corp', 60_000, lab.operator.messages.end - 1)
-  const issued = await own(lab, id)
-  const keys = new Set(issued.map(({ publicKey }) => publicKey))
-  t.ok(issued.length <= 3, `${String(issued.length)} certificates were issued`)
-  t.equal(keys.size, 2, 'for two keys: none was lost that something was issued for')
-  const inForce = await isWhole(t, sensor, issued)
-  t.not(inForce?.publicKey, old?.publicKey, 'the new one is in force')
-  if (spareKeys) await spareIsUnused(t, sensor, issued)
-  await sensor.stop()
+/** Returns whether the power was cut at the point. */
+async function cut(
+  t: Test,
+  stage: Stage,
+  id: string,
+  { name, nth }: Point,
+  course: Course,
+): Promise<boolean> {
+  const sensor = await enrolled(stage, id, course)
+  try {
+    const [old] = await stage.issued(id)
+    await sensor.start({ SONDE_KILL_AT: name, SONDE_KILL_NTH: String(nth) })
+    const mended = Promise.resolve(stage.mend?.(id))
+    mended.catch(() => undefined)
+    const { ended } = sensor.process
+    // What happens side by side may come less often than in the run the list is from: then the power is cut after the test.
+    await Promise.race([ended, isTested(sensor).catch(() => ended)])
+    const reached = !sensor.process.running
+    await sensor.kill()
+    const again = Date.now()
+    await sensor.start({ SONDE_KILL_AT: '' })
+    // Cut after the proof it has nothing left to do; before, it goes on at the pace of the queue.
+    if (!eventsOf(sensor).some(isInUse)) await renewed(stage, sensor)
+    else await stage.manual()
+    await mended
+    await isTested(sensor, again)
+    const issued = await stage.issued(id)
+    const keys = new Set(issued.map(({ publicKey }) => publicKey))
+    t.ok(issued.length <= 3, `${String(issued.length)} certificates were issued`)
+    t.equal(keys.size, 2, 'for two keys: none was lost that something was issued for')
+    const inForce = await isWhole(t, sensor, issued)
+    t.not(inForce?.publicKey, old?.publicKey, 'the new one is in force')
+    if (course.spareKeys) await spareIsUnused(t, sensor, issued)
+    for (const said of course.said ?? [])
+      await sensor.event(({ event }) => event === said, `${said} is said, wherever the power was cut`, 30_000)
+    await sensor.stop()
+    isConsistent(t, sensor)
+    return reached
+  } finally {
+    await sensor.stop() // the next one takes its port
+  }
 }
 
-const own = async (lab: Lab, id: string) =>
-  (await lab.scep.issued()).filter(({ subject }) => subject === `CN=${id}`)
-
 /** Cuts the power at each point; labs side by side, the sensors of one lab take turns at its port. */
-export function cutRenewals(points: readonly Point[], lanes: number, spareKeys = false): void {
-  const how = spareKeys ? ' with a spare key' : ''
-  for (let lane = 0; lane < lanes; lane += 1)
-    t.test(`a renewal${how} is cut, and goes on (${String(lane + 1)} of ${String(lanes)})`, async t => {
-      await using lab = await raise(t)
+export function cutRenewals(points: readonly Point[], lanes: number, course: Course): void {
+  if (points.length === 0) throw new Error(`${course.sentence} passes no point`)
+  for (let lane = 0; lane < Math.min(lanes, points.length); lane += 1)
+    t.test(`${course.sentence} is cut, and goes on (${String(lane + 1)} of ${String(lanes)})`, async t => {
+      await using stage = await course.raise(t)
       t.jobs = 1
-      for (const [index, point] of points.entries())
-        if (index % lanes === lane)
-          await t.test(`at ${point.name}, number ${String(point.nth)}`, t =>
-            cut(t, lab, `cut-${String(index)}`, point, spareKeys),
-          )
+      const own = points.flatMap((point, index) => (index % lanes === lane ? [{ point, index }] : []))
+      const missed: string[] = []
+      for (const { point, index } of own)
+        await t.test(named(point), async t => {
+          if (!(await cut(t, stage, `cut-${String(index)}`, point, course))) missed.push(named(point))
+        })
+      isReached(t, missed, own.length)
     })
 }

@@ -114,9 +114,12 @@ function obey(instruction: Instruction): void {
   state = { ...state, ...instruction }
   if (instruction.challenge === null) delete options.challenge
   else if (instruction.challenge !== undefined) options.challenge = instruction.challenge
-  if (instruction.switchOver) Object.assign(server.shape, { ...plain(next), caps: server.shape.caps })
+  if (instruction.switchOver !== undefined) {
+    const ca = instruction.switchOver ? next : present
+    Object.assign(server.shape, { ...plain(ca), caps: server.shape.caps })
+  }
   if (instruction.caps !== undefined) server.shape.caps = instruction.caps
-  answers.push(...(instruction.answers ?? []).map(name => misdeeds[name]))
+  if (instruction.answers) answers.splice(0, Infinity, ...instruction.answers.map(name => misdeeds[name]))
   if (instruction.release) for (const release of held.splice(0)) release()
   if (instruction.revokeAll) revoked.push(...server.issued)
 }

@@ -20,7 +20,7 @@ export interface Instruction {
   challenge?: string | null
   /** The keywords of GetCACaps. */
   caps?: string
-  /** What is answered to the next pkiMessages, one each. */
+  /** What is answered to the next pkiMessages, one each; what was to be answered before is forgotten. */
   answers?: Misdeed[]
   /** The replies that were held leave. */
   release?: true
@@ -28,8 +28,8 @@ export interface Instruction {
   ending?: { root: number; ca: number; ra: number; server: number }
   /** The next CA is not offered yet. */
   withholdNext?: boolean
-  /** The next CA takes over. */
-  switchOver?: true
+  /** The next CA takes over, or the present one is back. */
+  switchOver?: boolean
   /** Seconds by which the HTTP Date is off. */
   dateOff?: number
   /** Named as CRL distribution point in what is issued from now on. */
