@@ -186,15 +186,20 @@ function unreadable(cause: unknown): string {
   return code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What is no object where one belongs is left as it is, for the schema to say so. */
 function withEnvironment(raw: unknown, environment: NodeJS.ProcessEnv): unknown {
-  if (typeof raw !== 'object' || raw === null) return raw
-  const settings = { ...raw } as Record<string, unknown>
-  const mqtt = { ...(settings['mqtt'] as object | undefined) } as Record<string, unknown>
+  if (!isObject(raw)) return raw
+  const settings = { ...raw }
+  const written = settings['mqtt'] ?? undefined
+  const mqtt: Record<string, unknown> = isObject(written) ? { ...written } : {}
   if (environment['SONDE_MQTT_URL']) mqtt['urls'] = environment['SONDE_MQTT_URL'].split(/[\s,]+/)
   if (environment['SONDE_MQTT_PASSWORD']) mqtt['password'] = environment['SONDE_MQTT_PASSWORD']
   if (environment['DBUS_SYSTEM_BUS_ADDRESS']) settings['bus'] ??= environment['DBUS_SYSTEM_BUS_ADDRESS']
   if (environment['SONDE_LOG_LEVEL']) settings['logLevel'] = environment['SONDE_LOG_LEVEL']
-  if (settings['mqtt'] !== undefined || Object.keys(mqtt).length > 0) settings['mqtt'] = mqtt
+  if (isObject(written) || (written === undefined && Object.keys(mqtt).length > 0)) settings['mqtt'] = mqtt
   return settings
 }
 

@@ -3,6 +3,7 @@
  * Works on the document as it came, so that these problems are found beside those of the schema.
  */
 import { X509Certificate } from 'node:crypto'
+import * as z from 'zod/mini'
 import { unknownVariable } from './variables.ts'
 import type { Problem } from './problems.ts'
 
@@ -23,6 +24,7 @@ export function checkProfile(document: unknown, id: string): Problem[] {
     ...checkScep(profile, id),
     ...checkCertificates(profile),
     ...checkTemplates(profile),
+    ...checkNames(profile),
   ]
 }
 
@@ -171,6 +173,39 @@ function isCertificate(pem: string): boolean {
     return blocks.length > 0 && blocks.every(block => new X509Certificate(block).serialNumber !== '')
   } catch {
     return false
+  }
+}
+
+const Address = z.union([z.ipv4(), z.ipv6()])
+
+/** By kind: what a value without variables looks like. The SCEP client has the last word, on what comes of variables. */
+const nameForms: Record<string, { is: (value: string) => boolean; message: string; hint: string }> = {
+  ip: {
+    is: value => Address.safeParse(value).success,
+    message: 'is no IP address',
+    hint: 'write an IPv4 or IPv6 address without a zone',
+  },
+  email: {
+    is: value => /^[^@]+@[^@]+$/.test(value),
+    message: 'is no mail address',
+    hint: 'write it as local@domain',
+  },
+  uri: {
+    is: value => /^[a-z][a-z0-9+.-]*:./i.test(value),
+    message: 'is no absolute URI',
+    hint: 'write the scheme too, e.g. urn: or https:',
+  },
+}
+
+/** Found when the document comes, and not when a certificate is due. */
+function* checkNames(profile: Section): Generator<Problem> {
+  for (const [index, name] of list(section(profile['scep'])?.['alternativeNames']).slice(0, 16).entries()) {
+    if (typeof name !== 'string') continue
+    const [kind = '', value] = name.split(/:(.*)/s, 2)
+    const form = Object.hasOwn(nameForms, kind) ? nameForms[kind] : undefined
+    if (form === undefined || value === undefined || /^$|\{/.test(value) || form.is(value)) continue
+    const { message, hint } = form
+    yield { path: `scep.alternativeNames[${index}]`, message, hint }
   }
 }
 

@@ -82,6 +82,7 @@ const kinds: Record<string, string> = {
   int: 'a whole number',
   boolean: 'true or false',
   object: 'an object',
+  record: 'an object',
   array: 'a list',
 }
 
@@ -94,10 +95,11 @@ function problem(path: Path, message: string, hint?: string): Problem {
 function choice(path: Path, values: readonly unknown[], value: unknown): Problem {
   if (value === undefined) return problem(path, 'is missing', `one of ${oneOf(values)}`)
   const message = values.length === 1 ? `is not ${oneOf(values)}` : `is none of ${oneOf(values)}`
-  const near = typeof value === 'string' ? nearest(value, values.map(String)) : undefined
-  return near === undefined
-    ? problem(path, message)
-    : problem(path, message, `did you mean ${JSON.stringify(near)}?`)
+  const words = values.filter(each => typeof each === 'string')
+  const near = typeof value === 'string' ? nearest(value, words) : undefined
+  if (near !== undefined) return problem(path, message, `did you mean ${JSON.stringify(near)}?`)
+  const quoted = typeof value === 'string' && values.some(each => String(each) === value)
+  return problem(path, message, quoted ? 'write it without quotation marks' : undefined)
 }
 
 function size(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, path: Path): Problem {
@@ -115,12 +117,24 @@ function size(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, path: Pa
   return problem(path, `has to be ${issue.inclusive === false ? strict : word} ${String(bound)}`)
 }
 
-/** Of several forms the one the writer most likely meant: the one with the fewest complaints. */
+/** What the value as a whole should have been for this form, where it is of another kind. */
+function kindMissed(branch: readonly Issue[]): string | undefined {
+  const whole = branch.find(({ path }) => path.length === 0)
+  if (whole?.code === 'invalid_type') return kinds[whole.expected] ?? whole.expected
+  return whole?.code === 'invalid_value' ? oneOf(whole.values) : undefined
+}
+
+/** Of several forms the one the writer most likely meant: of those of this kind the one with the fewest complaints. */
 function likeliest(branches: readonly (readonly Issue[])[]): readonly Issue[] {
-  return branches.reduce<readonly Issue[]>(
-    (best, branch) => (branch.length < best.length ? branch : best),
-    branches[0] ?? [],
-  )
+  const ofThisKind = branches.filter(branch => kindMissed(branch) === undefined)
+  const [first = [], ...others] = ofThisKind.length > 0 ? ofThisKind : branches
+  return others.reduce((best, branch) => (branch.length < best.length ? branch : best), first)
+}
+
+/** The kinds that would do, where the value is of none of them; undefined where it is, or where the one form says it all. */
+function noneOfTheKinds(branches: readonly (readonly Issue[])[]): string | undefined {
+  const missed = [...new Set(branches.map(kindMissed))]
+  return missed.length < 2 || missed.includes(undefined) ? undefined : `is neither ${missed.join(' nor ')}`
 }
 
 /** What the schema says of a text's form, by path without indexes; `message` of the schema wins. */
@@ -159,10 +173,13 @@ export function problemsOf(
         })
       case 'invalid_value':
         return [choice(path, issue.values, value)]
-      case 'invalid_union':
-        return 'options' in issue && Array.isArray(issue.options)
-          ? [choice(path, issue.options, value)]
-          : problemsOf(likeliest(issue.errors), document, keysAt, path)
+      case 'invalid_union': {
+        if ('options' in issue && Array.isArray(issue.options)) return [choice(path, issue.options, value)]
+        const neither = value === undefined ? undefined : noneOfTheKinds(issue.errors)
+        return neither === undefined
+          ? problemsOf(likeliest(issue.errors), document, keysAt, path)
+          : [problem(path, neither)]
+      }
       case 'too_small':
       case 'too_big':
         return [size(issue, path)]

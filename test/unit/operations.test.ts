@@ -84,6 +84,30 @@ t.test(
           /bootstrap\.networks\.an id: not an id: 1 to 64 of/,
         ],
       ],
+      [
+        'forms of another kind',
+        JSON.stringify({
+          ...good,
+          mqtt: 'mqtt://u:canary@broker',
+          management: 'eth1',
+          bootstrap: { networks: [] },
+        }),
+        [
+          /mqtt: is not an object/,
+          /management: is neither an object nor "tested"/,
+          /bootstrap\.networks: is not an object/,
+        ],
+      ],
+      [
+        'a mistyped key where a word would do as well',
+        JSON.stringify({ ...good, mqtt: [], management: { interfaces: 'eth1' } }),
+        [
+          /mqtt: is not an object/,
+          /management\.interface: is missing/,
+          /management\.interfaces: unknown key \(did you mean "interface"/,
+        ],
+      ],
+      ['a list', '[]', [/sonde\.json: is not an object/]],
       ['no JSON', '{ "password": canary-secret }', [/: it is not valid JSON/]],
       ['an empty file', '', [/: it is not valid JSON, it ends too early/]],
       ['no file', undefined, [/: there is no such file/]],

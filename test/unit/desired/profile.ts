@@ -58,6 +58,13 @@ t.test('profiles that can be used (S2-03, S2-15, S2-21, S2-42..44, S2-74)', t =>
     ],
     ['the cipher that the server can (B-30)', but(corp, 'scep.encryption', 'automatic')],
     ['the digest that the server can (B-31)', but(corp, 'scep.digest', 'automatic')],
+    [
+      'names of every kind (S2-30)',
+      but(corp, 'scep.alternativeNames', [
+        ...['mac', 'dns:{name}.example.org', 'upn:{serial}', 'email:{serial}@example.org'],
+        ...['uri:urn:dev:{serial}', 'ip:192.0.2.7', 'ip:2001:db8::7', 'ip:::ffff:192.0.2.7'],
+      ]),
+    ],
     ['renewal 30 days before expiry (S2-55)', but(corp, 'scep.renewal', { daysBeforeExpiry: 30 })],
   ]
   for (const [name, document] of cases) t.same(problems(document), [], name)
@@ -110,6 +117,11 @@ t.test('profiles that are refused, with the place, the reason and what to write 
     ['a URL of another protocol', but(corp, 'scep.url', 'ftp://x/y'), [['scep.url', 'not an http(s) URL']]],
     ['a text that is no URL', but(corp, 'scep.url', 'ndes'), [['scep.url', 'not an http(s) URL']]],
     ['an unknown schema', but(plain, 'schema', 2), [['schema', 'is not 1']]],
+    [
+      'a schema as text',
+      but(plain, 'schema', '1'),
+      [['schema', 'is not 1', 'write it without quotation marks']],
+    ],
     ['no schema', but(plain, 'schema', undefined), [['schema', 'is missing', 'one of 1']]],
     [
       'a mistyped choice',
@@ -135,6 +147,22 @@ t.test('profiles that are refused, with the place, the reason and what to write 
       'an alternative name without a kind',
       but(corp, 'scep.alternativeNames', ['mac', 'sensor.example.org']),
       [['scep.alternativeNames[1]', /not an alternative name/]],
+    ],
+    [
+      'alternative names whose values are none of their kind',
+      but(corp, 'scep.alternativeNames', [
+        'ip:300.1.1.1',
+        'ip:fe80::1%eth0',
+        'email:sensor',
+        'uri:example.org',
+        'mac',
+      ]),
+      [
+        ['scep.alternativeNames[0]', 'is no IP address', any],
+        ['scep.alternativeNames[1]', 'is no IP address', any],
+        ['scep.alternativeNames[2]', 'is no mail address', any],
+        ['scep.alternativeNames[3]', 'is no absolute URI', any],
+      ],
     ],
     [
       'an unknown variable',
