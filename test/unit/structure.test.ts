@@ -87,6 +87,36 @@ t.test('an import in the wrong direction is found', async t => {
   }
 })
 
+/** Files that run before anything is installed import node:* and each other; what they import later, by `import()`, may need more. */
+const startsBare = (texts: ReadonlyMap<string, string>): string[] => {
+  const seen = new Set<string>()
+  const visit = (path: string): string[] => {
+    if (seen.has(path)) return []
+    seen.add(path)
+    const names = (texts.get(path) ?? '').matchAll(
+      /^(?:(?:import|export)\b[^'"=]*? from|import) ['"]([^'"]+)['"]$/gm,
+    )
+    return [...names].flatMap(([, name = '']) => {
+      if (name.startsWith('node:')) return []
+      const found = name.startsWith('./') ? join(dirname(path), name) : name
+      return /^test\/setup\/\w+\.mjs$/.test(found) ? visit(found) : [`${path} imports ${name}`]
+    })
+  }
+  return ['demo', 'test', 'bench', 'extra'].flatMap(name => visit(`test/setup/${name}.mjs`))
+}
+
+t.test('what starts in a fresh clone imports node:* only, since nothing is installed yet', async t => {
+  const texts = new Map(all.map(({ path, text }) => [path, text]))
+  t.same(startsBare(texts), [])
+  const { scripts } = JSON.parse(texts.get('package.json') ?? '') as { scripts: Record<string, string> }
+  for (const name of ['demo', 'test', 'bench'])
+    t.equal(scripts[name], `node test/setup/${name}.mjs`, 'and is plain JavaScript')
+  const planted = ["import { build } from 'esbuild'", "import '../lab/lab.ts'"].map(line =>
+    startsBare(new Map([...texts, ['test/setup/packages.mjs', line]])),
+  )
+  for (const found of planted) t.match(found, [/^test\/setup\/packages\.mjs imports /])
+})
+
 t.test('every file of the core is reached from its test, or its coverage would count nothing', async t => {
   const texts = new Map(code.map(source => [source.path, source]))
   const reached = new Set<string>()
