@@ -58,6 +58,8 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
   ])
   for (const { current } of Object.values(await credentials.readAll()))
     if (current) clock.atLeast(current.certificate.notBefore, 'certificate')
+  // Without them a sensor may never reach its broker: then the journal is where a person looks.
+  for (const problem of state.view.problems) log.error(problem, 'a document of the settings cannot be used')
   const news = new CredentialNews({
     ...{ credentials, renewals, saved: () => outbox.saved() },
     say: event => void outbox.append({ at: clock.now(), ...event }),

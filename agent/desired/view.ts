@@ -62,7 +62,7 @@ export function desiredOf(
 }
 
 /** The first interface of the kind a profile asks for, or the one it names. */
-function interfaceFor(
+export function interfaceFor(
   profile: NetworkProfile,
   interfaces: readonly SensorInterface[],
 ): { name: string } | { why: string } {

@@ -1,4 +1,6 @@
 /** A sensor whose only interface is the tested one: the broker link goes with it from network to network. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
@@ -9,6 +11,7 @@ import { eventsOf, listing, publish, tested } from './scene.ts'
 /** Within each epoch the operator heard 1, 2, 3 …; QoS 1 may say one twice. */
 function nothingLost(t: Test, sensor: Sensor): void {
   const events = eventsOf(sensor)
+  t.ok(events.length > 0)
   for (const epoch of new Set(events.map(event => event.epoch))) {
     const numbers = new Set(events.flatMap(event => (event.epoch === epoch ? [event.number] : [])))
     const all = Array.from({ length: Math.max(...numbers) }, (_, place) => place + 1)
@@ -18,6 +21,16 @@ function nothingLost(t: Test, sensor: Sensor): void {
       `${all.length} events, none is missing`,
     )
   }
+}
+
+/** The number of the last event that the sensor made, as its disk has it. */
+async function lastOnDisk(sensor: Sensor): Promise<number> {
+  const lines = (await readFile(join(sensor.state, 'outbox', 'events.jsonl'), 'utf8')).trim().split('\n')
+  const numbers = lines.map(line => {
+    const { next = 1, n = next - 1 } = JSON.parse(line) as { next?: number; n?: number }
+    return n
+  })
+  return Math.max(...numbers)
 }
 
 interface Presence {
@@ -72,6 +85,7 @@ t.test(
     await sensor.stop()
     t.strictSame(presence(lab), ['online', 'away', 'online', 'offline'])
     nothingLost(t, sensor)
+    t.equal(eventsOf(sensor).at(-1)?.number, await lastOnDisk(sensor), 'nor the last that was made')
   },
 )
 
@@ -82,8 +96,17 @@ t.test(
     const docs = await documents(lab)
     const { sensor: document, ...networks } = docs
     await lab.silence('enroll', 'broker')
-    const sensor = await lab.sensor({ settings: { bootstrap: { networks, sensor: document } } })
+    const mistaken = { ...networks, guest: { ...docs.onboarding, alais: 'Guest' } }
+    const sensor = await lab.sensor({ settings: { bootstrap: { networks: mistaken, sensor: document } } })
     const reported = await tested(sensor)
+    const mistake = { topic: 'settings bootstrap.networks.guest', path: 'alais', hint: /alias/ }
+    t.match(reported.problems, [mistake], 'a mistake elsewhere in the settings is reported')
+    const logged = sensor.process.output.since(0).filter(line => line.includes('"alais"'))
+    t.match(
+      logged.map(line => JSON.parse(line) as object),
+      [{ level: 'error', ...mistake }],
+      'and logged',
+    )
     t.match(reported.networks['corp']?.certificate?.subject, 'CN=sensor-1')
     t.equal((await lab.scep.issued()).length, 1)
     nothingLost(t, sensor)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { withBootstrap } from '../../../agent/bootstrap.ts'
 import type { DesiredState } from '../../../agent/desired/state.ts'
 import { but, bytes, corp, onboarding, plain, sensor } from './documents.ts'
 import { open, ready } from './states.ts'
@@ -215,4 +216,24 @@ t.test('bootstrap documents with mistakes are problems, with their place in the 
     { topic: 'settings bootstrap.sensor' },
     {},
   ])
+})
+
+t.test('a bootstrap network that no interface of the sensor goes with is held, and says why', async t => {
+  await using state = await open(t)
+  const radio = { ...plain, interface: 'wireless', wireless: { ssid: 'x', security: 'open' } }
+  const networks = {
+    onboarding,
+    radio,
+    other: but(plain, 'interface', 'eth7'),
+    wrong: but(radio, 'interface', 'eth0'),
+  }
+  const interfaces = [{ name: 'eth0', kind: 'wired' as const }]
+  t.match(withBootstrap(state.view.desired, { bootstrap: { networks }, interfaces }), {
+    enrollment: [{ id: 'onboarding', interface: 'eth0' }],
+    held: [
+      { id: 'radio', state: 'waiting', why: 'this sensor has no wireless interface' },
+      { id: 'other', state: 'waiting', why: 'this sensor has no interface eth7' },
+      { id: 'wrong', state: 'waiting', why: 'the profile is wireless and eth0 is wired' },
+    ],
+  })
 })
