@@ -82,8 +82,21 @@ const ofNetworks = ({ networks }: Reported): Found[] =>
     ofNetwork(seen).map(problem => ({ ...problem, network })),
   )
 
+/** What keeps a network from being begun with. */
+const held = (phase: ReportedNetwork['phase'], detail: string): Found =>
+  phase === 'suspended'
+    ? {
+        ...{ severity: 'warning', code: 'network-suspended', title: 'The network is suspended', detail },
+        hint: 'publish its profile again, or take the network off the sensor',
+      }
+    : {
+        ...{ code: 'network-waiting', title: 'The network cannot be tested by this sensor', detail },
+        hint: 'correct "interface" in its profile, or the interfaces in the settings of the sensor',
+      }
+
 /** A network may be joined, and its test, its renewal or the proof of a new certificate fail all the same (S2-57, S2-66). */
-function ofNetwork({ problem, renewal, lastTest, notices = [] }: ReportedNetwork): Found[] {
+function ofNetwork({ phase, why, problem, renewal, lastTest, notices = [] }: ReportedNetwork): Found[] {
+  if (why !== undefined) return [held(phase, why)]
   const { lastFailure, candidate } = renewal ?? {}
   const failed = lastTest?.probes.filter(({ passed }) => !passed) ?? []
   return [

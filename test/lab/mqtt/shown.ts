@@ -81,6 +81,15 @@ export async function shown(
     }
     if (one) one.facts = facts({})
     if (one) await told(one)
+    const noSuch = 'this sensor has no interface eth7'
+    const waiting = await say({ phase: 'waiting', why: noSuch })
+    t.match(waiting.found, { code: 1, out: new RegExp(`s2 +corp +The network cannot be tested.* ${noSuch}`) })
+    t.match(waiting.shown.out, noSuch)
+    const suspended = await say({ phase: 'suspended', why: 'its profile was taken away' })
+    t.match(suspended.found, {
+      code: 0,
+      out: /s2 +corp +The network is suspended +its profile was taken away/,
+    })
     const renewing = await say({ renewal: { ...renewal, lastFailure: refused } })
     t.match(renewing.found, { code: 1, out: new RegExp(`s2 +corp +${title} +password might be incorrect`) })
     for (const { out } of [renewing.shown, renewing.said])
