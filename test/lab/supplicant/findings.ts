@@ -86,16 +86,25 @@ async function setUp(lab: SupplicantLab, all: Credentials, network: Network): Pr
   }
 }
 
-/** The finding of one live attempt: its code, or null when it joined. */
+/** The finding of one live attempt, and the milliseconds from SelectNetwork to it; undefined when it joined. */
 async function findingOf(eth0: SupplicantInterface, block: NetworkBlock, facts: CredentialFacts) {
+  const started = performance.now()
   try {
     await join(eth0, block, {}, AbortSignal.timeout(30_000))
     return undefined
   } catch (error) {
     if (!isSupplicantError(error) || error.attempt === undefined) throw error
-    return triage(error.attempt, facts)
+    const found = triage(error.attempt, facts)
+    return found && { ...found, ms: Math.round(performance.now() - started) }
   }
 }
+
+/** Milliseconds from SelectNetwork by which a finding is there; a rejection in any words has 10 s. */
+const deadlines: Partial<Record<string, number>> = {
+  ...{ 'radius-silent': 15_000, 'credential-unreadable': 5_000, 'password-missing': 5_000 },
+}
+/** The timers of a busy machine. */
+const slack = 1_500
 
 /** What is known of the credential, with the names and dates of this run instead of the recording's. */
 function factsOf(facts: CredentialFacts): CredentialFacts {
@@ -128,6 +137,8 @@ t.test(
         const shown = found === undefined ? name : `${name}: ${found.evidence.join(' | ')}`
         t.equal(found?.code ?? null, expected.finding, shown)
         t.equal(found?.side, expected.side, `${name}: side`)
+        if (found !== undefined)
+          t.ok(found.ms <= (deadlines[found.code] ?? 10_000) + slack, `${name}: after ${String(found.ms)} ms`)
         if (expected.title !== undefined) t.equal(found?.title, expected.title, `${name}: title`)
         if (expected.title !== undefined) t.equal(found?.detail, expected.detail, `${name}: detail`)
       }
