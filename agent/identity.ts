@@ -35,10 +35,11 @@ export async function readIdentity(settings: Settings): Promise<Identity> {
   }
 }
 
-async function readSerial(settings: Settings): Promise<string> {
+/** @param top where the machine's files begin */
+export async function readSerial({ serial: given }: Pick<Settings, 'serial'>, top = '/'): Promise<string> {
   const serial =
-    settings.serial ??
-    ((await firstLine('/proc/device-tree/serial-number')) || (await firstLine('/etc/machine-id')))
+    given ??
+    ((await firstLine(`${top}proc/device-tree/serial-number`)) || (await firstLine(`${top}etc/machine-id`)))
   if (serial) return serial
   throw new AgentError({
     code: 'no-serial',

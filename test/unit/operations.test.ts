@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { readSettings } from '../../agent/config.ts'
 import { AgentError } from '../../agent/errors.ts'
+import { readSerial } from '../../agent/identity.ts'
 import { brokerLinkSettings } from '../../agent/mqtt-settings.ts'
 import { topicsOf } from '../../agent/desired/topics.ts'
 import { parseNetworkProfile, parseSensorDocument } from '../../agent/desired/parse.ts'
@@ -128,6 +129,17 @@ t.test('settings as an editor saved them with a byte order mark are read', async
   const file = join(t.testdir(), 'sonde.json')
   await writeFile(file, '\ufeff' + (await readFile(example, 'utf8')))
   t.same(await readSettings(file, {}), await readSettings(example, {}))
+})
+
+t.test('the serial is that of the settings, else of the board, else the machine id', async t => {
+  const board = { 'device-tree': { 'serial-number': '10000000abcdef01\0' } }
+  const etc = { 'machine-id': '0123456789abcdef0123456789abcdef\n' }
+  const pi = `${t.testdir({ proc: board, etc })}/`
+  t.equal(await readSerial({ serial: 'hall-3' }, pi), 'hall-3')
+  t.equal(await readSerial({}, pi), '10000000abcdef01', "a Pi's, without the NUL that ends it")
+  t.equal(await readSerial({}, `${t.testdir({ etc })}/`), '0123456789abcdef0123456789abcdef')
+  const nowhere = await readSerial({}, `${t.testdir({})}/`).catch((error: unknown) => error as AgentError)
+  t.match(nowhere, { finding: { code: 'no-serial', hint: 'set "serial" in the settings' } })
 })
 
 t.test('files that the settings name are looked into before the broker is, and not quoted', async t => {
