@@ -1,5 +1,6 @@
 /** From a fresh clone to a tree that runs: Node, Debian packages, npm packages. Imports node:* only. */
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { run } from './children.mjs'
 import { SetupError, installPackages } from './debian.mjs'
 import { packages } from './packages.mjs'
@@ -50,7 +51,7 @@ const installNpm = async say => {
  * Throws a SetupError whose text tells a person what to do.
  */
 export const prepare = async say => {
-  process.chdir(new URL('.', top).pathname)
+  process.chdir(fileURLToPath(top))
   // A shell opened by `su` has no sbin folders, where half of the daemons live.
   process.env.PATH = [
     ...new Set([...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']),

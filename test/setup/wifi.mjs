@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { passSignals, run } from './children.mjs'
 import { SetupError, installPackages } from './debian.mjs'
 import { packages, wifiPackages } from './packages.mjs'
@@ -15,7 +16,7 @@ import { top } from './prepare.mjs'
 
 /** Raise it when what is made here changes: older folders are then ignored. */
 const recipe = 2
-const cache = new URL('node_modules/.cache/sonde-wifi/', top).pathname
+const cache = fileURLToPath(new URL('node_modules/.cache/sonde-wifi/', top))
 const folder = join(cache, `machine-${recipe}`)
 
 /** What the machine needs of the kernel's modules, to unpack 30 MB instead of 400. */

@@ -1,6 +1,6 @@
 /** The shape of the tree, held by a test: import directions, sizes, and what no file may say. */
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -115,6 +115,17 @@ t.test('what starts in a fresh clone imports node:* only, since nothing is insta
     startsBare(new Map([...texts, ['test/setup/packages.mjs', line]])),
   )
   for (const found of planted) t.match(found, [/^test\/setup\/packages\.mjs imports /])
+})
+
+t.test('a clone may lie in a folder of any name', async t => {
+  const clone = join(t.testdir({}), 'Prüfung 1 %20#')
+  cpSync(join(top, 'test/setup'), join(clone, 'test/setup'), { recursive: true })
+  // Where it is has been looked at by then, and nothing installed.
+  writeFileSync(join(clone, 'package.json'), JSON.stringify({ engines: { node: '>=99.0' } }))
+  const { status, stderr } = spawnSync(process.execPath, [join(clone, 'test/setup/test.mjs')], {
+    encoding: 'utf8',
+  })
+  t.match({ status, stderr }, { status: 1, stderr: /^\nNode 99\.0 or later is needed/ })
 })
 
 t.test('every file of the core is reached from its test, or its coverage would count nothing', async t => {
