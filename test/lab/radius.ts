@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Daemon } from './daemon.ts'
 import type { Site } from './site.ts'
@@ -45,6 +45,8 @@ async function configuration(folder: string, options: RadiusOptions): Promise<st
   await writeFile(join(folder, 'users'), [...reject, ...users, ''].join('\n'))
   const trusted = await Promise.all(options.clientCa.map(file => readFile(file, 'utf8')))
   await writeFile(join(folder, 'client-ca.pem'), trusted.join('\n'))
+  // Where it comes from may have a space in its path, which this syntax does not take.
+  await copyFile(options.server, join(folder, 'server.pem'))
   return `
 prefix = /usr
 logdir = ${folder}
@@ -85,8 +87,8 @@ modules {
  eap {
   default_eap_type = tls
   tls-config common {
-   private_key_file = ${options.server}
-   certificate_file = ${options.server}
+   private_key_file = ${folder}/server.pem
+   certificate_file = ${folder}/server.pem
    ca_file = ${folder}/client-ca.pem
    cipher_list = "DEFAULT"
    tls_min_version = "${options.tlsMin}"
