@@ -2,4 +2,4 @@
 import { cutAt, cuts } from './main-job/power-cut.ts'
 import './main-job/lost-reply.ts'
 
-cutAt(cuts, 3)
+cutAt(cuts, 3, { certain: true })

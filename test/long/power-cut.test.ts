@@ -10,7 +10,7 @@ for (const spareKeys of [false, true])
   await t.test(`the points of an enrolment${spareKeys ? ' with a spare key' : ''}`, async t => {
     const cuts = await enrolmentPoints(t, spareKeys)
     t.ok(cuts.length > 60, `${String(cuts.length)} points`)
-    cutAt(spareKeys ? thinned(cuts) : sample(cuts), 3, spareKeys)
+    cutAt(spareKeys ? thinned(cuts) : sample(cuts), 3, { spareKeys })
   })
 
 /** With a spare key: what is about the key, and every third of the rest. */
