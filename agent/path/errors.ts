@@ -45,7 +45,7 @@ const meanings: Record<PathCode, Meaning> = {
   'no-privilege': {
     title: 'The agent may not configure the interface',
     side: 'sensor',
-    retry: 'change',
+    retry: 'backoff',
     hint: 'Run the agent with CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE, as the shipped unit does.',
   },
   'ip-failed': {
@@ -57,7 +57,7 @@ const meanings: Record<PathCode, Meaning> = {
   'dhcp-client-missing': {
     title: 'The DHCP client cannot be started',
     side: 'sensor',
-    retry: 'change',
+    retry: 'backoff',
     hint: 'Install the Debian packages udhcpc and util-linux.',
   },
   'dhcp-client-failed': {

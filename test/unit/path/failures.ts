@@ -55,3 +55,8 @@ t.test('an error says what was seen, who has to act and what to do', async t => 
   })
   t.equal(looksLocked(new Error('another')), false)
 })
+
+t.test('what is mended on the sensor itself is tried as time passes: no document will change', async t => {
+  for (const code of ['no-privilege', 'dhcp-client-missing', 'dhcp-client-failed', 'ip-failed'] as const)
+    t.match(new PathError(code, ''), { side: 'sensor', retry: 'backoff' }, code)
+})
