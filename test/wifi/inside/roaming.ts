@@ -55,7 +55,8 @@ export async function roams(scene: Scene, air: Air, target: SupplicantInterface)
 
   const all = await scan(target, { frequencies })
   const other = all.find(bss => bss.name === 'r-corp' && bss.frequency === frequencyOf(channels[there]))
-  scene.is(other?.signal, -75, 'a scan tells how strongly the other one is heard')
+  // mac80211_hwsim adds the 20 dBm it is sent with.
+  scene.is(other?.signal, -75 + 20, 'a scan tells how strongly the other one is heard')
   const before = events.heard.end
   await target.roam(other?.bssid ?? 'nowhere')
   await events.find('roamed', 'the roaming is told', before)
