@@ -53,5 +53,4 @@ const all = points.get(plain) ?? []
 cutRenewals(sample(all), 3, plain)
 const ofKeys = ({ name }: Point, index: number): boolean => /spare|key|rsa|open/.test(name) || index % 3 === 0
 cutRenewals(sample((points.get(withSpareKey) ?? []).filter(ofKeys)), 3, withSpareKey)
-for (const course of troubled)
-  cutRenewals(sample(fromTroubleOn(points.get(course) ?? [], all), 30), 3, course)
+for (const course of troubled) cutRenewals(sample(fromTroubleOn(points.get(course) ?? [], all)), 3, course)

@@ -13,12 +13,18 @@ const testFiles = folder =>
 /** Its part in `npm test` is one stroke, in the machine of test/wifi/agent.test.ts: another machine would take as long as that one. */
 const wholeAir = 'test/long/air.test.ts'
 
-/** Waits more than it works: first in its row, while the other row has the processor. */
+/** Waits more than it works: first of all, while the other rows have the processors. */
 const waiting = 'test/long/supplicant.test.ts'
 
-/** These run in the other row, so that both take the same time. */
-const besideLong = ['test/lab/path.test.ts', 'test/lab/power-cut.test.ts', 'test/lab/supplicant.test.ts']
-const besideLab = ['test/long/mqtt.test.ts']
+/** What goes with it, and with the longest of all the others, so that the three rows take about the same time. */
+const besideWaiting = ['lifecycle', 'path', 'commands', 'mqtt', 'scep'].map(
+  name => `test/lab/${name}.test.ts`,
+)
+const besideLongest = [
+  'test/long/lifecycle.test.ts',
+  'test/long/scep-fuzz.test.ts',
+  ...['supplicant', 'power-cut', 'demo'].map(name => `test/lab/${name}.test.ts`),
+]
 
 const oneByOne = (files, seed) => ({
   files,
@@ -28,12 +34,17 @@ const oneByOne = (files, seed) => ({
   minutes: 25,
 })
 
-/** Two rows of laboratories: one of them waits for its daemons while the other works. */
+/** Three rows of laboratories: one of them waits for its daemons while the others work. */
 const laboratories = seed => {
-  const without = (folder, files) => testFiles(folder).filter(file => !files.includes(file))
-  const lab = [...without('test/lab', besideLong), ...besideLab]
-  const long = [...without('test/long', [wholeAir, waiting, ...besideLab]), ...besideLong]
-  return [oneByOne(lab, seed), { row: [oneByOne([waiting], seed), oneByOne(long, seed)] }]
+  const elsewhere = [wholeAir, waiting, ...besideWaiting, ...besideLongest]
+  const others = [...testFiles('test/lab'), ...testFiles('test/long')].filter(
+    file => !elsewhere.includes(file),
+  )
+  return [
+    { row: [oneByOne([waiting], seed), oneByOne(besideWaiting, seed)] },
+    oneByOne(besideLongest, seed),
+    oneByOne(others, seed),
+  ]
 }
 
 /** What only needs the processor has it when nobody else wants it, one after the other. */
@@ -46,14 +57,15 @@ const meanwhile = {
       command: [...bin('prettier'), '--check', '--log-level=warn', '.'],
       niceness: 19,
     },
-    // Ends with 69 where this machine cannot: the tests themselves say so then.
-    {
-      name: 'the virtual machine of wifi, made ready',
-      command: ['test/setup/wifi.mjs'],
-      accept: [0, 69],
-      niceness: 19,
-    },
   ],
+}
+
+/** Ends with 69 where this machine cannot: the tests themselves say so then. */
+const machineOfWifi = {
+  name: 'the virtual machine of wifi, made ready',
+  command: ['test/setup/wifi.mjs'],
+  accept: [0, 69],
+  niceness: 19,
 }
 
 /** The test of the pure core: run once more by itself to hold every line and branch of the core. */
@@ -119,13 +131,10 @@ export const groups = seed => [
     name: 'unit, and every line and branch of the core',
     steps: [...unitBatches(coreTest), { files: [coreTest], args: coreCoverage, depth: 0, minutes: 6 }],
   },
+  { name: `lab, a tenth of long (--seed ${seed})`, steps: [...laboratories(seed), machineOfWifi] },
   {
-    name: `lab, a tenth of long (--seed ${seed}), and format, lint and types`,
-    steps: [...laboratories(seed), meanwhile],
-  },
-  {
-    // By themselves: two virtual machines take all there is.
-    name: 'wifi',
+    // Emulated, and nothing beside them but what steps back: laboratories would take the time that they count on.
+    name: 'wifi, and format, lint and types',
     steps: [
       {
         files: testFiles('test/wifi'),
@@ -133,6 +142,7 @@ export const groups = seed => [
         env: { SONDE_TENTH: String(seed) },
         minutes: 20,
       },
+      meanwhile,
     ],
   },
 ]
