@@ -21,7 +21,7 @@ await t.test('sensors that test every week live five years each', async t => {
 })
 
 // The rest waits more than it works: labs side by side.
-t.jobs = 3
+t.jobs = 5
 
 const renewals = Array.from({ length: 10 }, (_, index) => index)
 t.test('S1-23, S2-50: ten renewals in a row, each way, of certificates that live two minutes', async t => {

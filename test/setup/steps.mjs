@@ -17,13 +17,13 @@ const wholeAir = 'test/long/air.test.ts'
 const waiting = 'test/long/supplicant.test.ts'
 
 /** What goes with it, and with the longest of all the others, so that the three rows take about the same time. */
-const besideWaiting = ['lifecycle', 'path', 'commands', 'mqtt', 'scep'].map(
+const besideWaiting = ['lifecycle', 'path', 'commands', 'demo', 'mqtt', 'scep'].map(
   name => `test/lab/${name}.test.ts`,
 )
 const besideLongest = [
   'test/long/lifecycle.test.ts',
   'test/long/scep-fuzz.test.ts',
-  ...['supplicant', 'power-cut', 'demo'].map(name => `test/lab/${name}.test.ts`),
+  ...['supplicant', 'power-cut'].map(name => `test/lab/${name}.test.ts`),
 ]
 
 const oneByOne = (files, seed) => ({
