@@ -16,8 +16,16 @@ const sideOfKind: Readonly<Record<string, string>> = {
   misconfigured: 'configuration',
 }
 
-/** The findings of all sources below `top`, by code. */
-export async function findings(top: string): Promise<FindingRow[]> {
+const found = new Map<string, Promise<FindingRow[]>>()
+
+/** The findings of all sources below `top`, by code. They are read once: to parse them takes a second. */
+export function findings(top: string): Promise<FindingRow[]> {
+  const known = found.get(top) ?? readFindings(top)
+  found.set(top, known)
+  return known
+}
+
+async function readFindings(top: string): Promise<FindingRow[]> {
   const rows = new Map<string, FindingRow>()
   for (const folder of ['agent', 'supplicant']) {
     const names = (await readdir(join(top, folder), { recursive: true })).filter(name => name.endsWith('.ts'))
