@@ -25,6 +25,8 @@ export interface Stage extends AsyncDisposable {
 export interface Course {
   sentence: string
   spareKeys?: boolean
+  /** Milliseconds until the new certificate is in use, after a power cut too. */
+  longest: number
   /** Events that belong to it. */
   said?: readonly string[]
   raise: (t: Test) => Promise<Stage>
@@ -107,10 +109,11 @@ const refusedByRadius = byOwn((lab, scep) => ({
   },
 }))
 
-export const plain: Course = { sentence: 'a renewal', raise: smoothly }
+export const plain: Course = { sentence: 'a renewal', longest: 90_000, raise: smoothly }
 export const withSpareKey: Course = {
   sentence: 'a renewal with a spare key',
   spareKeys: true,
+  longest: 90_000,
   raise: smoothly,
 }
 
@@ -118,11 +121,13 @@ export const troubled: Course[] = [
   {
     sentence: 'a renewal that is turned away, then unknown, then pending, before a CA that is replaced',
     said: ['next-ca'],
+    longest: 120_000,
     raise: inTrouble,
   },
   {
     sentence: 'a renewal by the next CA, which RADIUS does not believe yet',
     said: ['next-ca'],
+    longest: 120_000,
     raise: refusedByRadius,
   },
 ]

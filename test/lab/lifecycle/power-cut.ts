@@ -30,17 +30,17 @@ async function enrolled(stage: Stage, id: string, { spareKeys = false }: Course)
 
 const isInUse = ({ event }: { event?: unknown }): boolean => event === 'certificate-in-use'
 
-async function renewed(stage: Stage, sensor: Sensor): Promise<void> {
-  await sensor.event(isInUse, 'the new certificate is in use', 120_000)
+async function renewed(stage: Stage, sensor: Sensor, { longest }: Course): Promise<void> {
+  await sensor.event(isInUse, 'the new certificate is in use', longest)
   await stage.manual()
 }
 
 /** The new certificate is in use, and has been tested since that and since `start` (milliseconds). */
-async function isTested(sensor: Sensor, start = 0): Promise<void> {
-  const used = await event(sensor, isInUse, 'it is renewed', 90_000)
+async function isTested(sensor: Sensor, { longest }: Course, start = 0): Promise<void> {
+  const used = await event(sensor, isInUse, 'it is renewed', longest - 30_000)
   const later = ({ event, number, at }: SensorEvent): boolean =>
     event === 'test-passed' && number > used.number && Date.parse(at) >= start
-  await event(sensor, later, 'it is tested', 60_000)
+  await event(sensor, later, 'it is tested', start === 0 ? 30_000 : 60_000)
 }
 
 /** Every point the agent passes from its start to the test after its renewal. */
@@ -49,7 +49,10 @@ export async function renewalPoints(t: Test, course: Course): Promise<Point[]> {
   const sensor = await enrolled(stage, 'sensor-1', course)
   const since = sensor.process.output.end
   await sensor.start({ SONDE_CHECKPOINTS: '1' })
-  await Promise.all([renewed(stage, sensor).then(() => isTested(sensor)), stage.mend?.('sensor-1')])
+  await Promise.all([
+    renewed(stage, sensor, course).then(() => isTested(sensor, course)),
+    stage.mend?.('sensor-1'),
+  ])
   return pointsPassed(sensor, since)
 }
 
@@ -69,16 +72,16 @@ async function cut(
     mended.catch(() => undefined)
     const { ended } = sensor.process
     // What happens side by side may come less often than in the run the list is from: then the power is cut after the test.
-    await Promise.race([ended, isTested(sensor).catch(() => ended)])
+    await Promise.race([ended, isTested(sensor, course).catch(() => ended)])
     const reached = !sensor.process.running
     await sensor.kill()
     const again = Date.now()
     await sensor.start({ SONDE_KILL_AT: '' })
     // Cut after the proof it has nothing left to do; before, it goes on at the pace of the queue.
-    if (!eventsOf(sensor).some(isInUse)) await renewed(stage, sensor)
+    if (!eventsOf(sensor).some(isInUse)) await renewed(stage, sensor, course)
     else await stage.manual()
     await mended
-    await isTested(sensor, again)
+    await isTested(sensor, course, again)
     const issued = await stage.issued(id)
     const keys = new Set(issued.map(({ publicKey }) => publicKey))
     t.ok(issued.length <= 3, `${String(issued.length)} certificates were issued`)
