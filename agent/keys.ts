@@ -2,41 +2,23 @@
  * Private keys: made by OpenSSL off the event loop, at most one spare of each kind kept from idle times,
  * so that an enrolment need not wait for the slowest thing it does.
  */
-import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import type { KeyNews } from './credential-record.ts'
 import { checkpoint } from './checkpoint.ts'
 import { isMissing, privateFolder, readIfThere, renameDurable, syncFolder, writeDurable } from './durable.ts'
-import type { Scep } from './desired/profile.ts'
+import { generateKey, type KeyKind } from './scep/index.ts'
 
-export type KeyKind = Scep['key']
-
-const generate = promisify(generateKeyPair)
-
-/** A new key of the kind; RSA-2048 takes 0.1 to 0.5 s of one thread, RSA-4096 up to 5 s. */
-export async function generateKey(kind: KeyKind): Promise<KeyObject> {
-  const [family, size] = kind.split('-')
-  if (family === 'ec') {
-    const namedCurve = size === 'p256' ? 'P-256' : 'P-384'
-    return (await generate('ec', { namedCurve })).privateKey
-  }
-  return (await generate('rsa', { modulusLength: Number(size) })).privateKey
-}
+export type { KeyKind }
 
 /**
- * The same, as soon as it can be had. How long the search for two primes takes is luck, the longest ten times the shortest, so on several
- * processors several search, and the first to find has the key: two take 5/8 of the time of one, three half of it. The others end in vain, and
- * Node's exit waits for them, so a key that takes seconds is searched for once.
+ * A new key as soon as it can be had: several threads look for its primes. Three of libuv's four at most, since files need one, and on
+ * two processors two. One that has looked in vain ends when it has found, and Node's exit waits for it.
  */
-function generateSoon(kind: KeyKind): Promise<KeyObject> {
-  const [family, size] = kind.split('-')
-  const several = family === 'rsa' && Number(size) <= 2048
-  const searching = several ? Math.min(3, Math.ceil((availableParallelism() + 1) / 2)) : 1
-  return Promise.any(Array.from({ length: searching }, () => generateKey(kind)))
-}
+const generateSoon = (kind: KeyKind): Promise<KeyObject> =>
+  generateKey(kind, Math.min(3, Math.ceil((availableParallelism() + 1) / 2)))
 
 export const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string
 export const readKey = (pem: string): KeyObject => createPrivateKey(pem)

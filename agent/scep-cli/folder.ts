@@ -1,15 +1,12 @@
 /** The files of one certificate: key.pem, certificate.pem, chain.pem, ca-pin, and request.json while the request is open. */
-import {
-  createPrivateKey,
-  generateKeyPair as generateKeyPairWithCallback,
-  X509Certificate,
-  type KeyObject,
-} from 'node:crypto'
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import {
   checkKey,
+  generateKey,
+  keyKinds,
   type Enrolment,
   type Issued,
   type RequestSettings,
@@ -17,8 +14,6 @@ import {
   type TrustSettings,
 } from '../scep/index.ts'
 import { readText, UsageError } from './options.ts'
-
-const generateKeyPair = promisify(generateKeyPairWithCallback)
 
 /** What a later `poll` needs; it holds the challenge password, so it is readable by its owner only. */
 export interface OpenRequest {
@@ -33,15 +28,6 @@ export interface OpenRequest {
   polls: number
 }
 
-const kinds: Record<string, () => Promise<{ privateKey: KeyObject }>> = {
-  'rsa-1024': () => generateKeyPair('rsa', { modulusLength: 1024 }),
-  'rsa-2048': () => generateKeyPair('rsa', { modulusLength: 2048 }),
-  'rsa-3072': () => generateKeyPair('rsa', { modulusLength: 3072 }),
-  'rsa-4096': () => generateKeyPair('rsa', { modulusLength: 4096 }),
-  'ec-p256': () => generateKeyPair('ec', { namedCurve: 'P-256' }),
-  'ec-p384': () => generateKeyPair('ec', { namedCurve: 'P-384' }),
-}
-
 export interface KeySource {
   /** `rsa-` and the bits, or `ec-` and the curve. */
   kind: string
@@ -50,11 +36,12 @@ export interface KeySource {
 
 /** Where the key comes from: a kind to be made, or a PEM file, which is read at once. Throws UsageError for what is neither, and `key-unsupported`. */
 export async function keySource(kind: string): Promise<KeySource> {
-  const make = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
-  if (make) return { kind, make: async () => (await make()).privateKey }
+  const known = keyKinds.find(name => name === kind)
+  // A command waits for nothing else meanwhile.
+  if (known) return { kind, make: () => generateKey(known, availableParallelism()) }
   const pem = await readText(kind).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new UsageError(`--key is one of ${Object.keys(kinds).join(', ')}, or a PEM file: ${reason}`)
+    throw new UsageError(`--key is one of ${keyKinds.join(', ')}, or a PEM file: ${reason}`)
   })
   const key = privateKeyFrom(pem, kind)
   const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {}
@@ -69,7 +56,7 @@ export function privateKeyFrom(pem: string, file: string): KeyObject {
     return createPrivateKey(pem)
   } catch {
     throw new UsageError(
-      `${file} holds no private key in PEM without passphrase, and is none of ${Object.keys(kinds).join(', ')}`,
+      `${file} holds no private key in PEM without passphrase, and is none of ${keyKinds.join(', ')}`,
     )
   }
 }

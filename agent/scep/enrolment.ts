@@ -3,15 +3,7 @@
  *
  * After a restart the same enrolment is polled, or sent again with the same key and transactionID (RFC 8894 §3.2.1.1, §4.4).
  */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair as generateKeyPairWithCallback,
-  X509Certificate,
-  type KeyObject,
-} from 'node:crypto'
-import { promisify } from 'node:util'
+import { createHash, createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { oids, type Digest } from './algorithms.ts'
 import { fieldsOf, pem, pemBlocks } from './certificate.ts'
 import {
@@ -24,9 +16,8 @@ import {
 } from './certification-request.ts'
 import { BerError } from './ber.ts'
 import { reading, ScepError } from './errors.ts'
+import { generateKey } from './key-generation.ts'
 import { distinguishedName, subjectAltName, type AlternativeName, type Subject } from './names.ts'
-
-const generateKeyPair = promisify(generateKeyPairWithCallback)
 
 /** One open request, JSON all through. It holds the challenge password (in `csr`): file mode 0600. */
 export interface Enrolment {
@@ -106,10 +97,7 @@ async function selfSigned(
   renewal: boolean,
 ): Promise<Enrolment> {
   const kind = checkKey(request.key)
-  const signerKey =
-    kind === 'rsa'
-      ? request.key
-      : (request.transportKey ?? (await generateKeyPair('rsa', { modulusLength: 2048 })).privateKey)
+  const signerKey = kind === 'rsa' ? request.key : (request.transportKey ?? (await generateKey('rsa-2048')))
   const [csr, certificate] = await Promise.all([
     buildRequest(request, subject, alternativeNames),
     signerCertificate(subject, signerKey, request.signature, request.validFrom ?? new Date()),
