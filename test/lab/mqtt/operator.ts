@@ -29,20 +29,15 @@ export async function operator(
   filters: readonly string[],
   options: mqtt.IClientOptions = {},
 ): Promise<Operator> {
-  const client = await mqtt.connectAsync(url, {
+  const client = mqtt.connect(url, {
     protocolVersion: 4,
     clientId: `operator-${process.pid}`,
     clean: false,
     reconnectPeriod: 50,
     ...options,
   })
-  // Without it three documents at once leave 40 ms apart, and acknowledgements as late.
-  const prompt = () => (client.stream as Socket).setNoDelay(true)
-  prompt()
-  client.on('connect', prompt)
   const received: Received[] = []
   const change = new Change()
-  client.on('error', () => undefined)
   let listening = false
   client.on('close', () => (listening = false))
   client.on('packetreceive', ({ cmd }) => (listening ||= cmd === 'suback'))
@@ -56,6 +51,20 @@ export async function operator(
     })
     change.notify()
   })
+  // What a kept session brings comes right behind the CONNACK: whoever listens only now has missed it, and it is acknowledged.
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once('connect', () => resolve()).once('error', reject)
+    })
+  } catch (error) {
+    client.end(true)
+    throw error
+  }
+  client.on('error', () => undefined)
+  // Without it three documents at once leave 40 ms apart, and acknowledgements as late.
+  const prompt = () => (client.stream as Socket).setNoDelay(true)
+  prompt()
+  client.on('connect', prompt)
   if (filters.length > 0) await client.subscribeAsync([...filters], { qos: 1 })
   const until: Operator['until'] = async (sentence, satisfies, ms = 5000) => {
     const signal = AbortSignal.timeout(ms)
