@@ -1,11 +1,13 @@
 /** A real mosquitto on loopback, on a port and in a folder of its own. */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 export interface Broker extends AsyncDisposable {
   port: number
@@ -57,19 +59,42 @@ export async function mosquitto(lines: readonly string[] = ['allow_anonymous tru
 
 /** A real nats-server with JetStream, which speaks MQTT 3.1.1 alone. @param lines more of its configuration */
 export async function nats(lines: readonly string[] = []): Promise<Broker> {
+  const { broker } = await natsServer(port => [`mqtt { host: 127.0.0.1, port: ${port} }`, ...lines])
+  return broker
+}
+
+const published = new URL('../../../config/nats/', import.meta.url)
+
+/** The same, set up as config/nats/ says: it keeps what it has taken, and hands it over in order. */
+export async function natsThatKeeps(lines: readonly string[] = []): Promise<Broker> {
+  const settings = await readFile(new URL('sonde.conf', published), 'utf8')
+  const { broker, own } = await natsServer(port => [
+    settings
+      .replace(/^jetstream .*$/m, '')
+      .replace(/^ {2}port: 1883$/m, `  host: 127.0.0.1, port: ${port}`)
+      .replace('#max_ack_pending', 'max_ack_pending'),
+    ...lines,
+  ])
+  try {
+    await promisify(execFile)(fileURLToPath(new URL('messages', published)), ['127.0.0.1', String(own)])
+  } catch (error) {
+    await broker[Symbol.asyncDispose]()
+    throw error
+  }
+  return broker
+}
+
+/** @param lines the rest of its configuration, by its port for MQTT */
+async function natsServer(
+  lines: (port: number) => readonly string[],
+): Promise<{ broker: Broker; own: number }> {
   const directory = await mkdtemp(join(tmpdir(), 'sonde-nats-'))
   const [port, own] = [await freePort(), await freePort()]
   const configuration = join(directory, 'nats.conf')
-  await writeFile(
-    configuration,
-    `server_name: lab
-listen: 127.0.0.1:${own}
-jetstream { store_dir: "${directory}/js" }
-mqtt { host: 127.0.0.1, port: ${port} }
-${lines.join('\n')}
-`,
-  )
-  return daemon('nats-server', ['-c', configuration], /Server is ready/, directory, port)
+  const fixed = ['server_name: lab', `listen: 127.0.0.1:${own}`, `jetstream { store_dir: "${directory}/js" }`]
+  await writeFile(configuration, [...fixed, ...lines(port), ''].join('\n'))
+  const broker = await daemon('nats-server', ['-c', configuration], /Server is ready/, directory, port)
+  return { broker, own }
 }
 
 /** A broker that says `ready` when it listens; its folder goes with it. */

@@ -5,16 +5,15 @@
  * broker hands over with the lower of two qualities of service, so that a subscription at QoS 2 changes nothing.)
  * mosquitto acknowledges before it saves, so that what nobody was connected to hear dies with a killed one: there the
  * broker keeps nothing, the sensor waits for the consumer, and what is counted is the sensor's own promise. One that ends in
- * good order loses nothing: the consumer has a session of its own, and comes back when it likes. A nats-server loses nothing
- * when it is killed or ends in lame duck mode; one that is told to stop (SIGTERM, SIGINT) acknowledges for some 20 ms what it no
- * longer keeps (2.9.10), which no client can know.
+ * good order loses nothing, and a nats-server that is set up as config/nats says loses nothing however it ends: the consumer has a
+ * session of its own, and comes back when it likes; another is away all the while, and hears all of it afterwards.
  */
 import net from 'node:net'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { Change } from '../../../agent/change.ts'
-import { mosquitto, nats, type Broker } from './broker.ts'
+import { mosquitto, natsThatKeeps, type Broker } from './broker.ts'
 import { operator, type Operator } from './operator.ts'
 import { sensor, standing, until, type Sensor } from './sensor.ts'
 
@@ -54,7 +53,7 @@ const nothing = {
 }
 /** Saves when it ends. */
 const saving = ['allow_anonymous true', 'persistence true', 'persistence_location %d/', limitless]
-/** NATS calls it lame duck mode: its clients are sent away first, one a second. */
+/** NATS calls it lame duck mode: its clients are sent away first, one a second. What it takes meanwhile it does not acknowledge: six events at once. */
 const lameDuck = ['lame_duck_duration: "30s"', 'lame_duck_grace_period: "1ms"']
 
 export const ways: Record<string, Way> = {
@@ -65,15 +64,15 @@ export const ways: Record<string, Way> = {
     ends: () => 'SIGTERM',
     ...{ waits: false, protocol: 5, times: 20, got: mosquittoGot },
   },
-  'a nats-server that is killed': {
-    broker: () => nats(['trace: true']),
-    ends: () => 'SIGKILL',
+  'a nats-server that is killed or told to stop': {
+    broker: () => natsThatKeeps(['trace: true']),
+    ends: random => (random < 0.5 ? 'SIGKILL' : random < 0.75 ? 'SIGTERM' : 'SIGINT'),
     ...{ waits: false, protocol: 4, times: 20, calm: 250, got: natsGot },
   },
   'a nats-server in lame duck mode': {
-    broker: () => nats(['trace: true', ...lameDuck]),
+    broker: () => natsThatKeeps(['trace: true', ...lameDuck]),
     ends: () => 'SIGUSR2',
-    ...{ waits: false, protocol: 4, times: 2, calm: 1000, got: natsGot },
+    ...{ waits: false, protocol: 4, times: 2, calm: 2000, got: natsGot },
   },
 }
 
@@ -92,6 +91,7 @@ export async function brokerKills(t: Test, way: Way, seed: number): Promise<void
   })
   // Whom nothing is handed over again acknowledges nothing: a write that finds the connection reset would cost what lies in the socket.
   await consumer.subscribe('sonde/sensors/k/events', way.waits ? 0 : 1)
+  if (!way.waits) await (await absent(broker))[Symbol.asyncDispose]()
   await using self = await sensor({
     ...{
       directory: t.testdir(),
@@ -117,8 +117,30 @@ export async function brokerKills(t: Test, way: Way, seed: number): Promise<void
   stop.abort()
   const made = await talking
   await until(() => self.outbox.size === 0, 20_000, tell)
+  await using late = way.waits ? undefined : await absent(broker)
   await judge(t, way, got, consumer, self, made)
+  if (late === undefined) return
+  await hears(late, made)
+  const heard = [...new Set(heardBy(late))]
+  t.same(heard, everything(self, made), 'all of it and in order also for who was away all the while')
 }
+
+/** A consumer with a session of its own. */
+const absent = (broker: Broker): Promise<Operator> =>
+  operator(broker.url, ['sonde/sensors/k/events'], { clientId: 'absent' })
+
+/** The events as they arrived. */
+const heardBy = ({ received }: Operator): string[] =>
+  received.map(({ json }) => `${String(json()['epoch'])}/${String(json()['number'])}`)
+
+/** All of them, or 20 s are over. What it has heard is read only when it may be all. */
+const hears = (consumer: Operator, made: number): Promise<void> =>
+  until(() => consumer.received.length >= made && new Set(heardBy(consumer)).size === made, 20_000).catch(
+    () => undefined,
+  )
+
+const everything = ({ outbox }: Sensor, made: number): string[] =>
+  Array.from({ length: made }, (_, i) => `${outbox.epoch}/${i + 1}`)
 
 /** What the broker got and the consumer heard of the events 1 to `made`. */
 async function judge(
@@ -129,15 +151,9 @@ async function judge(
   self: Sensor,
   made: number,
 ): Promise<void> {
-  const heard = () =>
-    consumer.received.map(({ json }) => `${String(json()['epoch'])}/${String(json()['number'])}`)
-  await until(() => new Set(heard()).size === made, 20_000).catch(() => undefined)
-  const firsts = [...new Set(heard())]
-  t.same(
-    firsts,
-    Array.from({ length: made }, (_, i) => `${self.outbox.epoch}/${i + 1}`),
-    `${made} events, each at least once, first occurrences in order`,
-  )
+  await hears(consumer, made)
+  const firsts = [...new Set(heardBy(consumer))]
+  t.same(firsts, everything(self, made), `${made} events, each at least once, first occurrences in order`)
   const [duplicates, again] = [got() - made, consumer.received.length - firsts.length]
   t.comment(`${made} events, ${duplicates} published twice, ${again} heard twice`)
   t.ok(duplicates >= 0, 'the broker says of every event that it has come')
