@@ -77,9 +77,9 @@ interface View {
 /** A refused enrolment holds back the next one, not the use of a certificate that is in force. */
 function heldBack(network: Network, { steps }: Task, { desired, actual, now, wake }: View): boolean {
   const held = actual.history[network.id]?.setback
-  if (held?.action === 'enroll' && !steps.some(step => step.action === 'enroll')) return false
+  if (!held || (held.action === 'enroll' && !steps.some(step => step.action === 'enroll'))) return false
   const still = isHeldBack(held, basisOf(network, desired, actual), now)
-  if (still) wake.by(held?.until)
+  if (still) wake.by(held.until)
   return still
 }
 

@@ -220,7 +220,8 @@ function dueBy(
 function isStuck(network: Network, desired: Desired, actual: Actual, now: number): boolean {
   const { over } = renewalPath(network, desired, actual, now)
   const held = actual.history[over.id]?.setback
-  const closed = held?.action !== 'enroll' && isHeldBack(held, basisOf(over, desired, actual), now)
+  const closed =
+    held !== undefined && held.action !== 'enroll' && isHeldBack(held, basisOf(over, desired, actual), now)
   const absent = actual.interfaces[over.interface]?.supplicant !== true
   return closed || absent || awaitsProof(network, actual, now)
 }

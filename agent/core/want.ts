@@ -52,6 +52,9 @@ export function trustsScepAnchors({ profile: { eap, scep } }: Network): boolean 
   return eap.serverCa.length === 0 || scep.caCertificates.length > 0
 }
 
+/** The last revision of each network, and of what: a plan asks for it several times, and a network may hold a dozen certificates. */
+const revisions = new WeakMap<Network, { of: string; revision: string }>()
+
 /** The revision of a network's block with a certificate of this fingerprint; `next` is the CA that takes over, where it was announced. */
 export function revisionOf(
   network: Network,
@@ -59,14 +62,19 @@ export function revisionOf(
   dates: DatesBy,
   next?: string,
 ): string {
-  const { wireless, eap, scep } = network.profile
-  const datesOf = eap && dates !== 'supplicant' ? dates : undefined
-  return digest12({
-    connection: { wireless, eap, ca: scep?.caCertificates },
+  const { profile } = network
+  const { wireless, eap, scep } = profile
+  const changing = {
     certificate: fingerprint,
-    dates: datesOf,
+    dates: eap && dates !== 'supplicant' ? dates : undefined,
     next: trustsScepAnchors(network) ? next : undefined,
-  })
+  }
+  const of = JSON.stringify(changing)
+  const known = revisions.get(network)
+  if (known?.of === of) return known.revision
+  const revision = digest12({ connection: { wireless, eap, ca: scep?.caCertificates }, ...changing })
+  revisions.set(network, { of, revision })
+  return revision
 }
 
 /** What a try on this network is based on: when it changes, a wait after a failure is over. */

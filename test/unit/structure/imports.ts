@@ -32,7 +32,7 @@ const rules: readonly Rule[] = [
   {
     of: /^agent\/core\//,
     may: /^(node:crypto|agent\/core\/.+|agent\/desired\/.+|agent\/(types|errors)\.ts)$/,
-    why: 'the core is pure: no edge, no package (node:crypto for createHash alone)',
+    why: 'the core is pure: no edge, no package (node:crypto for hash alone)',
   },
   {
     of: /^agent\/(types|errors)\.ts$/,
@@ -116,10 +116,10 @@ export const wrongImports = (source: Source): string[] => {
   if (
     path.startsWith('agent/core/') &&
     source.text.includes('node:crypto') &&
-    !onlyCreateHash.test(source.text)
+    !onlyHash.test(source.text)
   )
-    found.push(`${path} imports more of node:crypto than createHash: the core makes no keys and no chance`)
+    found.push(`${path} imports more of node:crypto than hash: the core makes no keys and no chance`)
   return found
 }
 
-const onlyCreateHash = /^import \{ createHash \} from 'node:crypto'$/m
+const onlyHash = /^import \{ hash \} from 'node:crypto'$/m
