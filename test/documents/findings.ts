@@ -1,7 +1,8 @@
 /** Every finding that the agent can report, read out of the sources: the table of codes in docs/operations.md. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import ts from 'typescript'
+import type TS from 'typescript'
+import { ts } from './typescript.ts'
 
 export interface FindingRow {
   code: string
@@ -47,26 +48,19 @@ type Scope = ReadonlyMap<string, string>
 /** `const unreachable = (code, detail, hint) => new ScepError({ … })`: each call is a finding, or one more hint where the code is fixed. */
 interface Maker {
   parameters: string[]
-  literal: ts.ObjectLiteralExpression
+  literal: TS.ObjectLiteralExpression
+}
+
+interface File {
+  source: TS.SourceFile
+  scope: Scope
 }
 
 /** Object literals with a title, whose code stands in them, is the key they are the value of, or an argument. */
 export function findingsIn(texts: readonly string[]): FindingRow[] {
   const makers = new Map<string, Maker>()
-  const files = texts.map(text => {
-    const source = ts.createSourceFile('x.ts', text, ts.ScriptTarget.Latest, true)
-    const scope = new Map<string, string>()
-    each(source, node => {
-      if (!ts.isVariableDeclaration(node) || !ts.isIdentifier(node.name) || !node.initializer) return
-      const value = textOf(node.initializer, scope)
-      if (value !== undefined) scope.set(node.name.text, value)
-      const maker = ts.isArrowFunction(node.initializer) && makerOf(node.initializer)
-      if (maker) makers.set(node.name.text, maker)
-    })
-    return { source, scope }
-  })
   const rows: FindingRow[] = []
-  for (const { source, scope } of files)
+  for (const { source, scope } of filesWithFindings(texts, makers))
     each(source, node => {
       const maker = ts.isCallExpression(node) && makers.get(node.expression.getText())
       const row = maker
@@ -80,22 +74,45 @@ export function findingsIn(texts: readonly string[]): FindingRow[] {
   return rows
 }
 
-function each(node: ts.Node, visit: (node: ts.Node) => void): void {
+/** Those where a title stands or a maker is called, whose makers are in `makers` then: to parse the others, which are most, takes long. */
+function filesWithFindings(texts: readonly string[], makers: Map<string, Maker>): File[] {
+  const withTitle = new Map(
+    texts.filter(text => text.includes('title')).map(text => [text, parsed(text, makers)]),
+  )
+  const names = [...makers.keys()]
+  const calls = (text: string): boolean => names.some(name => text.includes(`${name}(`))
+  return texts.flatMap(text => withTitle.get(text) ?? (calls(text) ? [parsed(text, makers)] : []))
+}
+
+function parsed(text: string, makers: Map<string, Maker>): File {
+  const source = ts.createSourceFile('x.ts', text, ts.ScriptTarget.Latest, true)
+  const scope = new Map<string, string>()
+  each(source, node => {
+    if (!ts.isVariableDeclaration(node) || !ts.isIdentifier(node.name) || !node.initializer) return
+    const value = textOf(node.initializer, scope)
+    if (value !== undefined) scope.set(node.name.text, value)
+    const maker = ts.isArrowFunction(node.initializer) && makerOf(node.initializer)
+    if (maker) makers.set(node.name.text, maker)
+  })
+  return { source, scope }
+}
+
+function each(node: TS.Node, visit: (node: TS.Node) => void): void {
   visit(node)
   ts.forEachChild(node, child => each(child, visit))
 }
 
-function makerOf(node: ts.ArrowFunction): Maker | undefined {
+function makerOf(node: TS.ArrowFunction): Maker | undefined {
   const parameters = node.parameters.map(parameter => parameter.name.getText())
   if (!parameters.includes('code') && !parameters.includes('hint')) return undefined
-  let literal: ts.ObjectLiteralExpression | undefined
+  let literal: TS.ObjectLiteralExpression | undefined
   each(node.body, inner => {
     if (ts.isObjectLiteralExpression(inner)) literal ??= inner
   })
   return literal && { parameters, literal }
 }
 
-const called = (node: ts.CallExpression, { parameters }: Maker, scope: Scope): Scope => {
+const called = (node: TS.CallExpression, { parameters }: Maker, scope: Scope): Scope => {
   const inner = new Map(scope)
   parameters.forEach((parameter, place) => {
     const argument = node.arguments[place]
@@ -105,7 +122,7 @@ const called = (node: ts.CallExpression, { parameters }: Maker, scope: Scope): S
   return inner
 }
 
-function rowOf(node: ts.ObjectLiteralExpression, scope: Scope): FindingRow | undefined {
+function rowOf(node: TS.ObjectLiteralExpression, scope: Scope): FindingRow | undefined {
   const values = new Map<string, string | undefined>()
   for (const property of node.properties) {
     const name = property.name?.getText() ?? ''
@@ -129,7 +146,7 @@ function rowOf(node: ts.ObjectLiteralExpression, scope: Scope): FindingRow | und
 }
 
 /** What is said instead where the network is joined by radio. */
-function onTheAir(node: ts.ObjectLiteralExpression, scope: Scope): Scope {
+function onTheAir(node: TS.ObjectLiteralExpression, scope: Scope): Scope {
   const values = new Map<string, string>()
   for (const property of node.properties) {
     if (!ts.isPropertyAssignment(property) || property.name.getText() !== 'onTheAir') continue
@@ -147,11 +164,11 @@ const both = (wire: string | undefined, air: string | undefined): string | undef
 /** Between what is said in one case and in the other. */
 const orElse = '. Or: '
 
-const nameOf = (name: ts.PropertyName): string | undefined =>
+const nameOf = (name: TS.PropertyName): string | undefined =>
   ts.isIdentifier(name) || ts.isStringLiteral(name) ? name.text : undefined
 
 /** A literal's text; an ellipsis for what a template fills in. */
-function textOf(node: ts.Node, scope: Scope): string | undefined {
+function textOf(node: TS.Node, scope: Scope): string | undefined {
   if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return node.text
   if (ts.isTemplateExpression(node))
     return node.head.text + node.templateSpans.map(span => `…${span.literal.text}`).join('')

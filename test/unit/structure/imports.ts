@@ -1,6 +1,6 @@
 /** Who may import whom: the directions of the house, as data, and the function that judges one file by them. */
 import { posix } from 'node:path'
-import ts from 'typescript'
+import { ts } from '../../documents/typescript.ts'
 
 /** A path from the top of the tree, and what is in it. */
 export interface Source {
@@ -113,11 +113,7 @@ export const wrongImports = (source: Source): string[] => {
       found.push(`${path} imports ${name}, which belongs to ${place.only.source}`)
     if (!place && isPackage(name)) found.push(`${path} imports ${name}, a package the product does not use`)
   }
-  if (
-    path.startsWith('agent/core/') &&
-    source.text.includes('node:crypto') &&
-    !onlyHash.test(source.text)
-  )
+  if (path.startsWith('agent/core/') && source.text.includes('node:crypto') && !onlyHash.test(source.text))
     found.push(`${path} imports more of node:crypto than hash: the core makes no keys and no chance`)
   return found
 }
