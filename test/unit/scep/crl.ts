@@ -1,15 +1,11 @@
 /** CRLs made by openssl, and by the tests' own writer; distribution points of certificates. */
-import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { distributionPoints, readCrl, revokedAt } from '../../../agent/scep/index.ts'
 import { crl, fixtureKey, issuedBy, rootCa } from '../../scep-server/authority.ts'
+import { opensslEach } from './openssl.ts'
 
-const run = promisify(execFile)
 const root = rootCa('CRL Root', fixtureKey('rsa-2048-a'))
 const other = rootCa('CRL Root', fixtureKey('rsa-2048-b'))
 const leaf = (name: string, url?: string) =>
@@ -31,35 +27,26 @@ t.test('what is on a CRL is revoked, and nothing else', async t => {
 })
 
 t.test("openssl's CRL is read the same", async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'sonde-crl-'))
-  t.teardown(() => rm(folder, { recursive: true }))
-  const at = (name: string) => join(folder, name)
-  const config = `[ca]\ndefault_ca=d\n[d]\ndatabase=${at('index')}\ncertificate=${at('ca')}\nprivate_key=${at('key')}\ndefault_md=sha384\ndefault_crl_days=9\n`
-  await writeFile(at('index'), '')
-  await writeFile(at('ca'), root.certificate.toString())
-  await writeFile(at('key'), root.key.export({ type: 'pkcs8', format: 'pem' }))
-  await writeFile(at('bad'), bad.toString())
-  await writeFile(at('cnf'), config)
-  await run('openssl', ['ca', '-config', at('cnf'), '-revoke', at('bad')])
-  await run('openssl', ['ca', '-config', at('cnf'), '-gencrl', '-out', at('pem')])
-  await run('openssl', ['crl', '-in', at('pem'), '-outform', 'DER', '-out', at('der')])
-  const list = readCrl(await readFile(at('der')), root.certificate)
+  const folder = t.testdir({
+    ca: root.certificate.toString(),
+    key: root.key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    bad: bad.toString(),
+    index: '',
+    cnf: '[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncertificate=ca\nprivate_key=key\ndefault_md=sha384\ndefault_crl_days=9\n',
+    ours: crl({ issuer: root, revoked: [bad] }),
+  })
+  const said = opensslEach(folder, [
+    'ca -config cnf -revoke bad',
+    'ca -config cnf -gencrl -out pem',
+    'crl -in pem -outform DER -out der',
+    'crl -inform DER -in ours -CAfile ca -noout -text -out text',
+  ])
+  const list = readCrl(readFileSync(`${folder}/der`), root.certificate)
   t.type(revokedAt(list, bad), Date)
   t.equal(revokedAt(list, good), undefined)
   t.equal(Math.round(((list.nextUpdate?.getTime() ?? 0) - list.thisUpdate.getTime()) / 86_400_000), 9)
-  await writeFile(at('ours'), crl({ issuer: root, revoked: [bad] }))
-  const { stdout } = await run('openssl', [
-    'crl',
-    '-inform',
-    'DER',
-    '-in',
-    at('ours'),
-    '-CAfile',
-    at('ca'),
-    '-noout',
-    '-text',
-  ])
-  t.match(stdout, /Serial Number: /, "and openssl reads the tests' own")
+  t.match(readFileSync(`${folder}/text`, 'utf8'), /Serial Number: /, "and openssl reads the tests' own")
+  t.match(said, /^verify OK$/m, 'and verifies it')
 })
 
 t.test('a CRL of somebody else, a changed or a cut one is refused', async t => {

@@ -1,6 +1,7 @@
 /** What openssl makes, and what is asked of a server beside certificates of our own. */
 import t from 'tap'
 import { createPrivateKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { openEnvelope } from '../../../agent/scep/enveloped-data.ts'
 import { readSignedData, verifies } from '../../../agent/scep/signed-data.ts'
 import { getCertificate, getCrl, ScepError } from '../../../agent/scep/index.ts'
@@ -9,7 +10,7 @@ import { envelope } from '../../scep-server/cert-rep.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
 import { ndesShape } from '../../scep-server/shapes.ts'
 import { plainSettings, prepared, scepErrorOf } from './enrolling.ts'
-import { openssl } from './openssl.ts'
+import { opensslEach } from './openssl.ts'
 
 const reader = rootCa('Reader', fixtureKey('rsa-2048-a'), { keyIdentifier: Buffer.from('reader') })
 
@@ -32,22 +33,13 @@ t.test('B-62: GetCert and GetCRL', async t => {
     'index.txt': '',
     crlnumber: '01\n',
     'ca.cnf':
-      '[ca]\ndefault_ca=c\n[c]\ndatabase=$ENV::FOLDER/index.txt\ncrlnumber=$ENV::FOLDER/crlnumber\ndefault_md=sha256\ndefault_crl_days=1\n',
+      '[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=1\n',
   })
-  process.env['FOLDER'] = folder
-  const crl = openssl(
-    ['crl', '-outform', 'DER'],
-    openssl([
-      'ca',
-      '-config',
-      `${folder}/ca.cnf`,
-      '-gencrl',
-      '-cert',
-      `${folder}/ca.pem`,
-      '-keyfile',
-      `${folder}/ca.key`,
-    ]),
-  )
+  opensslEach(folder, [
+    'ca -config ca.cnf -gencrl -cert ca.pem -keyfile ca.key -out crl.pem',
+    'crl -in crl.pem -outform DER -out crl.der',
+  ])
+  const crl = readFileSync(`${folder}/crl.der`)
   await using server = await scepTestServer({
     shape,
     answers: [
@@ -88,32 +80,35 @@ t.test(
       'reader.key': reader.key.export({ type: 'pkcs8', format: 'pem' }).toString(),
       content: 'hello, sensor',
     })
-    const encrypt = (...args: string[]): Buffer =>
-      openssl(['cms', '-encrypt', '-binary', '-in', `${folder}/content`, '-outform', 'DER', ...args])
-    const cases = [
+    // What stands before the recipient, and what is said of the key that it gets.
+    const envelopes = [
       ['-aes128'],
-      ['-des3', '-stream'],
-      ['-aes256', '-stream', '-keyopt', 'rsa_padding_mode:oaep', '-keyopt', 'rsa_oaep_md:sha512'],
-      ['-aes192', '-keyid'],
-    ]
-    for (const [cipher = '', ...options] of cases) {
-      const made = encrypt(
-        cipher,
-        ...options.filter(each => each === '-stream' || each === '-keyid'),
-        '-recip',
-        `${folder}/reader.pem`,
-        ...options.filter(each => each !== '-stream' && each !== '-keyid'),
-      )
+      ['-des3 -stream'],
+      ['-aes256 -stream', '-keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha512'],
+      ['-aes192 -keyid'],
+    ] as const
+    const signatures = ['-md sha512', '-md sha256 -keyopt rsa_padding_mode:pss', '-md sha1 -noattr -stream']
+    const encrypt = 'cms -encrypt -binary -in content -outform DER'
+    const sign = 'cms -sign -binary -nodetach -in content -signer reader.pem -inkey reader.key -outform DER'
+    opensslEach(folder, [
+      ...envelopes.map(
+        ([cipher, ofKey = ''], place) =>
+          `${encrypt} -out ${place}.envelope ${cipher} -recip reader.pem ${ofKey}`,
+      ),
+      `${encrypt} -out password.envelope -aes128 -pwri_password secret`,
+      ...signatures.map((options, place) => `${sign} -out ${place}.signed ${options}`),
+    ])
+    const made = (name: string): Buffer => readFileSync(`${folder}/${name}`)
+    for (const [place, options] of envelopes.entries())
       t.equal(
-        openEnvelope(made, {
+        openEnvelope(made(`${place}.envelope`), {
           ...reader,
           key: createPrivateKey(reader.key.export({ type: 'pkcs8', format: 'pem' })),
         }).content.toString(),
         'hello, sensor',
-        [cipher, ...options].join(' '),
+        options.join(' '),
       )
-    }
-    const byPassword = encrypt('-aes128', '-pwri_password', 'secret')
+    const byPassword = made('password.envelope')
     t.match(
       openEnvelope(byPassword, { ...reader, password: 'secret' }),
       { keyTransport: 'password', content: Buffer.from('hello, sensor') },
@@ -124,30 +119,10 @@ t.test(
       contentOrCode(() => openEnvelope(byPassword, { ...reader, password: 'wrong' })),
       'hello, sensor',
     )
-    for (const options of [
-      ['-md', 'sha512'],
-      ['-md', 'sha256', '-keyopt', 'rsa_padding_mode:pss'],
-      ['-md', 'sha1', '-noattr', '-stream'],
-    ]) {
-      const signed = readSignedData(
-        openssl([
-          'cms',
-          '-sign',
-          '-binary',
-          '-nodetach',
-          '-in',
-          `${folder}/content`,
-          '-signer',
-          `${folder}/reader.pem`,
-          '-inkey',
-          `${folder}/reader.key`,
-          '-outform',
-          'DER',
-          ...options,
-        ]),
-      )
+    for (const [place, options] of signatures.entries()) {
+      const signed = readSignedData(made(`${place}.signed`))
       const [signer] = signed.signers
-      t.ok(signer && verifies(signer, signed.content, reader.certificate.publicKey), options.join(' '))
+      t.ok(signer && verifies(signer, signed.content, reader.certificate.publicKey), options)
       t.notOk(
         signer && verifies(signer, Buffer.from('hello, Sensor'), reader.certificate.publicKey),
         'and not over something else',

@@ -1,13 +1,13 @@
 /** Every value of the menus once (their product is in test/long/scep.test.ts), judged by openssl and a strict server. */
 import t from 'tap'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { RequestSettings } from '../../../agent/scep/index.ts'
 import { fixtureKey } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
 import { plainShape } from '../../scep-server/shapes.ts'
 import { enrol } from './enrolling.ts'
-import { openssl } from './openssl.ts'
+import { opensslEach } from './openssl.ts'
 
 const ec = (namedCurve: string): KeyObject => generateKeyPairSync('ec', { namedCurve }).privateKey
 
@@ -70,7 +70,7 @@ const cases: {
 t.test('S2-34 … S2-41, S1-35 … S1-42: each value of the menus', async t => {
   const folder = t.testdir()
   const shape = plainShape()
-  for (const { row, key, settings, expected, warned = [] } of cases) {
+  for (const [place, { row, key, settings, expected, warned = [] }] of cases.entries()) {
     await using server = await scepTestServer({ shape })
     const sent: Buffer[] = []
     const outcome = await enrol(server.url, {
@@ -87,23 +87,22 @@ t.test('S2-34 … S2-41, S1-35 … S1-42: each value of the menus', async t => {
       warned,
       'and what is weak or not advertised is reported',
     )
-    writeFileSync(`${folder}/message`, sent[0] ?? '')
-    writeFileSync(`${folder}/csr.pem`, outcome.enrolment.csr)
-    openssl([
-      'cms',
-      '-verify',
-      '-binary',
-      '-inform',
-      'DER',
-      '-in',
-      `${folder}/message`,
-      '-noverify',
-      '-out',
-      `${folder}/envelope`,
-    ])
-    const shown = openssl(['req', '-in', `${folder}/csr.pem`, '-verify', '-noout', '-text']).toString()
-    const signature = settings?.signature
-    if (signature !== undefined)
-      t.match(shown, `${signature.toLowerCase().replace('-', '')}With`, 'S2-37: the request is signed so')
+    writeFileSync(`${folder}/${place}.message`, sent[0] ?? '')
+    writeFileSync(`${folder}/${place}.csr`, outcome.enrolment.csr)
   }
+  const said = opensslEach(
+    folder,
+    cases.flatMap((_, place) => [
+      `cms -verify -binary -inform DER -in ${place}.message -noverify -out ${place}.envelope`,
+      `req -in ${place}.csr -verify -noout -text -out ${place}.text`,
+    ]),
+  )
+  for (const words of ['CMS Verification successful', 'self-signature verify OK'])
+    t.equal(said.split(words).length - 1, cases.length, `openssl of each: ${words}`)
+  for (const [place, { settings: { signature } = {} }] of cases.entries())
+    if (signature !== undefined) {
+      const algorithm = `${signature.toLowerCase().replace('-', '')}With`
+      const shown = readFileSync(`${folder}/${place}.text`, 'utf8')
+      t.match(shown, algorithm, 'S2-37: the request is signed so')
+    }
 })
