@@ -1,6 +1,6 @@
 /** agent/start.ts, bundled as the build does it, with a small program in place of the agent. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import t, { type Test } from 'tap'
@@ -11,26 +11,26 @@ interface Installed {
   start: (...words: string[]) => string
 }
 
+const bundle = build({
+  entryPoints: ['agent/start.ts'],
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  write: false,
+})
+
 async function installed(t: Test): Promise<Installed> {
-  const folder = t.testdir()
+  const { outputFiles } = await bundle
+  const folder = t.testdir({ cache: {}, 'sonde.cjs': outputFiles[0]?.text ?? '' })
   const cache = join(folder, 'cache')
-  mkdirSync(cache)
-  const outfile = join(folder, 'sonde.cjs')
-  await build({
-    entryPoints: ['agent/start.ts'],
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    outfile,
-  })
   return {
     cache: join(cache, 'code-cache'),
     program: text => {
       writeFileSync(join(folder, 'agent.cjs'), text)
     },
     start: (...words) =>
-      execFileSync(process.execPath, [outfile, ...words], {
+      execFileSync(process.execPath, [join(folder, 'sonde.cjs'), ...words], {
         encoding: 'utf8',
         env: { CACHE_DIRECTORY: cache },
       }),
