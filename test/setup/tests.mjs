@@ -4,13 +4,13 @@ import { progress } from './progress.mjs'
 
 const seconds = start => `(${((performance.now() - start) / 1000).toFixed(1)} s)`
 
-/** A batch makes much that is soon of no use, on a machine whose other processor has its own: collected rarely, and by one thread, a tenth is saved. */
-const collection = ['--max-semi-space-size=128', '--single-threaded-gc']
+/** The other processor has a batch of its own. */
+const collection = '--single-threaded-gc'
 
 const runner = ({ files, args = [], batch }) =>
   batch === undefined
     ? ['node_modules/.bin/tap', '--reporter=tap', ...args, ...files]
-    : [...collection, '--import', './test/setup/typescript.mjs', 'test/setup/batch.mjs', ...files]
+    : [collection, '--import', './test/setup/typescript.mjs', 'test/setup/batch.mjs', ...files]
 
 /** What failed is said once more at the end, where it is looked for: this many lines of each. */
 const longest = 20

@@ -1,0 +1,10 @@
+/** The SCEP client, continued: what comes back, and how. */
+import './scep/ca-replies.ts'
+import './scep/replies.ts'
+import './scep/foreign.ts'
+import './scep/transport.ts'
+import './scep/connections.ts'
+import './scep/malformed.ts'
+import './scep/padding.ts'
+import './scep/fuzz.ts'
+import './scep/crl.ts'
