@@ -5,7 +5,7 @@ import type { X509Certificate } from 'node:crypto'
 import { fixturePath } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
 import { ejbcaShape, ndesShape, plainShape } from '../../scep-server/shapes.ts'
-import { sonde } from './command.ts'
+import { sonde } from './by-hand.ts'
 
 const key = fixturePath('rsa-2048-d')
 const newKey = fixturePath('rsa-3072')

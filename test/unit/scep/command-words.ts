@@ -9,7 +9,7 @@ import { oid, sequence, set, tlv, utf8 } from '../../scep-server/asn1.ts'
 import { crl, fixtureKey, fixturePath, issuedBy, rootCa } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
 import { plainShape } from '../../scep-server/shapes.ts'
-import { sonde, typed } from './command.ts'
+import { sonde, typed } from './by-hand.ts'
 
 const key = fixturePath('rsa-2048-d')
 const pemOf = (kind: 'ed25519' | 'ec'): string => {

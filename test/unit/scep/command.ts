@@ -2,27 +2,10 @@
 import t from 'tap'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
-import { runScepCommand } from '../../../agent/scep-cli/command.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
 import { fixturePath } from '../../scep-server/authority.ts'
 import { ndesShape, plainShape } from '../../scep-server/shapes.ts'
-
-/** Runs the tool as a person does. */
-export const sonde = (...argv: string[]) => typed('', argv)
-
-/** The same with something on standard input. */
-export async function typed(input: string, argv: string[], password = 'open sesame') {
-  const said = { out: '', err: '' }
-  const io = {
-    out: (text: string) => void (said.out += text),
-    err: (text: string) => void (said.err += text),
-    input: () => Promise.resolve(Buffer.from(input)),
-    env: { SONDE_SCEP_PASSWORD: password },
-    signal: AbortSignal.timeout(10_000),
-  }
-  const code = await runScepCommand(argv, io)
-  return { code, ...said }
-}
+import { sonde } from './by-hand.ts'
 
 const key = fixturePath('rsa-2048-d')
 const newKey = fixturePath('rsa-3072')

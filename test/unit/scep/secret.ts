@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { requestCertificate, withoutSecret } from '../../../agent/scep/index.ts'
 import { fixturePath } from '../../scep-server/authority.ts'
 import { scepTestServer } from '../../scep-server/server.ts'
-import { sonde } from './command.ts'
+import { sonde } from './by-hand.ts'
 import { enrol, prepared, scepErrorOf } from './enrolling.ts'
 
 const password = 'open <sesame> & co'
