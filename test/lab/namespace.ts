@@ -9,7 +9,7 @@ import { atDeath } from './last-resort.ts'
 export const roles = ['sensor', 'switch', 'backend'] as const
 export type Role = (typeof roles)[number]
 
-const owned = /^sonde-(\d+)-\d+/
+const owned = /^sonde-(\d+)-(\d+)/
 let count = 0
 
 function alive(pid: number): boolean {
@@ -21,9 +21,11 @@ function alive(pid: number): boolean {
   }
 }
 
-function isLeftover(name: string): boolean {
-  const owner = owned.exec(name)?.[1]
-  return owner !== undefined && !alive(Number(owner))
+/** Its owner is dead, also where we have got its number: a container that is started again counts processes from 1. */
+export function isLeftover(name: string): boolean {
+  const [, owner, number] = owned.exec(name) ?? []
+  if (owner === undefined) return false
+  return Number(owner) === process.pid ? Number(number) > count : !alive(Number(owner))
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { run } from './children.mjs'
 import { SetupError, installPackages } from './debian.mjs'
 import { packages } from './packages.mjs'
+import { forbidden, searchPath, temporaryFolder } from './surroundings.mjs'
 
 export { SetupError }
 
@@ -51,15 +52,18 @@ const installNpm = async say => {
  * Throws a SetupError whose text tells a person what to do.
  */
 export const prepare = async say => {
+  process.env.TMPDIR = temporaryFolder()
+  process.env.PATH = searchPath(process.env.PATH)
   process.chdir(fileURLToPath(top))
-  // A shell opened by `su` has no sbin folders, where half of the daemons live.
-  process.env.PATH = [
-    ...new Set([...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']),
-  ].join(':')
   checkNode()
   if (process.getuid() !== 0)
     throw new SetupError(
       'network namespaces need root: run this as root (npm run test:unit does not need it)',
+    )
+  const obstacle = forbidden()
+  if (obstacle !== undefined)
+    throw new SetupError(
+      `network namespaces need more rights: ${obstacle}. Is this a container? Start it with --privileged`,
     )
   // Side by side; none is left half way because the other failed.
   const installed = await Promise.allSettled([

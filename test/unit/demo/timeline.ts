@@ -1,6 +1,5 @@
 /** How a line of the demonstration looks, and what of it is redrawn. */
 import t from 'tap'
-import { readOptions } from '../../demo/options.ts'
 import { Screen } from '../../demo/screen.ts'
 import { begin, end, newStory, type Line } from '../../demo/story.ts'
 import { chart, duration, fit, render, sentence, type Look } from '../../demo/timeline.ts'
@@ -84,12 +83,4 @@ t.test('on a terminal running lines are taken back before anything is written', 
     written = ''
   }
   t.ok(written.startsWith('\x1b[1A') && written.endsWith('\x1b[?25h'), 'the cursor is back in the end')
-})
-
-t.test('the words after -- are read, and unknown ones named', async t => {
-  t.same(readOptions([]), { stay: false, json: false, broken: undefined })
-  t.match(readOptions(['--stay', '--json', '--break', 'dhcp']), { stay: true, json: true, broken: {} })
-  t.match(readOptions(['--break=dhcp']), { broken: { what: /DHCP/ } })
-  t.throws(() => readOptions(['--bogus']), /no option "--bogus"/)
-  t.throws(() => readOptions(['--break']), /--break knows password, .*, not ""/)
 })
