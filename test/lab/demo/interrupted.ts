@@ -45,7 +45,12 @@ async function demonstration(t: Test) {
         reject(new Error(`it ended before it said ${String(wanted)}:\n${said}`))
       })
     })
-  return { pid, temporary, says, ended, said: () => said }
+  /** As when its terminal is closed: nothing can be written any more. */
+  const deafen = (): void => {
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+  return { pid, temporary, says, ended, deafen, said: () => said }
 }
 
 type Demonstration = Awaited<ReturnType<typeof demonstration>>
@@ -59,11 +64,12 @@ const moments: [string, (demo: Demonstration, signal: AbortSignal) => Promise<vo
   ],
   ['while the agent is built', demo => demo.says(/laboratory raised/), 130],
   [
-    'while the agent starts',
-    async ({ temporary, says }, signal) => {
+    'while the agent starts, and the terminal is closed',
+    async ({ temporary, says, deafen }, signal) => {
       await says(/laboratory raised/)
       const [folder = ''] = await readdir(temporary)
       await appears(join(temporary, folder), 'sensor-1.log', signal)
+      deafen()
     },
     130,
   ],
