@@ -41,6 +41,7 @@ export class Daemon implements AsyncDisposable {
     this.#options = options
     this.output = new Journal(options.name, line => line)
     this.#log = createWriteStream(options.logFile, { flags: 'a' })
+    this.#log.on('error', error => this.output.add(`[the log cannot be written: ${error.message}]`))
     this.#death = atDeath(() => this.#signalGroup('SIGKILL'))
   }
 

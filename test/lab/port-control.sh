@@ -60,4 +60,4 @@ while IFS= read -r line; do
       ;;
   esac
   printf '%s\n' "$line"
-done < <(exec hostapd "$@" 2>&1)
+done < <(exec setpriv --pdeathsig KILL hostapd "$@" 2>&1)

@@ -20,7 +20,9 @@ export async function dnsmasq(site: Site, segment: Segment, ntp: boolean): Promi
     role: 'backend',
     command: 'dnsmasq',
     args: [
-      ...['--keep-in-foreground', '--log-facility=-', '--log-queries', '--log-dhcp', '--user=root'],
+      ...['--keep-in-foreground', '--log-facility=-', '--log-queries', '--log-dhcp'],
+      // As whom it is started: with another user or group the kernel forgets to end it with the laboratory (prctl(2), PR_SET_PDEATHSIG).
+      ...['--user=root', '--group=root'],
       ...['--conf-file=/dev/null', '--pid-file=', '--no-resolv', '--no-hosts', '--no-ping'],
       ...[`--interface=lan-${segment}`, '--except-interface=lo', '--bind-interfaces'],
       ...[`--dhcp-range=${subnet}.50,${subnet}.99,255.255.255.0,1h`, '--dhcp-authoritative'],

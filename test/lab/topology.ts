@@ -69,7 +69,9 @@ async function arpByInterface(spaces: Namespaces): Promise<void> {
 
 async function ipv6Off(spaces: Namespaces, role: 'switch' | 'backend'): Promise<void> {
   const settings = ['all', 'default'].map(name => `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`)
-  await spaces.exec(role, 'sh', ['-c', settings.map(file => `echo 1 > ${file}`).join('; ')])
+  // A kernel without IPv6 has no such files.
+  const off = settings.map(file => `[ ! -e ${file} ] || echo 1 > ${file}`)
+  await spaces.exec(role, 'sh', ['-c', off.join('; ')])
 }
 
 async function raiseBackend(spaces: Namespaces, { management }: TopologyOptions): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { daemon } from '../daemon.ts'
 import { raise } from '../lab.ts'
+import { belonging, namespaces } from '../demo/processes.ts'
 import { checkout } from '../pki.ts'
 
 /** Exiting and zombie processes have no command line any more. */
@@ -56,8 +57,11 @@ t.test('nothing is left of a lab', async t => {
   await t.test('that was killed (SIGKILL), once the next one was raised', async t => {
     await using child = await abandoned(t.testdir(), 'stay')
     const { id, pids } = await child.raised
+    const spaces = new Set((await namespaces(`${id}-`)).values())
     child.kill('SIGKILL')
     await child.ended
+    t.strictSame(await leftOf('no lab', pids), [], 'its daemons have ended with it')
+    t.strictSame(await belonging(spaces, []), [], 'and their children')
     t.ok((await leftOf(id, [], 0)).length > 0, 'its namespaces still have names')
     await using _lab = await raise(t)
     t.strictSame(await leftOf(id, pids), [])
