@@ -105,7 +105,7 @@ export class Loop {
 
   async #lane(lane: string, signal: AbortSignal): Promise<void> {
     const world = this.#world
-    let repeats: { step: string; times: number } = { step: '', times: 0 }
+    let done = { what: '', times: 0 }
     while (!signal.aborted) {
       const seen = world.change.count
       const desired = world.desired()
@@ -116,14 +116,14 @@ export class Loop {
       const plan = this.#plan(lane, desired, actual)
       const step = plan.steps[0]
       if (!step) {
-        repeats = { step: '', times: 0 }
+        done = { what: '', times: 0 }
         if (this.#busy === 0) world.idle()
         await world.change.beyond(seen, plan.wakeAt && plan.wakeAt - world.now(), signal)
         continue
       }
-      const key = JSON.stringify(step)
-      repeats = { step: key, times: repeats.step === key ? repeats.times + 1 : 1 }
-      await this.#perform(lane, plan.steps, desired, actual, repeats.times, signal)
+      const what = JSON.stringify([step, purposeOf(step.network, desired)])
+      if (done.what !== what) done = { what, times: 0 }
+      if (await this.#perform(lane, plan.steps, desired, actual, done.times, signal)) done.times += 1
     }
   }
 
@@ -143,6 +143,7 @@ export class Loop {
     return planInterface(desired, actual, lane, this.#world.now(), this.#world.options)
   }
 
+  /** Whether the first of the steps was done; `times` says how often that was so before, for the same purpose. */
   async #perform(
     lane: string,
     steps: Step[],
@@ -150,9 +151,9 @@ export class Loop {
     actual: Actual,
     times: number,
     stop: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const [step, ...following] = steps
-    if (!step) return
+    if (!step) return false
     const network = findNetwork(desired, step.network)
     const basis = network && basisOf(network, desired, actual)
     const interrupt = new AbortController()
@@ -165,12 +166,14 @@ export class Loop {
     this.#started(step)
     try {
       this.#world.ahead(following, signal)
-      if (times > mostRepeats) throw noProgress(step)
+      if (times >= mostRepeats) throw noProgress(step)
       await act(this.#world.effects, step, signal)
       this.#done(step, performance.now() - started)
+      return true
     } catch (error) {
       if (signal.aborted || isAbortError(error)) this.#interrupted(step)
       else this.#failed(step, basis ?? '', error, performance.now() - started)
+      return false
     } finally {
       this.#running.delete(lane)
       this.#busy -= 1

@@ -3,11 +3,12 @@ import t, { type Test } from 'tap'
 import { Change } from '../../agent/change.ts'
 import { isHeldBack } from '../../agent/core/setback.ts'
 import type { Effects } from '../../agent/core/step.ts'
+import { wantedRevision } from '../../agent/core/want.ts'
 import { openLog } from '../../agent/log.ts'
 import { Loop, type World } from '../../agent/loop.ts'
 import { Memory } from '../../agent/memory.ts'
 import type { Actual, TimelineEvent } from '../../agent/types.ts'
-import { actualOf, desiredOf, now, queue } from './core/world.ts'
+import { actualOf, corp, desiredOf, lease, now, onboarding, queue } from './core/world.ts'
 
 const nothing = (): void => undefined
 const never = new Promise<never>(nothing)
@@ -91,6 +92,31 @@ t.test('a step that succeeds again and again and changes nothing ends as a failu
   t.match(events.at(-1)?.text, 'A step does not reach its end')
   t.equal(events.filter(({ event }) => event === 'step-done').length, 5)
   t.equal(await loop.alive(100), true)
+})
+
+t.test('a step that is done again for another document each time does reach its end', async t => {
+  const revision = wantedRevision(onboarding, actualOf(), now) ?? ''
+  const state = {
+    blocks: [{ path: '/1', network: 'onboarding', revision }],
+    ...{ joined: { network: 'onboarding', revision, at: now }, lease },
+  }
+  let assigned = 0
+  const { world, events } = running(
+    t,
+    async memory => ({ ...(await looked(memory)), interfaces: actualOf({}, state).interfaces }),
+    () => {
+      assigned += 1
+      return Promise.resolve()
+    },
+  )
+  world.desired = () => desiredOf({ tested: [{ ...corp, assignment: `a${assigned}` }] })
+  const ended = () => events.filter(({ event }) => /^step-(done|failed)$/.test(event))
+  const failed = () => ended().some(({ event }) => event === 'step-failed')
+  while (ended().length < 12 && !failed()) await new Promise(setImmediate)
+  t.same(
+    ended(),
+    Array(12).fill({ event: 'step-done', text: 'obtain a certificate for corp over onboarding' }),
+  )
 })
 
 t.test(
