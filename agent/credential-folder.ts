@@ -29,7 +29,8 @@ import {
 } from './credential-record.ts'
 import { isMissing, linkDurable, privateFolder, readIfThere, readJson } from './durable.ts'
 import { removeAll, removeDurable, renameDurable, writeDurable, writeSynced } from './durable.ts'
-import { openKey, type KeyKind, type SpareKeys } from './keys.ts'
+import { KeyUnderWay } from './key-under-way.ts'
+import type { KeyKind, SpareKeys } from './keys.ts'
 import type { CredentialState } from './types.ts'
 
 interface StateFile {
@@ -53,7 +54,8 @@ export class CredentialFolder {
   readonly #root: string
   /** The key is made ahead while the network is joined: both begin, one after the other. */
   #beginning: Promise<void> = Promise.resolve()
-  #key: Promise<KeyObject> | undefined
+  #assignment: string | undefined
+  readonly #key = new KeyUnderWay()
   /** What was read of generations, which never change. */
   readonly #read = new Map<string, Generation>()
 
@@ -85,14 +87,16 @@ export class CredentialFolder {
 
   /** Starts afresh where the assignment changed: what was made for another one goes (S2-69). */
   begin(assignment: string): Promise<void> {
-    const begun = this.#beginning.then(() => this.#begin(assignment))
+    const before = this.#key.settled()
+    const begun = this.#beginning.then(() => this.#begin(assignment, before))
     this.#beginning = begun.catch(() => undefined)
+    this.#assignment = assignment
     return begun
   }
 
-  async #begin(assignment: string): Promise<void> {
+  async #begin(assignment: string, before: Promise<void>): Promise<void> {
     if ((await this.#state())?.assignment === assignment) return
-    await this.forget()
+    await this.forget(before)
     await privateFolder(this.#root)
     await this.#writeState({ assignment })
   }
@@ -101,16 +105,9 @@ export class CredentialFolder {
     return (await this.#state())?.removed !== undefined
   }
 
-  /**
-   * The key of the open enrolment, from disk, from the spare keys, or generated now. On disk when this resolves.
-   * Calls while a key is being made share it.
-   */
+  /** The key of the open enrolment, from disk, from the spare keys, or generated now. On disk when this resolves. */
   key(kind: KeyKind, spare: SpareKeys | undefined, told: (news: KeyNews) => void): Promise<KeyObject> {
-    const prepared = (): Promise<void> => this.#beginning
-    this.#key ??= openKey(this.#path('open'), { kind, spare, told }, prepared).finally(() => {
-      this.#key = undefined
-    })
-    return this.#key
+    return this.#key.make(this.#path('open'), { kind, spare, told }, this.#assignment, this.#beginning)
   }
 
   async request<E>(): Promise<OpenRequest<E> | undefined> {
@@ -175,11 +172,13 @@ export class CredentialFolder {
 
   /** Certificates, keys and requests go; the folder stays, so that what happened is not forgotten before it is said. */
   async empty(): Promise<void> {
+    await this.#key.settled()
     await this.#clear()
   }
 
   /** Nothing of the network is left. */
-  async forget(): Promise<void> {
+  async forget(before = this.#key.settled()): Promise<void> {
+    await before
     this.#read.clear()
     await removeDurable(this.#root)
   }

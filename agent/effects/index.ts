@@ -81,6 +81,6 @@ export async function ahead(steps: Step[], context: Context): Promise<void> {
   if (credentialStatus(network, state, context.now()).kind !== 'absent') return
   sayDamage({ network: network.id, interface: step.interface }, state, context)
   if (isPrepared(network, network.profile.scep, context)) return
-  const [made] = await Promise.all([keyOf(network.id, key, context), folder.begin(network.assignment)])
+  const [, made] = await Promise.all([folder.begin(network.assignment), keyOf(network.id, key, context)])
   await prepareAhead(network, network.profile.scep, made, context)
 }
