@@ -11,6 +11,7 @@ export type PathCode =
   | 'lease-lost'
   | 'address-conflict'
   | 'no-route'
+  | 'own-address'
   | 'path-broken'
   | 'path-closed'
   | 'ipv6-unsupported'
@@ -94,7 +95,13 @@ const meanings: Record<PathCode, Meaning> = {
     title: 'The network has no route to the host',
     side: 'network',
     retry: 'backoff',
-    hint: 'Check that DHCP gives a router (option 3) and that the host is reachable from this network.',
+    hint: 'Check that DHCP gives a router (option 3, or 121 where it gives that) and that the host is reachable from this network.',
+  },
+  'own-address': {
+    title: 'The address is one of the sensor itself',
+    side: 'configuration',
+    retry: 'backoff',
+    hint: 'Give the address that the host has in this network, and look what the name servers answer: 127.0.0.1, 0.0.0.0 and the like lead to no other host.',
   },
   'path-broken': {
     title: 'Packets would have left on another interface',
@@ -118,7 +125,7 @@ const meanings: Record<PathCode, Meaning> = {
     title: 'The network gave no name server',
     side: 'network',
     retry: 'backoff',
-    hint: 'Let DHCP give name servers (option 6), or use an IP address in the URL.',
+    hint: 'Let DHCP give name servers (option 6), which are not 127.0.0.1 or the like, or use an IP address in the URL.',
   },
   'dns-not-found': {
     title: 'The name does not exist in this network',

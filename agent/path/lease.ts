@@ -1,11 +1,20 @@
 import { isIPv4 } from 'node:net'
 
+export interface Route {
+  /** As the kernel shows it: `10.55.0.0/24`, `10.60.0.1`. */
+  to: string
+  /** On the link without it. */
+  via: string | undefined
+}
+
 /** What a DHCP server gave. Addresses are dotted quads. */
 export interface Lease {
   address: string
   /** Length of the subnet mask, 0–32. */
   prefix: number
   gateway?: string
+  /** Beside the default route and that to the subnet (RFC 3442). */
+  routes: Route[]
   dns: string[]
   ntp: string[]
   domain?: string
@@ -23,11 +32,15 @@ export type DhcpEvent =
   | { kind: 'nak'; message: string }
   | { kind: 'malformed'; detail: string }
 
-/** Names that udhcpc gives to the options we ask for (1, 3, 6, 15, 42, 51, 54) and to its own fields. */
-const variables = ['ip', 'mask', 'router', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid', 'message'] as const
+/** Names that udhcpc gives to the options we ask for (1, 3, 6, 15, 42, 51, 54, 121) and to its own fields. */
+const variables = [
+  ...['ip', 'mask', 'router', 'staticroutes', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid', 'message'],
+] as const
 
 /** Options asked of the server; with `-o` udhcpc asks for no others. */
-export const requestedOptions = ['subnet', 'router', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid'] as const
+export const requestedOptions = [
+  ...['subnet', 'staticroutes', 'router', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid'],
+] as const
 
 /**
  * The script of the DHCP client, the same text under the name of every event. It changes nothing: it writes
@@ -51,7 +64,24 @@ export function splitRecords(text: string): { records: string[]; rest: string } 
   return { records, rest }
 }
 
-const addresses = (text: string | undefined): string[] => (text ?? '').split(' ').filter(isIPv4)
+/** Without those that no other host can have, e.g. 0.0.0.0 for `none`. */
+const addresses = (text: string | undefined): string[] =>
+  (text ?? '').split(' ').filter(word => isIPv4(word) && usable(word))
+
+/** More do not fit into one option. */
+const mostRoutes = 64
+
+/** Option 121 as udhcpc writes it: `10.55.0.0/24 10.77.0.2 0.0.0.0/0 10.77.0.1`. */
+function classlessRoutes(text: string): Route[] {
+  const words = text.split(' ')
+  return words.slice(0, 2 * mostRoutes).flatMap((word, place) => {
+    const [, address = '', length = ''] = /^([\d.]+)\/(\d+)$/.exec(word) ?? []
+    const router = words[place + 1] ?? ''
+    if (place % 2 === 1 || !isIPv4(address) || Number(length) > 32 || !isIPv4(router)) return []
+    if (router !== '0.0.0.0' && !usable(router)) return []
+    return [{ to: destination(address, Number(length)), via: router === '0.0.0.0' ? undefined : router }]
+  })
+}
 
 /** Reads one record of the script; `undefined` for an event that means nothing to us. */
 export function parseRecord(record: string, now: Date): DhcpEvent | undefined {
@@ -81,11 +111,17 @@ function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: 
     return { kind: 'malformed', detail: `the address ${JSON.stringify(printable(address))} cannot be used` }
   if (!Number.isInteger(prefix) || prefix < 1 || prefix > 32)
     return { kind: 'malformed', detail: `the subnet mask length ${String(prefix)} cannot be used` }
-  const gateway = addresses(fields.get('router'))[0]
+  const given = classlessRoutes(fields.get('staticroutes') ?? '')
+  const isDefault = ({ to, via }: Route): boolean => to === 'default' && via !== undefined
+  // Whoever gives classless routes gives the default one among them: the router of option 3 is for others (RFC 3442).
+  const routers =
+    given.length > 0 ? given.filter(isDefault).map(({ via }) => via) : addresses(fields.get('router'))
+  const gateway = routers.find(router => router !== address)
   const domain = fields.get('domain') ?? ''
   const lease: Lease = {
     address,
     prefix,
+    routes: given.filter(route => !isDefault(route)),
     dns: addresses(fields.get('dns')),
     ntp: addresses(fields.get('ntpsrv')),
     seconds: Number(fields.get('lease')) || 3600,
@@ -104,6 +140,12 @@ const usable = (address: string): boolean => {
 }
 
 const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
+
+/** The network of `address/prefix` as the kernel shows it as the destination of a route. */
+export function destination(address: string, prefix: number): string {
+  if (prefix === 0) return 'default'
+  return prefix === 32 ? address : `${networkOf(address, prefix)}/${prefix}`
+}
 
 /** Network address of `address/prefix`, e.g. `10.77.0.50`, 24 → `10.77.0.0`. */
 export function networkOf(address: string, prefix: number): string {

@@ -11,9 +11,9 @@ import { onNetworkChange } from './monitor.ts'
 import { lookupOver } from './resolver.ts'
 import { verifyRoute } from './route-check.ts'
 import {
-  addressCommand,
   checkInterfaceName,
   configureCommands,
+  outdatedCommands,
   prepareCommands,
   removeCommands,
   ruleCommands,
@@ -184,13 +184,10 @@ class OpenPath implements Path {
   }
 
   async #renewed(lease: Lease): Promise<void> {
-    const same = lease.gateway === this.#lease.gateway
+    const { interface: device, table } = this
+    const before = this.#lease
     this.#lease = lease
-    await ip(
-      ...(same
-        ? [addressCommand(this.interface, lease)]
-        : configureCommands(this.interface, this.table, lease)),
-    )
+    await ip(...configureCommands(device, table, lease), ...outdatedCommands(device, table, before, lease))
     this.#onEvent({ kind: 'renewed', lease })
   }
 

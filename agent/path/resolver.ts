@@ -18,9 +18,7 @@ export async function resolve(name: string, options: ResolverOptions): Promise<s
   const family = isIP(name)
   if (family === 4) return [name]
   if (family === 6) throw new PathError('ipv6-unsupported', `${name} is an IPv6 address`)
-  const servers = options.servers()
-  if (servers.length === 0) throw new PathError('dns-none', `${name} cannot be resolved`)
-  await Promise.all(servers.map(server => options.verify(server)))
+  const servers = await reached(name, options)
   checkpoint(`resolve ${name}`)
   // One resolver a lookup: cancelling it at the deadline touches no other.
   const resolver = new Resolver({ timeout: 1_000, tries: 2 })
@@ -36,6 +34,16 @@ export async function resolve(name: string, options: ResolverOptions): Promise<s
   } finally {
     clearTimeout(deadline)
   }
+}
+
+/** The name servers that packets would go to over this interface: one that cannot be reached is no reason not to ask another. */
+async function reached(name: string, { servers, verify }: ResolverOptions): Promise<string[]> {
+  const all = servers()
+  const verified = await Promise.allSettled(all.map(server => verify(server)))
+  const [first] = verified.flatMap(one => (one.status === 'rejected' ? [one.reason as PathError] : []))
+  const among = all.filter((_, place) => verified[place]?.status === 'fulfilled')
+  if (among.length > 0) return among
+  throw first ?? new PathError('dns-none', `${name} cannot be resolved`)
 }
 
 async function explain(

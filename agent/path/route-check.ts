@@ -34,6 +34,11 @@ export async function verifyRoute(
   }
   const [route] = result.value as RouteRow[]
   if (route?.dev === device && route.table === String(table)) return
+  if (route?.dev === 'lo')
+    throw new PathError(
+      'own-address',
+      `${destination} leads from ${address} on ${device} to the sensor itself`,
+    )
   throw new PathError(
     'path-broken',
     `packets from ${address} to ${destination} would leave on ${route?.dev ?? 'no interface'} by table ${route?.table ?? 'main'}, not on ${device} by table ${table}`,

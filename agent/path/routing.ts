@@ -1,5 +1,5 @@
 import { PathError } from './errors.ts'
-import { networkOf, type Lease } from './lease.ts'
+import { destination, type Lease } from './lease.ts'
 
 /** Marks every rule and route of ours (`/etc/iproute2/rt_protos` knows no 83), so that leftovers can be found. */
 export const protocol = 83
@@ -39,20 +39,35 @@ const lifetime = ({ seconds }: Lease): string =>
   // udhcpc renews no lease before 61 s, however short it is.
   seconds >= 0xffffffff ? 'forever' : String(Math.max(seconds, 122))
 
-export const addressCommand = (device: string, lease: Lease): string =>
+const addressCommand = (device: string, lease: Lease): string =>
   `address replace ${lease.address}/${lease.prefix} dev ${device} noprefixroute valid_lft ${lifetime(lease)} preferred_lft ${lifetime(lease)}`
 
 /** Address and routes of a lease; the link must be up. Running them again repairs whatever is missing. */
-export function configureCommands(device: string, table: number, lease: Lease): string[] {
-  const route = (to: string): string =>
-    `route replace ${to} dev ${device} src ${lease.address} table ${table} proto ${protocol}`
-  const commands = [
-    addressCommand(device, lease),
-    `${route(`${networkOf(lease.address, lease.prefix)}/${lease.prefix}`)} scope link`,
+export const configureCommands = (device: string, table: number, lease: Lease): string[] => [
+  addressCommand(device, lease),
+  ...[
+    { to: destination(lease.address, lease.prefix), via: undefined },
+    ...(lease.gateway === undefined ? [] : [{ to: 'default', via: lease.gateway }]),
+    ...lease.routes,
+  ].map(({ to, via }) => {
+    const route = `dev ${device} src ${lease.address} table ${table} proto ${protocol}`
+    // `onlink`: some networks give a /32, or a router outside the subnet.
+    return via === undefined
+      ? `route replace ${to} ${route} scope link`
+      : `route replace ${to} via ${via} ${route} onlink`
+  }),
+]
+
+/** Removes the routes of a lease that the one after it has not. */
+export function outdatedCommands(device: string, table: number, before: Lease, after: Lease): string[] {
+  const destinations = ({ gateway, routes }: Lease): string[] => [
+    ...(gateway === undefined ? [] : ['default']),
+    ...routes.map(({ to }) => to),
   ]
-  // `onlink`: some networks give a /32, or a router outside the subnet.
-  if (lease.gateway !== undefined) commands.push(`${route(`default via ${lease.gateway}`)} onlink`)
-  return commands
+  const kept = destinations(after)
+  return destinations(before)
+    .filter(to => !kept.includes(to))
+    .map(to => `-route del ${to} dev ${device} table ${table} proto ${protocol}`)
 }
 
 /** Removes exactly what these put in place: the address first, the rules last, so that nothing can leak between. */

@@ -1,4 +1,4 @@
-import type { Lease } from './lease.ts'
+import { destination, type Lease } from './lease.ts'
 import { tryIp, type IpResult } from './ip.ts'
 import { preference, protocol, type AddressRow } from './routing.ts'
 
@@ -41,6 +41,7 @@ export async function inspect(device: string, table: number, lease: Lease): Prom
   const into = rules.filter(row => row.priority === preference && row.table === String(table))
   const deadEnd = rules.filter(row => row.priority === preference + 1)
   const routes = rows<RouteRow>(route)
+  const leadsTo = (to: string): boolean => routes.some(row => row.dev === device && row.dst === to)
   const wanted: [boolean, string][] = [
     [addresses.some(({ local }) => local === lease.address), 'the address'],
     [into.some(row => row.src === lease.address), `the rule from ${lease.address}`],
@@ -48,14 +49,9 @@ export async function inspect(device: string, table: number, lease: Lease): Prom
     [deadEnd.some(row => row.src === lease.address), `the dead end from ${lease.address}`],
     [deadEnd.some(row => row.oif === device), `the dead end oif ${device}`],
     [routes.some(row => row.type === 'unreachable'), `the unreachable default of table ${table}`],
-    [
-      routes.some(row => row.dev === device && row.dst !== 'default'),
-      `the route to the subnet in table ${table}`,
-    ],
-    [
-      lease.gateway === undefined || routes.some(row => row.dev === device && row.dst === 'default'),
-      `the default route of table ${table}`,
-    ],
+    [leadsTo(destination(lease.address, lease.prefix)), `the route to the subnet in table ${table}`],
+    [lease.gateway === undefined || leadsTo('default'), `the default route of table ${table}`],
+    ...lease.routes.map(({ to }): [boolean, string] => [leadsTo(to), `the route to ${to} in table ${table}`]),
   ]
   return {
     link: present?.ifname === undefined ? 'gone' : flags.includes('UP') ? 'up' : 'down',

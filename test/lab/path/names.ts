@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import t from 'tap'
 import type { Path } from '../../../agent/path/index.ts'
-import { counted, dnsmasq, get, ipIn, open } from './scene.ts'
+import { counted, dnsmasq, get, ipIn, kernel, open } from './scene.ts'
 
 const lookup = (path: Path, name: string, options: { all?: boolean; family?: number } = {}) =>
   new Promise<string | LookupAddress[]>((resolve, reject) => {
@@ -45,10 +45,32 @@ t.test('a name server that does not answer is a timeout within the deadline', as
   t.ok(performance.now() - start < 1_000)
 })
 
-t.test('a network without a name server says so', async t => {
-  await using _server = await dnsmasq({ options: ['--dhcp-option=option:dns-server'] })
+t.test('a network without a name server says so, also where it gives one that can be none', async t => {
+  for (const servers of ['', ',127.0.0.1,255.255.255.255']) {
+    await using _server = await dnsmasq({ options: [`--dhcp-option=option:dns-server${servers}`] })
+    await using opened = await open()
+    await t.rejects(lookup(opened.path, 'scep.example.org'), { code: 'dns-none', side: 'network' })
+  }
+})
+
+t.test('a name server that this network does not reach is passed over', async t => {
+  const servers = ['--dhcp-option=option:router', '--dhcp-option=option:dns-server,192.0.2.53,10.77.0.1']
+  await using _server = await dnsmasq({ options: [...servers, '--address=/near.example.org/10.77.0.1'] })
   await using opened = await open()
-  await t.rejects(lookup(opened.path, 'scep.example.org'), { code: 'dns-none' })
+  t.equal(await lookup(opened.path, 'near.example.org'), '10.77.0.1')
+})
+
+t.test('a name that leads to the sensor itself is no other program in the way', async t => {
+  await using _server = await dnsmasq({ options: ['--address=/portal.example.org/127.0.0.1'] })
+  await using opened = await open()
+  const { path } = opened
+  const own = { code: 'own-address', side: 'configuration' }
+  await t.rejects(lookup(path, 'portal.example.org'), {
+    ...own,
+    detail: /^127\.0\.0\.1 leads .* to the sensor/,
+  })
+  for (const host of ['127.0.0.1', '0.0.0.0', path.address])
+    await t.rejects(get({ ...path.wire(), host }), own, host)
 })
 
 t.test('a query that would leave on another interface is not sent', async t => {
@@ -60,6 +82,41 @@ t.test('a query that would leave on another interface is not sent', async t => {
   await ipIn('sensor', `rule del pref 10 from ${path.address} table main`)
   t.equal(packets.eth1, 0)
 })
+
+const routes: [string, string, string, (path: Path) => Promise<unknown>][] = [
+  [
+    'the default one among them is used, not the router of option 3',
+    '0.0.0.0/0,10.77.0.1',
+    '10.77.0.1',
+    async path => get(path.wire()),
+  ],
+  [
+    'what none of them leads to is not reached, router or not',
+    '10.55.0.0/24,10.77.0.1',
+    'undefined',
+    async path => {
+      const elsewhere = await get({ ...path.wire(), host: '10.88.0.1' }).catch((error: unknown) => error)
+      t.match(elsewhere, { code: 'no-route' })
+      return get(path.wire())
+    },
+  ],
+]
+for (const [sentence, given, gateway, ask] of routes)
+  t.test(`of a network with classless routes ${sentence}`, async t => {
+    const options = ['--dhcp-option=option:router,10.77.0.99', `--dhcp-option=121,${given}`]
+    await using _server = await dnsmasq({ options })
+    const before = await kernel()
+    {
+      await using opened = await open()
+      const { path } = opened
+      t.equal(String(path.gateway), gateway)
+      const packets = await counted(async () => {
+        t.match(await ask(path), 'target')
+      })
+      t.equal(packets.eth1, 0)
+    }
+    t.equal(await kernel(), before)
+  })
 
 t.test('a network without a router reaches its own hosts and says what it cannot reach', async t => {
   await using _server = await dnsmasq({ options: ['--dhcp-option=option:router'] })

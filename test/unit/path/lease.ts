@@ -35,6 +35,7 @@ const lease = {
   address: '10.77.0.50',
   prefix: 24,
   gateway: '10.77.0.1',
+  routes: [],
   dns: ['10.77.0.1', '10.77.0.3'],
   ntp: ['10.77.0.1'],
   domain: 'example.org',
@@ -83,6 +84,50 @@ const cases: [string, string, Record<string, string>, unknown[]][] = [
       },
     ],
   ],
+  [
+    'what can be no router and no server is dropped: there others are asked, or none',
+    'bound',
+    {
+      ...{
+        ip: '192.0.2.7',
+        router: '0.0.0.0 192.0.2.7 192.0.2.1',
+        dns: '127.0.0.1 255.255.255.255 192.0.2.2',
+      },
+      ntpsrv: '0.0.0.0',
+    },
+    [{ lease: { ...bare('192.0.2.7'), gateway: '192.0.2.1', dns: ['192.0.2.2'], ntp: [] } }],
+  ],
+  [
+    'classless routes (option 121) are taken, and the router of option 3 is not used beside them (RFC 3442)',
+    'bound',
+    { ...office, staticroutes: '10.55.0.9/24 10.77.0.2 10.60.0.1/32 10.77.0.3 0.0.0.0/0 10.77.0.4' },
+    [
+      {
+        lease: {
+          gateway: '10.77.0.4',
+          routes: [
+            { to: '10.55.0.0/24', via: '10.77.0.2' },
+            { to: '10.60.0.1', via: '10.77.0.3' },
+          ],
+        },
+      },
+    ],
+  ],
+  [
+    'a classless route without a router is on the link; what is none is dropped',
+    'bound',
+    {
+      ...office,
+      staticroutes: '10.55.0.0/24 0.0.0.0 10.56.0.0/33 10.77.0.2 x y 10.57.0.0/16 127.0.0.1 10.58.0.0/16',
+    },
+    [{ lease: { gateway: undefined, routes: [{ to: '10.55.0.0/24', via: undefined }] } }],
+  ],
+  [
+    'classless routes that are none leave the router of option 3 in force',
+    'bound',
+    { ...office, staticroutes: 'x y' },
+    [{ lease: { gateway: '10.77.0.1', routes: [] } }],
+  ],
   ...['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255', 'rm -rf', ''].map(
     (ip): [string, string, Record<string, string>, unknown[]] => [
       `the address "${ip}" is refused`,
@@ -101,6 +146,7 @@ function bare(address: string): Record<string, unknown> {
     prefix: 32,
     gateway: undefined,
     domain: undefined,
+    routes: [],
     dns: [],
     ntp: [],
     seconds: 3600,

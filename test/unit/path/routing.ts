@@ -6,6 +6,7 @@ import {
   leftoverAddress,
   leftoverRules,
   leftoverSources,
+  outdatedCommands,
   prepareCommands,
   removeCommands,
   ruleCommands,
@@ -16,6 +17,7 @@ const lease: Lease = {
   address: '10.77.0.50',
   prefix: 24,
   gateway: '10.77.0.1',
+  routes: [],
   dns: [],
   ntp: [],
   seconds: 3600,
@@ -63,6 +65,29 @@ t.test('a lease without a router has no default route', async t => {
   const { gateway: _, ...without } = lease
   t.notMatch(configureCommands('eth0', 7702, without).join('\n'), 'default')
 })
+
+t.test(
+  'classless routes go into the table of the interface, and those that a renewal no longer has go',
+  async t => {
+    const routed: Lease = {
+      ...lease,
+      routes: [
+        { to: '10.55.0.0/24', via: '10.77.0.2' },
+        { to: '10.60.0.1', via: undefined },
+      ],
+    }
+    t.same(configureCommands('eth0', 7702, routed).slice(3), [
+      'route replace 10.55.0.0/24 via 10.77.0.2 dev eth0 src 10.77.0.50 table 7702 proto 83 onlink',
+      'route replace 10.60.0.1 dev eth0 src 10.77.0.50 table 7702 proto 83 scope link',
+    ])
+    const { gateway: _, ...rest } = lease
+    t.same(outdatedCommands('eth0', 7702, routed, { ...rest, routes: routed.routes.slice(0, 1) }), [
+      '-route del default dev eth0 table 7702 proto 83',
+      '-route del 10.60.0.1 dev eth0 table 7702 proto 83',
+    ])
+    t.same(outdatedCommands('eth0', 7702, routed, routed), [])
+  },
+)
 
 t.test('what is removed is what was put in place, the address first and the rules behind it', async t => {
   t.same(removeCommands('eth0', 7702, lease), [
