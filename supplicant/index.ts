@@ -3,6 +3,7 @@ export { type Blob, type BlockKey, type NetworkBlock, usesEap } from './block.ts
 export { DEADLINES, type Deadlines, nextDeadline } from './deadlines.ts'
 export * from './errors.ts'
 export { type InterfaceFacts, type InterfaceNews, SupplicantInterface } from './interface.ts'
+export type { InterfaceSettings } from './interface-settings.ts'
 export { join, type JoinOptions } from './join.ts'
 export type { NetworkEntry } from './networks.ts'
 export type { Joined } from './run.ts'

@@ -6,7 +6,7 @@ import { isSupplicantError, type SupplicantError } from './errors.ts'
 import type { LinkChange, Links } from './links.ts'
 import { NetworkBlocks, type NetworkEntry } from './networks.ts'
 import { asState, eventsOf, type InterfaceEvent, type State } from './signals.ts'
-import type { InterfaceSettings } from './supplicant.ts'
+import type { InterfaceSettings } from './interface-settings.ts'
 
 const INTERFACE = 'fi.w1.wpa_supplicant1.Interface'
 const NETWORK = 'fi.w1.wpa_supplicant1.Network'

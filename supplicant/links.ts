@@ -8,17 +8,23 @@ export interface LinkChange {
   carrier: boolean
   /** Administratively up; a link that is down has no carrier either, whatever the cable. */
   enabled: boolean
+  /** The kernel's number of it. */
+  index: number
+  /** It was taken out of the machine, or has another name now. */
+  gone: boolean
 }
 
 /** What the `ip` command prints about one link, `ip -o link show` and `ip -o monitor link` alike. */
 export function parseLink(line: string): LinkChange | undefined {
-  const found = /^(?<deleted>Deleted )?\d+: (?<name>[^:@\s]+)(?:@[^:]*)?: <(?<flags>[^>]*)>/.exec(
+  const found = /^(?<deleted>Deleted )?(?<index>\d+): (?<name>[^:@\s]+)(?:@[^:]*)?: <(?<flags>[^>]*)>/.exec(
     line,
   )?.groups
   const name = found?.['name']
   if (found === undefined || name === undefined) return undefined
-  const flags = found['deleted'] === undefined ? (found['flags'] ?? '').split(',') : []
-  return { name, carrier: flags.includes('LOWER_UP'), enabled: flags.includes('UP') }
+  const gone = found['deleted'] !== undefined
+  const flags = gone ? [] : (found['flags'] ?? '').split(',')
+  const index = Number(found['index'])
+  return { name, carrier: flags.includes('LOWER_UP'), enabled: flags.includes('UP'), index, gone }
 }
 
 /** How often the kernel has seen the carrier come or go. */
@@ -70,7 +76,7 @@ export class Links implements Disposable {
     return this.#links.get(name)?.enabled
   }
 
-  /** Told of every link that changed in one of the two. */
+  /** Told of every link that changed in carrier or state, went, or came back. */
   on(listener: (change: LinkChange) => void): Disposable {
     this.#listeners.add(listener)
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
@@ -90,16 +96,23 @@ export class Links implements Disposable {
   // The monitor is there before the dump is taken, so that no change can fall between the two.
   async #watch(): Promise<void> {
     const ended = await this.#run(['-o', 'monitor', 'link'])
+    const before = [...this.#links.values()]
+    const names = new Set<string>()
     await (
-      await this.#run(['-o', 'link', 'show'])
+      await this.#run(['-o', 'link', 'show'], line => names.add(parseLink(line)?.name ?? ''))
     ).done
+    // What went while nobody watched; where `ip` said nothing at all nothing is known.
+    for (const link of names.size > 0 ? before : []) if (!names.has(link.name)) this.#vanished(link)
     void ended.done.then(() => {
       if (this.#disposed || !ended.spawned) return
       this.#restart = setTimeout(() => void this.#watch(), 1_000)
     })
   }
 
-  #run(args: readonly string[]): Promise<{ spawned: boolean; done: Promise<void> }> {
+  #run(
+    args: readonly string[],
+    heard: (line: string) => unknown = () => undefined,
+  ): Promise<{ spawned: boolean; done: Promise<void> }> {
     const [command = 'ip', ...before] = this.#ip
     return new Promise(resolve => {
       if (this.#disposed) {
@@ -118,6 +131,7 @@ export class Links implements Disposable {
         })
       })
       createInterface({ input: child.stdout }).on('line', line => {
+        heard(line)
         this.#line(line)
       })
       child.once('spawn', () => {
@@ -133,16 +147,24 @@ export class Links implements Disposable {
   #line(line: string): void {
     const change = parseLink(line)
     if (change === undefined) return
+    // Another name of the same link, or another link of the same name: the one that was known is no more.
+    for (const link of [...this.#links.values()])
+      if ((link.index === change.index) !== (link.name === change.name)) this.#vanished(link)
     const before = this.#links.get(change.name)
     const counted = this.#changes.get(change.name)
     const changes = this.#changesOf(change.name)
-    if (before?.carrier === change.carrier && before.enabled === change.enabled) {
+    const same = before?.carrier === change.carrier && before.enabled === change.enabled
+    if (same && before.gone === change.gone) {
       // Away and back: of a single change the line is still to come.
       if (!change.carrier || counted === undefined || changes === undefined || changes < counted + 2) return
       this.#tell({ ...change, carrier: false })
     }
     this.#changes.set(change.name, changes)
     this.#tell(change)
+  }
+
+  #vanished(link: LinkChange): void {
+    if (!link.gone) this.#tell({ ...link, carrier: false, enabled: false, gone: true })
   }
 
   #tell(change: LinkChange): void {

@@ -1,15 +1,20 @@
 import { Bus, type BusSignal, variant } from './bus.ts'
-import { country, demand, integer, matching, oneOf, optional, shape } from './checks.ts'
+import { demand, integer, matching, optional } from './checks.ts'
 import { isSupplicantError, SupplicantError } from './errors.ts'
 import { SupplicantInterface } from './interface.ts'
-import { Links } from './links.ts'
+import { demandInterface, type InterfaceSettings } from './interface-settings.ts'
+import { type LinkChange, Links } from './links.ts'
 
 export const SERVICE = 'fi.w1.wpa_supplicant1'
 const ROOT = '/fi/w1/wpa_supplicant1'
 const PROPERTIES = 'org.freedesktop.DBus.Properties'
 
-/** `gone`: every interface handle is dead. `returned`: start again with `interface()`; nothing of the old is left. */
-export type SupplicantEvent = { kind: 'gone'; error: SupplicantError } | { kind: 'returned' }
+/**
+ * `gone`: every interface handle is dead. `returned`: start again with `interface()`; nothing of the old is left.
+ * `link-back`: a link that was taken out of the machine is there again, and with it the name of an interface.
+ */
+export type SupplicantEvent =
+  { kind: 'gone'; error: SupplicantError } | { kind: 'returned' } | { kind: 'link-back'; name: string }
 
 export interface SupplicantOptions {
   /** Milliseconds for every D-Bus call; 5000. */
@@ -18,25 +23,11 @@ export interface SupplicantOptions {
   ip?: readonly string[]
 }
 
-export interface InterfaceSettings {
-  name: string
-  /** `nl80211` for radios. */
-  driver: 'wired' | 'nl80211'
-  /** ISO 3166 country for the regulatory domain, in capitals; radios only. */
-  country?: string
-}
-
 /** Log levels of the supplicant, property `DebugLevel`. */
 export type LogLevel = 'excessive' | 'msgdump' | 'debug' | 'info' | 'warning' | 'error'
 
 const busAddress = matching(/^[a-z]+:[^]+$/, 'a D-Bus address, e.g. unix:path=/run/dbus/system_bus_socket')
 const callDeadline = integer(1, 600_000, 'milliseconds')
-const interfaceSettings = shape({
-  name: matching(/^[^\s/]{1,15}$/, 'an interface name: 1 to 15 characters without blanks or slashes'),
-  driver: oneOf('wired', 'nl80211'),
-  country: optional(country),
-})
-
 const systemBus = (): string => {
   const named = process.env['DBUS_SYSTEM_BUS_ADDRESS'] ?? ''
   return named === '' ? 'unix:path=/run/dbus/system_bus_socket' : named
@@ -65,6 +56,7 @@ export class Supplicant implements AsyncDisposable {
   readonly #links: Links
   readonly #listeners = new Set<(event: SupplicantEvent) => void>()
   readonly #interfaces = new Map<string, SupplicantInterface>()
+  readonly #missed = new Set<string>()
   #bus: Bus | undefined
   #owner: string | undefined
   #disposed = false
@@ -74,6 +66,9 @@ export class Supplicant implements AsyncDisposable {
     this.#address = address
     this.#deadline = options.deadline ?? 5_000
     this.#links = new Links(options.ip)
+    this.#links.on(change => {
+      this.#linked(change)
+    })
   }
 
   /** Used by `connectSupplicant`; afterwards connections are made anew by themselves. */
@@ -142,12 +137,7 @@ export class Supplicant implements AsyncDisposable {
    * `supplicant-absent`, `invalid-argument`, or `refused` where the supplicant cannot use the link with this driver.
    */
   async interface(settings: InterfaceSettings): Promise<SupplicantInterface> {
-    demand('interface', settings, interfaceSettings)
-    if (settings.driver === 'wired' && settings.country !== undefined)
-      throw new SupplicantError(
-        'invalid-argument',
-        'interface.country is for radios: leave it out for a wire',
-      )
+    demandInterface(settings)
     const [path] = await Promise.all([this.#create(settings), this.#links.ready()])
     const known = this.#interfaces.get(path)
     if (known !== undefined) return known
@@ -254,10 +244,27 @@ export class Supplicant implements AsyncDisposable {
     else this.#interfaces.get(message.path)?.received(message)
   }
 
-  #drop(path: string): void {
+  /**
+   * The supplicant goes on with a wire that was taken out, over a socket that is dead for good, also after the same adapter is
+   * plugged in again: so it is taken out of the supplicant too. A radio it begins anew by itself.
+   */
+  #linked({ name, gone }: LinkChange): void {
+    if (!gone) {
+      if (this.#missed.delete(name)) this.#emit({ kind: 'link-back', name })
+      return
+    }
+    this.#missed.add(name)
+    for (const handle of [...this.#interfaces.values()]) {
+      if (handle.name !== name || handle.medium !== 'wired') continue
+      this.#drop(handle.path, `${name} was taken out of the machine`)
+      this.call(ROOT, SERVICE, 'RemoveInterface', 'o', [handle.path]).catch(() => undefined)
+    }
+  }
+
+  #drop(path: string, why?: string): void {
     const handle = this.#interfaces.get(path)
     this.#interfaces.delete(path)
-    handle?.end(new SupplicantError('interface-gone', `the supplicant no longer has ${handle.name}`))
+    handle?.end(new SupplicantError('interface-gone', why ?? `the supplicant no longer has ${handle.name}`))
   }
 
   #lost(error: SupplicantError): void {

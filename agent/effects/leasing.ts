@@ -1,5 +1,5 @@
 /** Getting an address ends when the port is lost meanwhile: a network that is not there any more would be asked for 15 s. */
-import { FINDINGS, SupplicantError, type WatchEvent } from '../../supplicant/index.ts'
+import { FINDINGS, isSupplicantError, SupplicantError, type WatchEvent } from '../../supplicant/index.ts'
 import { AgentError } from '../errors.ts'
 import { either } from '../within.ts'
 import { asAgentError } from './findings.ts'
@@ -28,7 +28,7 @@ export class Leasing {
 export function lossOf(event: WatchEvent, kind: 'wired' | 'wireless'): unknown {
   switch (event.kind) {
     case 'gone':
-      return asAgentError(event.error)
+      return asAgentError(unlessTakenOut(event.error))
     case 'reauthentication-failed': {
       const { attempt } = event
       const code = attempt.outcome?.kind === 'failed' ? attempt.outcome.code : 'rejected'
@@ -48,3 +48,7 @@ export function lossOf(event: WatchEvent, kind: 'wired' | 'wireless'): unknown {
       return undefined
   }
 }
+
+/** An interface that is not there any more is no failure of the network, which waits until it is back: the step is interrupted. */
+export const unlessTakenOut = (error: unknown): unknown =>
+  isSupplicantError(error, 'interface-gone') ? new DOMException(error.message, 'AbortError') : error

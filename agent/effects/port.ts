@@ -14,7 +14,7 @@ import { absent, InstalledBlocks } from './installed.ts'
 import { type InterfaceOptions, takeUp } from './interface.ts'
 import { Joining, type JoiningOptions } from './joining.ts'
 import { leaseFacts, saysRepairs } from './leased.ts'
-import { Leasing, lossOf } from './leasing.ts'
+import { Leasing, lossOf, unlessTakenOut } from './leasing.ts'
 import { Standby } from './standby.ts'
 
 export interface PortOptions extends InterfaceOptions, JoiningOptions {
@@ -135,7 +135,7 @@ export class Port {
       return joined
     } catch (error) {
       await Promise.all([dhcp[Symbol.asyncDispose](), closing])
-      throw error
+      throw unlessTakenOut(error)
     }
   }
 
@@ -213,10 +213,9 @@ export class Port {
   }
 
   async #need(): Promise<SupplicantInterface> {
-    if (this.#handle && !this.#handle.gone) return this.#handle
-    const handle = await takeUp(this.#options)
-    this.#watch(handle)
-    return handle
+    const handle = await this.#open()
+    if (handle) return handle
+    throw new DOMException(`${this.name} is not there`, 'AbortError')
   }
 
   #watch(handle: SupplicantInterface): void {
@@ -237,7 +236,7 @@ export class Port {
     this.#joining.happened(event)
     switch (event.kind) {
       case 'gone':
-        void this.#drop('the supplicant went away')
+        void this.#drop(event.error.message)
         break
       case 'carrier-lost':
         void this.#drop('the link lost its carrier')

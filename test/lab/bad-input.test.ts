@@ -2,4 +2,5 @@
 import './main-job/segment.ts'
 import './main-job/silence.ts'
 import './main-job/bad-input.ts'
+import './main-job/interfaces.ts'
 import './main-job/bad-documents.ts'

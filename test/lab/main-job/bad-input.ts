@@ -7,16 +7,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
-import {
-  asReported,
-  documentsWith,
-  event,
-  problem,
-  publish,
-  tested,
-  type Documents,
-  type Problem,
-} from './scene.ts'
+import { documentsWith, event, problem, publish, tested, type Documents, type Problem } from './scene.ts'
 
 interface Case {
   name: string
@@ -251,31 +242,5 @@ t.test(
     const next = ({ code }: Problem): boolean => code !== 'scep-connect-failed'
     const { code, title } = await problem(sensor, 'corp', 15_000, 0, next)
     t.match({ code, title }, { code: 'scep-rejected', title: 'SCEP server refused the request' })
-  },
-)
-
-t.test(
-  'a supplicant that is not there, and an interface that it cannot have, are reported with what to do; the first is used when it comes',
-  async t => {
-    await using lab = await raise(t)
-    await lab.supplicant.stop()
-    const [eth0, eth7] = ['eth0', 'eth7'].map(name => ({ name, kind: 'wired' }))
-    const sensor = await lab.sensor({ settings: { interfaces: [eth0, eth7] } })
-    await publish(lab, await documents(lab))
-    const interfaces = (code: string, name: string, since = 0): Promise<unknown> =>
-      sensor.reported(
-        document => asReported(document).interfaces[name]?.problem?.code === code,
-        `${name} is reported ${code}`,
-        10_000,
-        since,
-      )
-    t.match(await interfaces('supplicant-absent', 'eth0'), {
-      interfaces: { eth0: { supplicant: false, problem: { detail: /^eth0: /, hint: /runs with D-Bus/ } } },
-    })
-    const since = lab.operator.messages.end
-    await lab.supplicant.start()
-    const { interfaces: reported } = await tested(sensor, 'corp', 20_000, since)
-    t.equal(reported['eth0']?.problem, undefined)
-    t.match(reported['eth7'], { supplicant: false, problem: { detail: /^eth7: /, hint: /ip link/ } })
   },
 )

@@ -162,6 +162,22 @@ t.test('the supplicant and its interfaces come and go', async t => {
     t.match(present.gone, { code: 'interface-gone' })
   })
 
+  await t.test('an adapter that is taken out of the machine and put back is a new interface', async t => {
+    const present = await wpa.interface({ name: 'eth0', driver: 'wired' })
+    const gone = new Promise(resolve => present.on(({ kind }) => kind === 'gone' && resolve(kind)))
+    const from = events.end
+    const { spaces } = lab.site
+    await spaces.ip('sensor', [`link set eth0 netns ${spaces.name('backend')}`])
+    await gone
+    t.match(present.gone, { code: 'interface-gone', message: 'eth0 was taken out of the machine' })
+    await t.rejects(wpa.interface({ name: 'eth0', driver: 'wired' }), { code: 'refused' })
+    await spaces.ip('backend', [`link set eth0 netns ${spaces.name('sensor')}`])
+    t.match(await heard('link-back', from), { name: 'eth0' })
+    const again = await wpa.interface({ name: 'eth0', driver: 'wired' })
+    await lab.authenticator({ eap })
+    t.match(await join(again, tlsBlock(all)), { attempt: { outcome: { kind: 'joined' } } })
+  })
+
   await t.test('a supplicant that hangs does not hang its caller', async t => {
     await using impatient = await connectSupplicant(lab.bus.address, { deadline: 200, ip: lab.ip })
     lab.supplicant.kill('SIGSTOP')

@@ -10,7 +10,7 @@ const INTERFACE = 'fi.w1.wpa_supplicant1.Interface'
 function wire(carrier: boolean) {
   const calls: string[] = []
   let listener: (change: LinkChange) => void = () => undefined
-  let link = { name: 'eth0', carrier, enabled: true }
+  let link: LinkChange = { name: 'eth0', carrier, enabled: true, index: 2, gone: false }
   const links: Pick<Links, 'carrier' | 'enabled' | 'on'> = {
     carrier: () => link.carrier,
     enabled: () => link.enabled,

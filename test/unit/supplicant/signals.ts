@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { chmod } from 'node:fs/promises'
+import { chmod, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { Links, parseLink } from '../../../supplicant/links.ts'
+import { type LinkChange, Links, parseLink } from '../../../supplicant/links.ts'
 import { eventsOf } from '../../../supplicant/signals.ts'
 
 const PROPERTIES = 'org.freedesktop.DBus.Properties'
@@ -85,19 +85,67 @@ esac
   },
 )
 
+/** Lines of `ip monitor link` after the dump, and what is told of eth0. */
+const links: [string, string[], Partial<LinkChange>[]][] = [
+  [
+    'taken out, also while it is down',
+    ['3: eth0: <BROADCAST>', 'Deleted 3: eth0: <BROADCAST>'],
+    [{ enabled: false, gone: false }, { gone: true }],
+  ],
+  ['given another name', ['3: eth9: <BROADCAST>'], [{ carrier: false, enabled: false, gone: true }]],
+  [
+    'replaced by another',
+    ['7: eth0: <UP,LOWER_UP>'],
+    [
+      { index: 3, gone: true },
+      { index: 7, carrier: true, gone: false },
+    ],
+  ],
+]
+for (const [what, lines, expected] of links)
+  t.test(`a link that is ${what} is told as gone`, async t => {
+    const folder = t.testdir({
+      ip: `#!/bin/sh
+cd "$(dirname "$0")"
+case "$*" in
+*show*) echo '3: eth0: <UP,LOWER_UP>' ;;
+*) read _ <go; ${lines.map(line => `echo '${line}'; `).join('')} exec sleep 60 ;;
+esac
+`,
+    })
+    await chmod(`${folder}/ip`, 0o755)
+    await promisify(execFile)('mkfifo', [`${folder}/go`])
+    const alive = setInterval(() => undefined, 1_000)
+    t.teardown(() => {
+      clearInterval(alive)
+    })
+    using links = new Links([`${folder}/ip`], () => undefined)
+    const told: LinkChange[] = []
+    const all = new Promise<void>(resolve => {
+      links.on(change => {
+        if (change.name === 'eth0') told.push(change)
+        if (told.length > expected.length) resolve()
+      })
+    })
+    await links.ready()
+    await writeFile(`${folder}/go`, '\n')
+    await all
+    t.match(told.slice(1), expected)
+  })
+
 t.test('the carrier is read from what ip prints', async t => {
   const cases: [string, ReturnType<typeof parseLink>][] = [
     [
       '3: eth0@if4: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc',
-      { name: 'eth0', carrier: true, enabled: true },
+      { name: 'eth0', carrier: true, enabled: true, index: 3, gone: false },
     ],
     [
       '3: eth0: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500',
-      { name: 'eth0', carrier: false, enabled: true },
+      { name: 'eth0', carrier: false, enabled: true, index: 3, gone: false },
     ],
     [
       'Deleted 3: wlan0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500',
-      { name: 'wlan0', carrier: false, enabled: false },
+      { name: 'wlan0', carrier: false, enabled: false, index: 3, gone: true },
     ],
     ['    link/ether 02:00:00:00:00:10 brd ff:ff:ff:ff:ff:ff', undefined],
   ]
