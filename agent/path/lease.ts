@@ -78,7 +78,8 @@ function classlessRoutes(text: string): Route[] {
     const [, address = '', length = ''] = /^([\d.]+)\/(\d+)$/.exec(word) ?? []
     const router = words[place + 1] ?? ''
     if (place % 2 === 1 || !isIPv4(address) || Number(length) > 32 || !isIPv4(router)) return []
-    if (router !== '0.0.0.0' && !usable(router)) return []
+    // The kernel takes none to a part of 127/8, nor any of these as a router.
+    if ((router !== '0.0.0.0' && !usable(router)) || (Number(length) >= 8 && !usable(address))) return []
     return [{ to: destination(address, Number(length)), via: router === '0.0.0.0' ? undefined : router }]
   })
 }
@@ -111,7 +112,7 @@ function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: 
     return { kind: 'malformed', detail: `the address ${JSON.stringify(printable(address))} cannot be used` }
   if (!Number.isInteger(prefix) || prefix < 1 || prefix > 32)
     return { kind: 'malformed', detail: `the subnet mask length ${String(prefix)} cannot be used` }
-  const given = classlessRoutes(fields.get('staticroutes') ?? '')
+  const given = classlessRoutes(fields.get('staticroutes') ?? '').filter(({ via }) => via !== address)
   const isDefault = ({ to, via }: Route): boolean => to === 'default' && via !== undefined
   // Whoever gives classless routes gives the default one among them: the router of option 3 is for others (RFC 3442).
   const routers =
