@@ -1,10 +1,11 @@
 /**
  * One MQTT connection, from CONNECT to its end; never reconnects, keeps nothing for later.
- * The only file that imports mqtt. MQTT.js' queues and stores are not used: the link and the outbox decide what is sent.
+ * The only file that runs MQTT.js. Its queues and stores are not used: the link and the outbox decide what is sent.
  */
-import mqtt, { type IClientOptions, type MqttClient as Client } from 'mqtt'
+import mqtt, { type MqttClient as Client } from 'mqtt'
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { largest, optionsOf, type Login } from './login.ts'
 
 export interface Message {
   topic: string
@@ -13,19 +14,6 @@ export interface Message {
   /** MQTT 5: where the sender wants the answer, and what to put on it. */
   responseTopic?: string
   correlationData?: Buffer
-}
-
-export interface Login {
-  clientId: string
-  protocol: 5 | 4
-  username?: string | undefined
-  password?: string | undefined
-  /** Seconds. */
-  keepAlive: number
-  /** Seconds the broker keeps the session, and what is queued in it, without us (MQTT 5). */
-  sessionExpiry: number
-  /** The delay in seconds holds where MQTT 5 allows one. */
-  will: { topic: string; payload: string; delay: number }
 }
 
 export interface PublishOptions {
@@ -100,33 +88,30 @@ export function connect(
     client.once('connect', packet => {
       signal.removeEventListener('abort', aborted)
       client.off('close', closed).off('error', refused)
-      resolve(new Connection(client, login.protocol, packet.sessionPresent))
+      const { receiveMaximum, maximumPacketSize } = packet.properties ?? {}
+      resolve(
+        new Connection(client, login.protocol, packet.sessionPresent, { receiveMaximum, maximumPacketSize }),
+      )
     })
   })
 }
 
-function optionsOf(login: Login): IClientOptions {
-  const { clientId, protocol, username, password, keepAlive, will, sessionExpiry } = login
-  return {
-    clientId,
-    protocolVersion: protocol,
-    clean: false,
-    keepalive: keepAlive,
-    reconnectPeriod: 0,
-    resubscribe: false,
-    queueQoSZero: false,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(protocol === 5 && { properties: { sessionExpiryInterval: sessionExpiry, receiveMaximum: 100 } }),
-    will: {
-      topic: will.topic,
-      payload: Buffer.from(will.payload),
-      qos: 1,
-      retain: true,
-      ...(protocol === 5 && { properties: { willDelayInterval: will.delay } }),
-    },
-  }
+/** What the broker says it takes (MQTT 5); it ends the connection of who sends more. */
+interface Limits {
+  /** Publications on the way at once. */
+  receiveMaximum?: number | undefined
+  /** Bytes of one packet. */
+  maximumPacketSize?: number | undefined
 }
+
+/** What the end of a connection says that had more than `largest` to read. */
+export const tooLarge = `a message of more than ${String(largest)} bytes came`
+
+/** Bytes that may have come behind the last packet that was looked at, beside a part of the next. */
+const behind = 256 * 1024
+
+/** Bytes of a PUBLISH beside topic, payload and correlation data, at most. */
+const frame = 32
 
 export class Connection {
   readonly protocol: 5 | 4
@@ -142,9 +127,14 @@ export class Connection {
   #leaving = false
   /** Shared by what is published meanwhile, so that it leaves in one write. */
   #turn: Promise<void> | undefined
+  readonly #limits: Limits
+  #flying = 0
+  /** Those who wait for room on the way, in order. */
+  readonly #waiting: (() => void)[] = []
 
-  constructor(client: Client, protocol: 5 | 4, sessionPresent: boolean) {
+  constructor(client: Client, protocol: 5 | 4, sessionPresent: boolean, limits: Limits = {}) {
     this.#client = client
+    this.#limits = limits
     this.protocol = protocol
     this.sessionPresent = sessionPresent
     let ending: Ending = { reason: 'lost', detail: 'the connection was closed' }
@@ -158,6 +148,14 @@ export class Connection {
         reason: code === 142 ? 'taken' : 'lost',
         detail: `the broker disconnected: ${words} (${String(code)})`,
       }
+    })
+    const socket = client.stream as Socket
+    let whole = 0
+    client.on('packetreceive', () => (whole = socket.bytesRead))
+    socket.on('data', () => {
+      if (socket.bytesRead - whole <= largest + behind) return
+      ending = { ...ending, detail: tooLarge }
+      socket.destroy()
     })
     this.over = new Promise(resolve => {
       client.once('close', () => {
@@ -179,19 +177,31 @@ export class Connection {
    */
   async publish(topic: string, payload: string | Buffer, options: PublishOptions = {}): Promise<void> {
     const { retain = false, expiry, correlationData } = options
+    const bytes =
+      Buffer.byteLength(topic) + Buffer.byteLength(payload) + (correlationData?.length ?? 0) + frame
+    const { maximumPacketSize = Infinity } = this.#limits
+    if (bytes > maximumPacketSize)
+      throw new Error(`${String(bytes)} bytes, and the broker takes ${String(maximumPacketSize)} at most`)
     await (this.#turn ??= this.#beyondReading())
     const properties = {
       ...(expiry !== undefined && { messageExpiryInterval: expiry }),
       ...(correlationData && { correlationData }),
     }
-    await this.#answered(done =>
-      this.#client.publish(
-        topic,
-        payload,
-        { qos: 1, retain, ...(this.protocol === 5 && { properties }) },
-        done,
-      ),
-    )
+    await this.#room()
+    try {
+      await this.#answered(done =>
+        this.#client.publish(
+          topic,
+          payload,
+          { qos: 1, retain, ...(this.protocol === 5 && { properties }) },
+          done,
+        ),
+      )
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#flying -= 1
+      else next()
+    }
   }
 
   /**
@@ -227,6 +237,13 @@ export class Connection {
   /** Cuts the socket off, as a power cut would: the broker publishes the Will Message. */
   destroy(): void {
     this.#client.stream.destroy()
+  }
+
+  /** Room for one more on the way, which is taken. It is handed on to who waits longest. */
+  async #room(): Promise<void> {
+    const { receiveMaximum = Infinity } = this.#limits
+    if (this.#flying < receiveMaximum) this.#flying += 1
+    else await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
   async #beyondReading(): Promise<void> {

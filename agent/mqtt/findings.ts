@@ -1,14 +1,21 @@
 /** What is wrong with the link, in a form that is reported and shown. Pure. */
 import type { Finding } from '../errors.ts'
-import { ConnectionRefused } from './connection.ts'
+import { ConnectionRefused, tooLarge } from './connection.ts'
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
+/** OpenSSL's own without the places in its sources. */
+function wordsOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return (/error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/.exec(message)?.[1] ?? message).trim()
+}
+
 /** A finding for a failed attempt or a refused request. Never holds the password: errors of the socket and of MQTT do not. */
-export function findingOf(url: string, error: unknown, what?: string): Finding {
+export function findingOf(url: string, error: unknown, what?: string, now = new Date()): Finding {
   const { host } = new URL(url)
-  const detail = error instanceof Error ? error.message : String(error)
+  const code = codeOf(error)
+  const detail = wordsOf(error)
   if (what !== undefined) {
     return {
       code: 'broker-denied',
@@ -19,17 +26,55 @@ export function findingOf(url: string, error: unknown, what?: string): Finding {
       retry: 'change',
     }
   }
-  if (error instanceof ConnectionRefused) {
+  if (detail === tooLarge) {
+    return {
+      code: 'broker-message-too-large',
+      title: 'A message is too large to be read',
+      detail: `${host}: ${detail}`,
+      hint: 'find out who publishes it, and take it away: it is retained for the sensor or one of its networks, or is a command',
+      side: 'configuration',
+      retry: 'backoff',
+    }
+  }
+  // The broker's own word: it has seen our certificate, or none.
+  const alert = code.includes('ALERT_') || /\balert\b/.test(detail)
+  if (alert || error instanceof ConnectionRefused) {
+    const number = error instanceof ConnectionRefused ? ` (${String(error.code)})` : ''
     return {
       code: 'broker-refused',
       title: 'The broker refused the sensor',
-      detail: `${host}: ${detail} (${String(error.code)})`,
-      hint: 'look at the user name, password or client certificate in the settings, and at the rights on the broker',
+      detail: `${host}: ${detail}${number}`,
+      hint: alert
+        ? 'look at mqtt.certificate and mqtt.key in the settings, and at the CA and the TLS version that the broker wants'
+        : 'look at the user name, password or client certificate in the settings, and at the rights on the broker',
       side: 'server',
       retry: 'backoff',
     }
   }
-  const code = codeOf(error)
+  return (
+    untrusted(host, code, detail, now) ?? {
+      code: 'broker-unreachable',
+      title: 'The broker is not reached',
+      detail: `${host}: ${detail}`,
+      hint: 'look whether the broker runs, whether the sensor has a path to it, and whether its port speaks TLS (mqtts://)',
+      side: 'network',
+      retry: 'backoff',
+    }
+  )
+}
+
+/** What is wrong with the certificate of the broker; undefined: nothing that is known. */
+function untrusted(host: string, code: string, detail: string, now: Date): Finding | undefined {
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    return {
+      code: 'broker-certificate-dates',
+      title: 'The certificate of the broker is not valid now',
+      detail: `${host}: ${detail}, by the system clock, which says ${now.toISOString()}`,
+      hint: 'set the system clock of the sensor, or renew the certificate of the broker',
+      side: 'clock',
+      retry: 'backoff',
+    }
+  }
   if (code.startsWith('ERR_TLS') || code.startsWith('CERT_') || /CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
     return {
       code: 'broker-untrusted',
@@ -40,14 +85,7 @@ export function findingOf(url: string, error: unknown, what?: string): Finding {
       retry: 'backoff',
     }
   }
-  return {
-    code: 'broker-unreachable',
-    title: 'The broker is not reached',
-    detail: `${host}: ${detail}`,
-    hint: 'look whether the broker runs, and whether the sensor has a path to it',
-    side: 'network',
-    retry: 'backoff',
-  }
+  return undefined
 }
 
 /** A cloned card: two sensors push each other off the broker. */

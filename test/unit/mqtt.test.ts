@@ -1,5 +1,6 @@
 import './mqtt/commands.ts'
 import './mqtt/outbox.ts'
+import './mqtt/quota.ts'
 import './mqtt/small.ts'
 import './mqtt/subscriptions.ts'
 import './mqtt/documents.ts'

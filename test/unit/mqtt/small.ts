@@ -36,6 +36,9 @@ t.test('presence is written and read', t => {
   t.end()
 })
 
+const openssl =
+  '800C:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../ssl/record/rec_layer_s3.c:1601:\n'
+
 t.test('what is wrong with the link has a stable code', t => {
   const error = (code: string, message = code) => Object.assign(new Error(message), { code })
   const cases: [unknown, string | undefined, string][] = [
@@ -43,14 +46,24 @@ t.test('what is wrong with the link has a stable code', t => {
     [new Error('no answer within 10 s'), undefined, 'broker-unreachable'],
     [error('ERR_TLS_CERT_ALTNAME_INVALID'), undefined, 'broker-untrusted'],
     [error('DEPTH_ZERO_SELF_SIGNED_CERT'), undefined, 'broker-untrusted'],
+    [error('CERT_NOT_YET_VALID', 'certificate is not yet valid'), undefined, 'broker-certificate-dates'],
+    [error('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', openssl), undefined, 'broker-refused'],
+    [error('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', openssl), undefined, 'broker-refused'],
+    // As a connection ends that was made before the broker had looked.
+    [new Error(openssl), undefined, 'broker-refused'],
     [new ConnectionRefused(135, 'Connection refused: Not authorized'), undefined, 'broker-refused'],
     [new Error('Unspecified error'), 'subscribe', 'broker-denied'],
   ]
   for (const [thrown, what, code] of cases) {
     const finding = findingOf('mqtts://user:secret@broker.example.org', thrown, what)
-    t.equal(finding.code, code)
-    t.notMatch(JSON.stringify(finding), 'secret')
+    t.equal(finding.code, code, String(thrown))
+    t.notMatch(JSON.stringify(finding), /secret|rec_layer/)
   }
+  const early = findingOf('mqtts://b', error('CERT_NOT_YET_VALID', 'not yet valid'), undefined, new Date(0))
+  t.match(early, {
+    side: 'clock',
+    detail: 'b: not yet valid, by the system clock, which says 1970-01-01T00:00:00.000Z',
+  })
   t.end()
 })
 
