@@ -48,6 +48,7 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
     DesiredState.open({
       ...{ directory: root, topics, interfaces: settings.interfaces },
       revertAfter: settings.mqtt.revertAfter * 1000,
+      overTested: settings.management === 'tested',
       ...(settings.name !== undefined && { name: settings.name }),
       ...(settings.bootstrap && { bootstrap: settings.bootstrap }),
       onCacheError: fault('the desired state cannot be cached'),

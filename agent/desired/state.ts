@@ -16,7 +16,7 @@ import {
 import { parseNetworkProfile, parseSensorDocument } from './parse.ts'
 import type { Problem, TopicProblem } from './problems.ts'
 import type { SensorDocument } from './sensor.ts'
-import { giveUp, onTrial, propose, prove, type Trial } from './trial.ts'
+import { giveUp, isSameWay, onTrial, propose, prove, type Trial } from './trial.ts'
 export type { Applied, DesiredView, SensorInterface } from './view.ts'
 import { appliedOf, desiredOf, nothingDesired, type DesiredView, type SensorInterface } from './view.ts'
 
@@ -32,6 +32,8 @@ export interface DesiredSettings {
   bootstrap?: { sensor?: unknown; networks: Record<string, unknown> }
   /** Milliseconds without the broker after which a new state is taken back (last-known-good). */
   revertAfter?: number
+  /** Whether the broker is reached over tested networks (the default): else no state has a part in its absence. */
+  overTested?: boolean
   /** The cache could not be written; the state in force is not affected. */
   onCacheError?: (error: unknown) => void
 }
@@ -100,21 +102,23 @@ export class DesiredState implements AsyncDisposable {
 
   /**
    * The broker acknowledged a report whose `applied.state` is `state`; of another state than the one in force it proves nothing.
-   * It proves the state when the connection does not depend on it (`independent`: a management interface), was made
-   * after the state was applied, or has outlived it by the whole limit.
+   * It proves the state when the connection does not depend on it (`independent`: a management interface; or it goes the way of the
+   * one before), was made after the state was applied, or has outlived it by the whole limit.
    * @param connectedAt monotonic ms (performance.now()) of the CONNACK
    */
   reached(state: string, connectedAt: number, independent: boolean): void {
     if (state !== this.#view.applied.state) return
     const held = monotonic() - this.#since >= this.#limit
-    if (independent || connectedAt > this.#since || held) this.#become(prove(this.#trial))
+    if (independent || isSameWay(this.#trial) || connectedAt > this.#since || held)
+      this.#become(prove(this.#trial))
   }
 
   /**
    * Monotonic ms at which `cutOff` has something to decide, for a link that is down since `since`; undefined: never.
    */
   decisionAt(since: number): number | undefined {
-    return onTrial(this.#trial) ? Math.max(since, this.#since) + this.#limit : undefined
+    const { overTested = true } = this.#settings
+    return overTested && onTrial(this.#trial) ? Math.max(since, this.#since) + this.#limit : undefined
   }
 
   /** The link is down since `since` (monotonic ms). Takes the state back, or restores it, once the limit is over; returns whether it did. */

@@ -60,6 +60,27 @@ export function giveUp(trial: Trial): Trial {
   }
 }
 
+/**
+ * What of a state decides how the sensor is connected. A new challenge password, an alias, or what a test tries to reach cannot cut
+ * it off: a broker that happens to go after such a change must not put it into quarantine.
+ */
+function wayOf({ sensor, networks, suspended }: Composition): string {
+  const profiles = [...networks].map(([id, { value }]) => {
+    const { alias: _, scep, ...rest } = value
+    return [id, rest, scep && { ...scep, challengePassword: undefined }]
+  })
+  const { networks: assigned, name } = sensor.value
+  return JSON.stringify([assigned, name, profiles, suspended])
+}
+
+/** Whether the state in force goes the way of the last proven one. */
+export const isSameWay = ({ phase, inForce, previous }: Trial): boolean =>
+  phase === 'unproven' &&
+  inForce !== undefined &&
+  previous !== undefined &&
+  wayOf(inForce) === wayOf(previous)
+
 /** Whether time without the broker counts against the state in force. */
 export const onTrial = (trial: Trial): boolean =>
-  (trial.phase === 'unproven' && trial.previous !== undefined) || trial.phase === 'reverted'
+  (trial.phase === 'unproven' && trial.previous !== undefined && !isSameWay(trial)) ||
+  trial.phase === 'reverted'

@@ -49,7 +49,7 @@ onEveryBroker(
     await until(() => self.state.view.confirmed)
     const good = self.state.view.applied.state
 
-    await console.publish(self.topics.network('good'), but(plain, 'alias', 'cuts off'), { retain: true })
+    await console.publish(self.topics.network('good'), but(plain, 'interface', 'eth0'), { retain: true })
     await until(() => self.changes.length === 2)
     await move(true)
     const at = self.state.decisionAt(self.link.status.since) ?? 0

@@ -3,6 +3,7 @@ import t from 'tap'
 import { composition, type Kept } from '../../../agent/desired/compose.ts'
 import { parseSensorDocument } from '../../../agent/desired/parse.ts'
 import type { SensorDocument } from '../../../agent/desired/sensor.ts'
+import type { DesiredState } from '../../../agent/desired/state.ts'
 import { giveUp, onTrial, propose, prove, type Trial } from '../../../agent/desired/trial.ts'
 import { bytes, but, corp, sensor } from './documents.ts'
 import { ready } from './states.ts'
@@ -109,7 +110,8 @@ t.test('time without the broker counts from the later of the loss and the change
   await using desired = await ready(t, 1, { revertAfter: 50 })
   const since = performance.now()
   t.equal(desired.decisionAt(since), undefined, 'a proven state is not on trial')
-  t.ok(desired.offerNetwork('corp', bytes(but(corp, 'alias', 'cut'))))
+  const cut = but(corp, 'eap.serverName', 'cut.example.org')
+  t.ok(desired.offerNetwork('corp', bytes(cut)))
   const at = desired.decisionAt(0) ?? 0
   t.ok(at >= since + 50, 'the limit begins when the state is applied')
   t.notOk(desired.cutOff(0), 'before the limit nothing happens')
@@ -118,15 +120,12 @@ t.test('time without the broker counts from the later of the loss and the change
   t.match(desired.view, {
     phase: 'reverted',
     confirmed: false,
-    desired: { tested: [{ profile: { alias: 'Corp' } }] },
+    desired: { tested: [{ profile: corp }] },
   })
   t.match(desired.view.rejected, { desired: { version: 1 }, networks: { corp: /^[0-9a-f]{64}$/ } })
   desired.reached(desired.view.applied.state, performance.now(), false)
   t.match(desired.view, { phase: 'confirmed', confirmed: true, rejected: {} })
-  t.notOk(
-    desired.offerNetwork('corp', bytes(but(corp, 'alias', 'cut'))),
-    'the same document again stays in quarantine',
-  )
+  t.notOk(desired.offerNetwork('corp', bytes(cut)), 'the same document again stays in quarantine')
   t.ok(desired.offerNetwork('corp', bytes(but(corp, 'alias', 'better'))))
   t.equal(desired.view.rejected, undefined)
 })
@@ -143,9 +142,36 @@ t.test(
       ]
     for (const [name, report, proven] of cases) {
       await using desired = await ready(t)
-      desired.offerNetwork('corp', bytes(but(corp, 'alias', 'new')))
+      desired.offerNetwork('corp', bytes(but(corp, 'eap.serverName', 'new.example.org')))
       desired.reached(...report(desired.view.applied, performance.now()))
       t.equal(desired.view.confirmed, proven, name)
     }
   },
 )
+
+t.test('a broker that goes just after a change takes nothing back that has no part in it', async t => {
+  const harmless: [string, (desired: DesiredState) => boolean][] = [
+    [
+      'a challenge password',
+      desired => desired.offerNetwork('corp', bytes(but(corp, 'scep.challengePassword', 'new'))),
+    ],
+    ['an alias', desired => desired.offerNetwork('corp', bytes(but(corp, 'alias', 'new')))],
+    [
+      'what is tested, and how often',
+      desired => desired.offerSensorDocument(bytes({ ...sensor(2, 'corp'), testEvery: 60 })),
+    ],
+  ]
+  for (const [what, change] of harmless) {
+    await using desired = await ready(t)
+    t.ok(change(desired), what)
+    t.equal(desired.decisionAt(0), undefined, what)
+    desired.reached(desired.view.applied.state, performance.now() - 100, false)
+    t.ok(desired.view.confirmed, `${what}: the connection over which it came proves it`)
+  }
+  const name = bytes(but(corp, 'eap.serverName', 'new.example.org'))
+  await using over = await ready(t, 1, { revertAfter: 0 })
+  t.ok(over.offerNetwork('corp', name) && over.cutOff(0), 'another RADIUS server may be the reason')
+  await using beside = await ready(t, 1, { revertAfter: 0, overTested: false })
+  t.ok(beside.offerNetwork('corp', name))
+  t.notOk(beside.cutOff(0), 'but not where the broker is reached by another interface')
+})
