@@ -43,9 +43,15 @@ export const documentNames = Object.keys(sources) as DocumentName[]
 /** The JSON Schema (draft 2020-12) of one document. */
 export function schemaOf(name: DocumentName): Schema {
   const { schema, io } = sources[name]
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io }) as Schema
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io, override: withProtocol }) as Schema
   const described = describe(rest, descriptions[name], '')
   return { ...($schema !== undefined && { $schema }), $id: `${name}.json`, title: titles[name], ...described }
+}
+
+/** JSON Schema knows URLs of any kind: which a field takes, zod leaves out. */
+function withProtocol({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jsonSchema: object }): void {
+  const { protocol } = zodSchema._zod.def as { protocol?: RegExp }
+  if (protocol !== undefined) Object.assign(jsonSchema, { pattern: protocol.source.replace(/\$$/, ':') })
 }
 
 function describe(schema: Schema, texts: Record<string, string>, path: string): Schema {
