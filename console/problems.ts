@@ -58,19 +58,53 @@ function found(sensor: FleetSensor, now: number): Found[] {
     detail,
     hint: 'look who writes the topics of this sensor, and whether its agent is newer than this program',
   }))
-  return [...seen, ...documents, ...awaiting, ...rejected, ...link, ...unreadable, ...silence(sensor, now)]
+  const why = [...documents, ...awaiting, ...rejected, ...link, ...unreadable, ...silence(sensor, now)]
+  return [...seen, ...why, ...(why.length === 0 ? behind(sensor) : [])]
 }
 
-function silence({ reported, desired, presence }: FleetSensor, now: number): Found[] {
+/** A document that is not in force, and that the sensor does not speak of: it has not reached it, or has this very moment. */
+function behind({ reported, desired }: FleetSensor): Found[] {
+  if (reported === undefined || desired === undefined) return []
+  const { epoch = -1, version = 0 } = reported.applied.desired ?? {}
+  if (epoch > desired.epoch || (epoch === desired.epoch && version >= desired.version)) return []
+  const detail = `version ${String(desired.version)} is published, and ${version === 0 ? 'none' : `version ${String(version)}`} in force`
+  return [
+    {
+      ...{
+        severity: 'warning',
+        code: 'not-applied',
+        title: 'The sensor has not taken up its document',
+        detail,
+      },
+      hint: 'if it stays so, look at the rights of the sensor on the broker',
+    },
+  ]
+}
+
+function silence(sensor: FleetSensor, now: number): Found[] {
+  const { reported, desired, presence } = sensor
   const hint = 'look at its power and its path to the broker'
   if (presence?.state === 'away') {
     const { until } = presence
     if (until === undefined || Date.parse(until) >= now) return []
     return [{ code: 'late', title: 'The sensor is not back', detail: `it should be since ${until}`, hint }]
   }
-  if (desired === undefined || presence?.state === 'online') return []
+  if (presence?.state === 'online') return silent(sensor, now)
+  if (desired === undefined && reported === undefined) return []
   const detail = reported ? `last report ${reported.at}` : 'it has never reported'
   return [{ code: 'offline', title: 'The sensor is offline', detail, hint }]
+}
+
+/** Milliseconds; what changes is reported, and of a sensor that only idles its temperature and its memory do. */
+const longSilence = 6 * 3_600_000
+
+/** A broker that was killed keeps the presence of a sensor whose power went meanwhile: nobody publishes its Will any more. */
+function silent({ reported, desired }: FleetSensor, now: number): Found[] {
+  const most = Math.max(longSilence, 2000 * (desired?.testEvery ?? 0))
+  if (reported?.clock.trusted !== true || now - Date.parse(reported.at) < most) return []
+  const detail = `it is said to be online, and its last report is of ${reported.at}`
+  const hint = 'look at its power and its path to the broker'
+  return [{ severity: 'warning', code: 'silent', title: 'The sensor reports nothing any more', detail, hint }]
 }
 
 /** An interface that wpa_supplicant does not have: nothing that is tested over it can be. */

@@ -40,7 +40,7 @@ export const show: Run = async context => {
 /** Exit code 1 with `--check` when there are any but warnings. */
 export const problems: Run = async context => {
   const fleet = await Fleet.read(context.broker, ['presence', 'reported', 'desired'])
-  const all = fleet.inOrder().flatMap(problemsOf)
+  const all = fleet.inOrder().flatMap(sensor => problemsOf(sensor))
   if (context.json) writeJson(context, all)
   else if (all.length === 0) context.io.out('no problems\n')
   else {

@@ -38,9 +38,18 @@ t.test('reports that cannot be read are said, and cost nobody the sight of the o
   for (const [i, line] of asked.entries()) {
     t.equal(answers[i]?.code, 0, line)
     t.notMatch(answers[i]?.out, '\u001b')
+  const late = {
+    schema: 1,
+    state: 'away',
+    instance: 'x',
+    at: '2030-01-01T00:00:00Z',
+    until: '2020-01-01T00:00:00Z',
+  }
+  await writer.publish('sonde/sensors/late/presence', late, { retain: true })
   }
   t.match(answers[0]?.out, /good +online/)
   for (const id of ['nothing', 'words', 'empty', 'torn', 'network', 'lists', 'deep'])
     t.match(answers[1]?.out, new RegExp(`^${id} .*The report cannot be read`, 'm'))
   t.match(answers[1]?.out, /networks\.odd\.certificate/, 'with the place')
 })
+  t.match(answers[1]?.out, /^late +The sensor is not back/m)

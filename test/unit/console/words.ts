@@ -3,6 +3,8 @@ import t from 'tap'
 import { runFleetCommand } from '../../../console/command.ts'
 import { fields, withFlags } from '../../../console/fields.ts'
 import { together } from '../../../console/others.ts'
+import type { FleetSensor } from '../../../console/fleet.ts'
+import { problemsOf } from '../../../console/problems.ts'
 import { table } from '../../../console/table.ts'
 import { targetsOf } from '../../../console/targets.ts'
 import { parseNetworkProfile, parseSensorDocument } from '../../../agent/desired/parse.ts'
@@ -132,5 +134,41 @@ t.test('changes that several operators make to one sensor at once are brought to
   ]
   for (const [name, base, others, expected] of cases)
     t.same(together(entries(...base), { version: 2 }, others), entries(...expected), name)
+  t.end()
+})
+
+t.test('a sensor that does not take up its document, or says nothing any more, is warned of', t => {
+  const reported = (version: number, more: object = {}) =>
+    ({
+      ...{ interfaces: {}, networks: {}, problems: [], awaiting: [] },
+      ...{ at: '2030-01-01T00:00:00Z', clock: { trusted: true } },
+      applied: {
+        state: 'x',
+        ...(version > 0 && { desired: { version, epoch: 0, sha256: '' } }),
+        networks: {},
+      },
+      ...more,
+    }) as unknown as NonNullable<FleetSensor['reported']>
+  const document = parseSensorDocument(bytes(sensor(2)))
+  const presence = { schema: 1, state: 'online', instance: 'x', at: '2030-01-01T00:00:00Z' } as const
+  const desired = document.ok ? document.document.value : undefined
+  const of = (report: NonNullable<FleetSensor['reported']>, at = '2030-01-01T05:59:00Z') =>
+    problemsOf({ id: 's1', presence, reported: report, ...(desired && { desired }) }, Date.parse(at))
+  t.match(of(reported(1)), [
+    { code: 'not-applied', severity: 'warning', detail: /version 2 .* version 1 in force/ },
+  ])
+  t.match(of(reported(0)), [{ code: 'not-applied', detail: /none in force/ }])
+  t.same(of(reported(2)), [])
+  t.same(of(reported(3)), [], 'an old backup is refused by the sensor, which says so')
+  const awaiting = [{ network: 'corp', why: 'no profile' }]
+  t.match(of(reported(1, { awaiting })), [{ code: 'awaiting' }], 'where it says why, that is enough')
+  const hours = '2030-01-01T07:00:00Z'
+  t.match(
+    of(reported(2), hours),
+    [{ code: 'silent', severity: 'warning' }],
+    'nor is a presence believed for ever',
+  )
+  t.same(of(reported(2, { clock: { trusted: false } }), hours), [], 'by a clock that is right')
+  t.match(problemsOf({ id: 's1', reported: reported(2) }), [{ code: 'offline', severity: 'error' }])
   t.end()
 })
