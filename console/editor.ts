@@ -73,7 +73,8 @@ function placeOf(content: string, { message }: Error): string {
 
 /** As git does it: $EDITOR is a command line of the shell. */
 async function open(editor: string, file: string): Promise<void> {
-  const child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' })
+  using _ = deaf()
+  const child = spawn('sh', ['-c', `trap : INT; ${editor} "$1"`, 'sh', file], { stdio: 'inherit' })
   const code = await new Promise<number | null>((resolve, reject) =>
     child.once('error', reject).once('exit', resolve),
   )
@@ -81,4 +82,17 @@ async function open(editor: string, file: string): Promise<void> {
   const hint = code === 127 ? 'set VISUAL or EDITOR to an editor that is installed' : undefined
   const said = `${editor} ended with ${String(code)}; nothing is published`
   throw new Failure(said, hint === undefined ? {} : { hint })
+}
+
+/** Ctrl-C in an editor is for the editor, and reaches everybody in the terminal. */
+function deaf(): Disposable {
+  const others = process.listeners('SIGINT')
+  const nothing = (): void => undefined
+  process.removeAllListeners('SIGINT').on('SIGINT', nothing)
+  return {
+    [Symbol.dispose]: () => {
+      for (const listener of others) process.on('SIGINT', listener)
+      process.off('SIGINT', nothing)
+    },
+  }
 }

@@ -88,6 +88,17 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
   })
 
   await t.test('what another operator publishes meanwhile is not wiped unseen', async t => {
+  await t.test('Ctrl-C in the editor is for the editor', async t => {
+    const EDITOR = await editor(
+      'patient',
+      `trap 'echo not yet' INT; echo editing; read line; sed -i 's/"alias": "[^"]*"/"alias": "Patient"/' "$1"`,
+    )
+    const terminal = [['editing', '\u0003']] as const
+    const result = await fleet('network edit corp --edit', { environment: { EDITOR }, terminal })
+    t.match(result, { code: 0, out: /not yet[^]*corp is published/ })
+    t.match(published('corp'), { alias: 'Patient' })
+  })
+
     const waits = `touch ${path('open')}; while [ ! -e ${path('go')} ]; do sleep 0.02; done`
     const EDITOR = await editor('slow', `${waits}; sed -i 's/"alias": "[^"]*"/"alias": "Late"/' "$1"`)
     const editing = fleet('network edit corp --edit', { environment: { EDITOR } })

@@ -32,7 +32,7 @@ export async function sonde(
 ): Promise<Ended> {
   const command = [process.execPath, await program(), ...words]
   const quoted = command.map(word => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
-  const [file = '', ...args] = terminal ? ['script', '-qfec', quoted, '/dev/null'] : command
+  const [file = '', ...args] = terminal ? ['script', '-qfec', `exec ${quoted}`, '/dev/null'] : command
   const env = { PATH: process.env['PATH'] ?? '', TERM: 'dumb', ...environment }
   const child = spawn(file, args, { env, signal: AbortSignal.timeout(30_000), killSignal: 'SIGKILL' })
   const said = { out: '', err: '' }
