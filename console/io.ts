@@ -30,16 +30,19 @@ export function endWithOutput(): void {
   })
 }
 
+const usual = 80
+
 /** The process' own terminal or pipe. */
 export function processIo(signal: AbortSignal): Io {
   const { stdin, stdout, stderr, env } = process
   endWithOutput()
-  const columns = stdout.isTTY ? stdout.columns : undefined
+  // A serial line or a container may not say how wide it is: 0.
+  const columns = stdout.isTTY ? stdout.columns || Number(env['COLUMNS']) || usual : undefined
   return {
     out: text => stdout.write(text),
     err: text => stderr.write(text),
     environment: env,
-    colour: stdout.isTTY && env['NO_COLOR'] === undefined,
+    colour: stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     signal,
     ...(columns !== undefined && { columns }),
     ...(stdin.isTTY && { ask: askTerminal }),

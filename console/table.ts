@@ -23,7 +23,8 @@ const wide =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60]/u
 
 /**
- * Lines of a table. Where it is too wide, the widest column gives way, with an ellipsis.
+ * Lines of a table. Where it is too wide, the widest column gives way, with an ellipsis; but not the first, whose ids a person goes
+ * on with.
  * @param columns characters of a line; undefined: no limit
  */
 export function table(
@@ -35,10 +36,12 @@ export function table(
   const widths = heads.map((head, i) =>
     Math.max(widthOf(head), ...cells.map(row => widthOf(row[i]?.text ?? ''))),
   )
+  // Ids are no longer, but a sensor in the wrong hands may call itself anything.
+  widths[0] = Math.min(64, widths[0] ?? 0)
   while (columns !== undefined && total(widths) > columns) {
-    const widest = Math.max(...widths)
+    const widest = Math.max(...widths.slice(1))
     if (widest <= 8) break
-    widths[widths.indexOf(widest)] = Math.max(8, widest - (total(widths) - columns))
+    widths[widths.indexOf(widest, 1)] = Math.max(8, widest - (total(widths) - columns))
   }
   const line = (row: readonly Cell[]): string =>
     row

@@ -137,6 +137,24 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     t.match(await fleetOf(guarded.url, 'network add corp --interface wired'), refused)
   })
 
+  await t.test('a terminal that does not say how wide it is cuts nothing off', async t => {
+    const id = 'the-sensor-by-the-wall'
+    const words = ['fleet', 'list', '--broker', broker.url]
+    await console.publish(
+      `sonde/sensors/${id}/desired`,
+      { schema: 1, version: 1, networks: [] },
+      { retain: true },
+    )
+    for (const TERM of ['xterm', 'dumb']) {
+      const { out } = await sonde(words, { terminal: [], environment: { TERM } })
+      t.match(out, id)
+      t.equal(out.includes('\u001b'), TERM === 'xterm', `colours of ${TERM}`)
+    }
+    const plain = await sonde(words, { terminal: [], environment: { TERM: 'xterm', NO_COLOR: '1' } })
+    t.notMatch(plain.out, '\u001b')
+    await console.publish(`sonde/sensors/${id}/desired`, undefined, { retain: true })
+  })
+
   await t.test('a sensor that never came can be taken out again, also without the plugin', async t => {
     t.match(await fleet('assign gohst corp --force --wait 0.1'), {
       code: 1,

@@ -104,17 +104,22 @@ t.test('words that a command would pass over are refused', async t => {
   t.match(await fleet('list'), { code: 3 })
 })
 
-t.test('tables are as wide as the terminal draws them', t => {
+t.test('tables are as wide as the terminal draws them, and ids are whole', t => {
+  const id = 'the-sensor-by-the-wall'
   const rows = [
-    ['Büro', 'x'],
-    ['Bu\u0308ro', 'x'],
-    ['本社 3F', 'x'],
-    ['가나다라마바사', 'x'],
+    [id, 'Büro', 'x'],
+    [id, 'Bu\u0308ro', 'x'],
+    [id, '本社 3F', 'x'],
+    [id, '가나다라마바사', 'x'],
+    ['y'.repeat(100), '', ''],
   ]
   const lines = (columns: number | undefined) =>
-    table(['NAME', 'N'], rows, { columns, colour: false }).split('\n')
+    table(['SENSOR', 'NAME', 'N'], rows, { columns, colour: false })
+      .split('\n')
+      .map(line => line.replace(new RegExp(`^${id} {44}`), ''))
   t.same(lines(undefined).slice(1, 4), [`Büro${gap(10)}x`, `Bu\u0308ro${gap(10)}x`, `本社 3F${gap(7)}x`])
-  t.same(lines(11).slice(3, 5), [`本社 3F${gap(1)}x`, '가나다…   x'], 'no letter is cut in two')
+  t.same(lines(40).slice(3, 5), [`本社 3F${gap(1)}x`, '가나다…   x'], 'no letter is cut in two')
+  t.match(lines(40)[5], /^y{63}…/, 'nor is any longer than an id')
   t.end()
 })
 
