@@ -1,89 +1,162 @@
 /** The operator's connection to the broker: what is retained, what comes, what is published and confirmed. */
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import mqtt, { type MqttClient } from 'mqtt'
-import { exitCodes, Failure, interrupted } from './failure.ts'
+import type { MqttClient } from 'mqtt'
+import { exitCodes, Failure } from './failure.ts'
 import { readJson } from './json.ts'
-import { clientOptions, unreachable } from './login.ts'
-
-export interface BrokerOptions {
-  url: string
-  username?: string | undefined
-  password?: string | undefined
-  /** Paths of PEM files. */
-  ca?: string | undefined
-  certificate?: string | undefined
-  key?: string | undefined
-  prefix: string
-  /** Documents with secrets may go over an open network. */
-  insecure: boolean
-  /** Milliseconds. */
-  timeout: number
-}
+import { isRefusal, nameOf, opened, type BrokerOptions } from './login.ts'
+import { quiet } from './quiet.ts'
+import { isPrivate, secretsIn } from './secrets.ts'
 
 /** Milliseconds for what was published to come back. */
 const echo = 3000
+/** Milliseconds between two tries to reach a broker that was lost; doubled each time, within half of it. */
+const [shortest, longest] = [250, 10_000]
 
 export type Listener = (topic: string, payload: Buffer, retain: boolean) => void
 
 export class Broker implements AsyncDisposable {
   readonly prefix: string
-  readonly #client: MqttClient
+  #client: MqttClient
   readonly #options: BrokerOptions
   readonly #listeners = new Set<Listener>()
-  /** Sets of subscriptions asked for already. */
+  /** Filters that were asked for. */
   readonly #subscribed = new Set<string>()
+  /** Topics with something retained. */
+  readonly #retained = new Set<string>()
   /** Bytes read when the last packet was whole. */
   #packetAt = 0
-  /** Resolves when the connection ends by itself. */
+  /** Resolves when the connection ends by itself and is not made again. */
   readonly lost: Promise<Failure>
+  #lose: (failure: Failure) => void = () => undefined
+  /** Those who want the connection to be made again, by what they say of it. */
+  readonly #outlasting = new Set<(text: string) => void>()
+  #away: Failure | undefined
+  readonly #back = new Set<() => void>()
+  readonly #stop = new AbortController()
 
   /** @throws Failure with exit code 3 when the broker is not reached or refuses */
   static async connect(options: BrokerOptions, signal: AbortSignal): Promise<Broker> {
-    const client = mqtt.connect(options.url, await clientOptions(options))
-    const broker = new Broker(client, options)
-    await new Promise<void>((resolve, reject) => {
-      const fail = (error: Error): void => {
-        clearTimeout(late)
-        client.end(true)
-        reject(signal.aborted ? interrupted() : unreachable(options.url, error))
-      }
-      const abort = (): void => fail(new Error('interrupted'))
-      const late = setTimeout(
-        () => fail(new Error(`no answer within ${String(options.timeout / 1000)} s`)),
-        options.timeout,
-      )
-      // As a TLS listener does to who speaks no TLS to it.
-      const closed = (): void => fail(new Error('it closed the connection before it answered'))
-      signal.addEventListener('abort', abort)
-      client.once('error', fail).once('close', closed)
-      client.once('connect', () => {
-        clearTimeout(late)
-        signal.removeEventListener('abort', abort)
-        client.off('error', fail).off('close', closed)
-        resolve()
-      })
-    })
-    client.on('error', () => undefined)
-    // A fleet of documents at once must not wait for each other's acknowledgement.
-    ;(client.stream as Socket).setNoDelay(true)
-    return broker
+    return new Broker(await opened(options, signal), options)
   }
 
   private constructor(client: MqttClient, options: BrokerOptions) {
     this.#client = client
     this.#options = options
     this.prefix = options.prefix
-    const { protocol, host } = new URL(options.url)
-    const words = `the connection to the broker ${protocol}//${host} was lost`
-    const hint = 'look at the broker; what was published before stays'
-    this.lost = new Promise(resolve => {
-      client.once('close', () => resolve(new Failure(words, { exit: exitCodes.unreachable, hint })))
-    })
+    this.lost = new Promise(resolve => (this.#lose = resolve))
+    this.#take(client)
+    this.#watch(client)
+  }
+
+  /**
+   * While it is held, a connection that ends is made again, and what is retained read again: for who waits and has nothing half
+   * done. It is said where there are ears for it.
+   */
+  outlast(say: (text: string) => void): Disposable {
+    this.#outlasting.add(say)
+    return {
+      [Symbol.dispose]: () => {
+        this.#outlasting.delete(say)
+        if (this.#away !== undefined && this.#outlasting.size === 0) this.#lose(this.#away)
+      },
+    }
+  }
+
+  /** Why there is no connection now. */
+  get away(): Failure | undefined {
+    return this.#away
+  }
+
+  /** Called after each absence of the broker, when what is retained has been read again. */
+  onReturn(hear: () => void): Disposable {
+    this.#back.add(hear)
+    return { [Symbol.dispose]: () => this.#back.delete(hear) }
+  }
+
+  /** @throws Failure with exit code 3 when it is away and does not come back in time */
+  async here(): Promise<void> {
+    if (this.#away === undefined) return
+    const back = new Promise<void>(resolve => this.#back.add(resolve))
+    await Promise.race([back, pause(this.#options.timeout, undefined, { ref: false })])
+    const { away } = this
+    if (away) throw away
+  }
+
+  #take(client: MqttClient): void {
+    this.#client = client
+    this.#packetAt = 0
     client.on('packetreceive', () => (this.#packetAt = (client.stream as Socket).bytesRead))
-    client.on('message', (topic, payload, { retain }) => {
-      for (const listener of this.#listeners) listener(topic, payload, retain)
+    client.on('message', (topic, payload, { retain }) => this.#hand(topic, payload, retain))
+  }
+
+  #hand(topic: string, payload: Buffer, retain: boolean): void {
+    if (payload.length === 0) this.#retained.delete(topic)
+    else if (retain || isDocument(topic)) this.#retained.add(topic)
+    for (const listener of this.#listeners) listener(topic, payload, retain)
+  }
+
+  #watch(client: MqttClient): void {
+    client.once('close', () => {
+      if (this.#stop.signal.aborted) return
+      const hint = 'look at the broker; what was published before stays'
+      const failure = new Failure(`the connection to the broker ${nameOf(this.#options.url)} was lost`, {
+        ...{ exit: exitCodes.unreachable, hint },
+      })
+      if (this.#outlasting.size === 0) this.#lose(failure)
+      else void this.#comeBack(failure)
     })
+  }
+
+  #say(text: string): void {
+    for (const say of this.#outlasting) say(text)
+  }
+
+  async #comeBack(failure: Failure): Promise<void> {
+    const since = performance.now()
+    this.#away = failure
+    this.#say(`${failure.message}; it is asked again until it is back`)
+    let said = ''
+    for (let wait = shortest; ; wait = Math.min(2 * wait, longest)) {
+      await pause(wait * (0.5 + Math.random()), undefined, { signal: this.#stop.signal }).catch(
+        () => undefined,
+      )
+      try {
+        this.#stop.signal.throwIfAborted()
+        await this.#connectAgain()
+        break
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        if (error instanceof Failure && isRefusal(error)) {
+          this.#lose(error)
+          return
+        }
+        const why = error instanceof Error ? error.message : String(error)
+        if (why !== said) this.#say(why)
+        said = why
+      }
+    }
+    this.#away = undefined
+    this.#say(`the broker is back after ${((performance.now() - since) / 1000).toFixed(0)} s`)
+    for (const hear of this.#back) hear()
+  }
+
+  /** With everything that was subscribed, and what has been taken away meanwhile. */
+  async #connectAgain(): Promise<void> {
+    const client = await opened(this.#options, this.#stop.signal)
+    const before = [...this.#retained]
+    this.#retained.clear()
+    this.#take(client)
+    try {
+      await this.#read([...this.#subscribed])
+      if (!client.connected) throw new Error('it ended the connection again')
+    } catch (error) {
+      for (const topic of before) this.#retained.add(topic)
+      client.end(true)
+      throw error
+    }
+    this.#watch(client)
+    for (const topic of before) if (!this.#retained.has(topic)) this.#hand(topic, Buffer.alloc(0), true)
   }
 
   listen(listener: Listener): Disposable {
@@ -96,45 +169,26 @@ export class Broker implements AsyncDisposable {
     const fresh = filters.filter(filter => !this.#subscribed.has(filter))
     if (fresh.length === 0) return
     for (const filter of fresh) this.#subscribed.add(filter)
+    try {
+      await this.#read(fresh)
+    } catch (error) {
+      // It comes with everything else when the broker is back.
+      if (this.#away === undefined) throw error
+      await new Promise<void>(resolve => this.#back.add(resolve))
+    }
+  }
+
+  async #read(filters: readonly string[]): Promise<void> {
     const asked = performance.now()
-    const topics = fresh.map(filter => `${this.prefix}/${filter}`)
+    const topics = filters.map(filter => `${this.prefix}/${filter}`)
+    if (topics.length === 0) return
     try {
       await this.#client.subscribeAsync(topics, { qos: 1 })
     } catch (cause) {
       const hint = 'look at the rights of this user'
       throw new Failure(`the broker refused to show ${topics.join(', ')}`, { cause, hint })
     }
-    await this.#quiet(performance.now() - asked)
-  }
-
-  /**
-   * Nothing that was retained has come for a moment, which is longer the longer the broker takes to answer (ms); and longer while
-   * it has not even begun. What is published meanwhile comes without the mark: a large fleet is never silent. A long document on a
-   * slow line is bytes without a packet for a while.
-   */
-  #quiet(answer: number): Promise<void> {
-    return new Promise(resolve => {
-      const settle = (): void => {
-        clearTimeout(timer)
-        clearTimeout(latest)
-        listening[Symbol.dispose]()
-        resolve()
-      }
-      let bytes = this.#afterPacket()
-      const look = (): void => {
-        const before = bytes
-        bytes = this.#afterPacket()
-        if (bytes === 0 || bytes === before) settle()
-        else timer = setTimeout(look, 120 + 2 * answer)
-      }
-      let timer = setTimeout(look, 250 + 2 * answer)
-      const latest = setTimeout(settle, 30_000)
-      const listening = this.listen((_, __, retained) => {
-        if (!retained) return
-        clearTimeout(timer)
-        timer = setTimeout(look, 120 + 2 * answer)
-      })
-    })
+    await quiet(this, () => this.#afterPacket(), performance.now() - asked)
   }
 
   /** Bytes that came after the last whole packet. */
@@ -214,41 +268,10 @@ export class Broker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
     await this.#client.endAsync()
   }
 }
 
-/** Encrypted, or not leaving this machine. */
-export function isPrivate(url: string): boolean {
-  const { protocol, hostname } = new URL(url)
-  return protocol === 'mqtts:' || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
-}
-
-const secretKeys = new Set(['challengePassword', 'password', 'passphrase'])
-
-/** By its name, or because it is a URL with a password before the `@`. */
-export const isSecret = (key: string, value: unknown): boolean =>
-  secretKeys.has(key) || (typeof value === 'string' && /^https?:\/\/[^/?#]*@/i.test(value))
-
-/** Where a document holds secrets: `scep.challengePassword`. */
-export function secretsIn(document: unknown): string[] {
-  if (typeof document !== 'object' || document === null) return []
-  return Object.entries(document).flatMap(([key, value]) =>
-    isSecret(key, value)
-      ? value === undefined
-        ? []
-        : [key]
-      : secretsIn(value).map(path => `${key}.${path}`),
-  )
-}
-
-/** The document without its secrets. */
-export function withoutSecrets<T>(document: T): T {
-  if (Array.isArray(document)) return document.map(withoutSecrets) as T
-  if (typeof document !== 'object' || document === null) return document
-  return Object.fromEntries(
-    Object.entries(document).flatMap(([key, value]) =>
-      isSecret(key, value) ? [] : [[key, withoutSecrets(value as unknown)]],
-    ),
-  ) as T
-}
+/** Topics below which a broker keeps the last document. */
+const isDocument = (topic: string): boolean => /\/(networks\/[^/]+|(desired|reported|presence))$/.test(topic)

@@ -2,17 +2,19 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { nearest } from '../agent/desired/problems.ts'
 import { prefixPattern } from '../agent/desired/topics.ts'
-import { Broker, type BrokerOptions } from './broker.ts'
+import { Broker } from './broker.ts'
 import { acl, sensor } from './commands/access.ts'
 import { assign, unassign } from './commands/assignments.ts'
-import { certificates, list, problems, show, triage, watch } from './commands/look.ts'
+import { certificates, list, problems, show, triage } from './commands/look.ts'
 import { network } from './commands/networks.ts'
 import { send } from './commands/send.ts'
 import { exportFleet, importFleet } from './commands/transfer.ts'
+import { watch } from './commands/watch.ts'
 import { text, type Run, type Values } from './context.ts'
 import { exitCodes, Failure, interrupted, usage } from './failure.ts'
 import { fields, flags } from './fields.ts'
 import type { Io } from './io.ts'
+import type { BrokerOptions } from './login.ts'
 import { printable } from './table.ts'
 
 interface Entry {
@@ -168,7 +170,7 @@ export async function runFleetCommand(argv: readonly string[], io: Io): Promise<
     if (!(error instanceof Failure)) throw error
     // Names in it may come from a report.
     const message = error.message.split('\n').map(printable).join('\n')
-    io.err(`sonde fleet: ${message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`)
+    io.err(`sonde fleet: ${message}\n${error.hint === undefined ? '' : `  ${printable(error.hint)}\n`}`)
     return error.exit
   }
 }

@@ -22,3 +22,7 @@ export const text = (values: Values, name: string): string | undefined => {
   const value = values[name]
   return typeof value === 'string' ? value : undefined
 }
+
+/** For a command that waits and has nothing half done: a broker that goes is waited for, and a person hears of it. */
+export const outlast = ({ broker, io }: Pick<Context, 'broker' | 'io'>): Disposable =>
+  broker.outlast(text => io.err(`${io.columns === undefined ? '' : '\r'}sonde fleet: ${text}\n`))

@@ -11,7 +11,7 @@ type Line = (name: string, value: string | undefined) => void
 export function describe(sensor: FleetSensor, io: Io): void {
   const line: Line = (name, value) => {
     if (value !== undefined && value !== '')
-      io.out(`${paint(name.padEnd(12), 'bold', io.colour)} ${printable(value)}\n`)
+      io.out(`${paint(printable(name).padEnd(12), 'bold', io.colour)} ${printable(value)}\n`)
   }
   const { reported, presence, desired } = sensor
   line('Sensor', sensor.id)

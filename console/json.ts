@@ -1,4 +1,4 @@
-/** JSON of others: sensors write their own topics, and one in the wrong hands may write anything. */
+/** JSON of others, read and shown: sensors write their own topics, and one in the wrong hands may write anything. */
 
 /** Levels of nesting; JSON.stringify and every walk over a document go a step deeper for each. */
 const deepest = 100
@@ -22,3 +22,15 @@ function tooDeep(text: string): boolean {
   }
   return false
 }
+
+/**
+ * JSON that may be printed, the same value: JSON.stringify leaves characters as they are that steer a terminal (U+009B begins a
+ * sequence as ESC [ does) or turn its text around.
+ */
+export const printableJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replaceAll(/(?!\n)[\p{Cc}\p{Cf}\u2028\u2029]/gu, letter =>
+    letter
+      .split('')
+      .map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )

@@ -2,12 +2,59 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
-import type { IClientOptions } from 'mqtt'
-import type { BrokerOptions } from './broker.ts'
-import { exitCodes, Failure, unreadable, usage } from './failure.ts'
+import type { Socket } from 'node:net'
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import { exitCodes, Failure, interrupted, unreadable, usage } from './failure.ts'
 
-/** @throws Failure for files that cannot be used, before anybody is asked */
-export async function clientOptions(options: BrokerOptions): Promise<IClientOptions> {
+export interface BrokerOptions {
+  url: string
+  username?: string | undefined
+  password?: string | undefined
+  /** Paths of PEM files. */
+  ca?: string | undefined
+  certificate?: string | undefined
+  key?: string | undefined
+  prefix: string
+  /** Documents with secrets may go over an open network. */
+  insecure: boolean
+  /** Milliseconds. */
+  timeout: number
+}
+
+/** @throws Failure with exit code 3 when the broker is not reached or refuses, 2 for files that cannot be used */
+export async function opened(options: BrokerOptions, signal: AbortSignal): Promise<MqttClient> {
+  const client = mqtt.connect(options.url, await clientOptions(options))
+  client.on('error', () => undefined)
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: Error): void => {
+      clearTimeout(late)
+      signal.removeEventListener('abort', abort)
+      client.end(true)
+      reject(signal.aborted ? interrupted() : unreachable(options.url, error))
+    }
+    const abort = (): void => fail(new Error('interrupted'))
+    const late = setTimeout(
+      () => fail(new Error(`no answer within ${String(options.timeout / 1000)} s`)),
+      options.timeout,
+    )
+    // As a TLS listener does to who speaks no TLS to it.
+    const closed = (): void => fail(new Error('it closed the connection before it answered'))
+    signal.addEventListener('abort', abort)
+    client.once('error', fail).once('close', closed)
+    client.once('connect', () => {
+      clearTimeout(late)
+      signal.removeEventListener('abort', abort)
+      client.off('error', fail).off('close', closed)
+      resolve()
+    })
+  })
+  // A fleet of documents at once must not wait for each other's acknowledgement.
+  ;(client.stream as Socket).setNoDelay(true)
+  return client
+}
+
+/** Before anybody is asked. */
+async function clientOptions(options: BrokerOptions): Promise<IClientOptions> {
   const { username, password, timeout } = options
   return {
     // Two commands of one person must not push each other off.
@@ -73,13 +120,22 @@ const hints: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
-export function unreachable(url: string, cause: Error): Failure {
+/** Without the user and the password that may stand in it. */
+export function nameOf(url: string): string {
   const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
+}
+
+/** Whether the broker does not want this user; to ask again is in vain. */
+export const isRefusal = ({ cause }: Failure): boolean =>
+  cause instanceof Error && 'code' in cause && (cause.code === 4 || cause.code === 5)
+
+function unreachable(url: string, cause: Error): Failure {
   const detail = reasonOf(cause)
   const hint =
     hints.find(([words]) => words.test(detail))?.[1] ??
     'look whether the broker runs, and at --broker (SONDE_BROKER)'
-  return new Failure(`the broker ${protocol}//${host} is not reached: ${detail}`, {
+  return new Failure(`the broker ${nameOf(url)} is not reached: ${detail}`, {
     exit: exitCodes.unreachable,
     hint,
     cause,

@@ -106,11 +106,47 @@ export class Others implements Disposable {
     })
   }
 
-  async #calm(): Promise<void> {
-    const end = performance.now() + patience
-    for (let seen = -1; seen !== this.#count && performance.now() < end;) {
-      seen = this.#count
-      await pause(quiet.least + quiet.spread * Math.random())
-    }
+  #calm(): Promise<void> {
+    return calm(() => this.#count)
+  }
+}
+
+/** @param count of what has come */
+async function calm(count: () => number): Promise<void> {
+  const end = performance.now() + patience
+  for (let seen = -1; seen !== count() && performance.now() < end;) {
+    seen = count()
+    await pause(quiet.least + quiet.spread * Math.random())
+  }
+}
+
+/** What others publish to one topic from now on, which is subscribed: a document that is replaced as a whole cannot be brought together. */
+export class Rivals implements Disposable {
+  readonly #broker: Broker
+  readonly #topic: string
+  readonly #came: Buffer[] = []
+  readonly #listening: Disposable
+
+  constructor(broker: Broker, topic: string) {
+    this.#broker = broker
+    this.#topic = topic
+    this.#listening = broker.listen((from, payload, retain) => {
+      if (!retain && from === `${broker.prefix}/${topic}`) this.#came.push(payload)
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]()
+  }
+
+  /** Returns another's document that came before, and is gone unseen, and the last that came afterwards, and stands. */
+  async publish(document: unknown): Promise<{ unseen: Buffer | undefined; stands: Buffer | undefined }> {
+    const own = Buffer.from(JSON.stringify(document))
+    await this.#broker.publishAll([[this.#topic, document]])
+    await calm(() => this.#came.length)
+    const at = this.#came.findIndex(bytes => bytes.equals(own))
+    const isOther = (bytes: Buffer | undefined): Buffer | undefined =>
+      bytes === undefined || bytes.equals(own) ? undefined : bytes
+    return { unseen: isOther(this.#came[at - 1]), stands: isOther(this.#came.at(-1)) }
   }
 }

@@ -3,6 +3,7 @@
  * A sensor reads its own documents and the networks assigned to it, and writes its own topics (docs/mqtt.md, Rights).
  */
 import { randomUUID } from 'node:crypto'
+import { isId } from '../agent/desired/topics.ts'
 import type { Broker } from './broker.ts'
 import { Failure } from './failure.ts'
 import type { Fleet, FleetSensor } from './fleet.ts'
@@ -23,7 +24,7 @@ export function networksOf(fleet: Fleet, listed: readonly string[]): string[] {
 export function aclFile(fleet: Fleet, prefix: string, operators: readonly string[]): string {
   const lines = ['# made by `sonde fleet acl`: a user is a sensor, and reads and writes what is its own']
   for (const user of operators) lines.push('', `user ${user}`, `topic readwrite ${prefix}/#`)
-  for (const { id, desired } of fleet.inOrder()) {
+  for (const { id, desired } of fleet.inOrder().filter(sensor => isId(sensor.id))) {
     const networks = networksOf(fleet, desired?.networks.map(({ network }) => network) ?? [])
     if (networks.length > 0)
       lines.push('', `user ${id}`, ...networks.map(network => `topic read ${prefix}/networks/${network}`))
@@ -71,6 +72,15 @@ export function grantsFor(fleet: Fleet, change: () => void): Grant[] {
     }))
     .filter(({ now, then }) => now.join(' ') !== then?.join(' '))
 }
+
+/** For the fleet as it is, after a grant that was made for another. */
+export const regrant =
+  (fleet: Fleet) =>
+  ({ sensor, now }: Grant): Grant => ({
+    sensor,
+    now: networksOf(fleet, fleet.sensors.get(sensor)?.desired?.networks.map(({ network }) => network) ?? []),
+    then: now,
+  })
 
 const controlTopic = '$CONTROL/dynamic-security/v1'
 

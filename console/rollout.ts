@@ -1,9 +1,9 @@
 /** Following a change through the fleet: published, applied, or refused by whom and why. */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Context } from './context.ts'
+import { outlast, type Context } from './context.ts'
 import { exitCodes } from './failure.ts'
 import type { Fleet, FleetSensor } from './fleet.ts'
-import type { Io } from './io.ts'
+import { printableJson } from './json.ts'
 import { printable } from './table.ts'
 
 export interface Expectation {
@@ -27,13 +27,14 @@ export interface RolloutResult {
  */
 const settling = 1_500
 
-/** Waits until every sensor has answered, at most `ms`. Progress goes to the terminal alone: `412 of 500 applied`. */
+/** Waits until every sensor has answered, at most `--wait`. Progress goes to the terminal alone: `412 of 500 applied`. */
 export async function follow(
+  context: Pick<Context, 'broker' | 'io' | 'wait'>,
   fleet: Fleet,
   expected: Expectation,
-  ms: number,
-  io: Io,
 ): Promise<RolloutResult> {
+  const { broker, io, wait: ms } = context
+  using _ = outlast(context)
   const start = performance.now()
   for (;;) {
     const passed = performance.now() - start
@@ -42,7 +43,8 @@ export async function follow(
     const total = expected.sensors.length
     const progress = `${String(result.applied.length)} of ${String(total)} applied`
     const done = result.missing.length === 0 || over
-    if (io.columns !== undefined && total > 0) io.err(`\r${progress}${done ? '\n' : ''}`)
+    if (io.columns !== undefined && total > 0 && ms > 0) io.err(`\r${progress}${done ? '\n' : ''}`)
+    if (done && broker.away !== undefined && result.missing.length > 0) throw broker.away
     if (done) return result
     await pause(50, undefined, { signal: io.signal }).catch(() => undefined)
   }
@@ -79,7 +81,7 @@ export function conclude(
 ): number {
   const { applied, refused, missing } = result
   const total = applied.length + refused.length + missing.length
-  if (json) io.out(`${JSON.stringify({ ...more, ...result })}\n`)
+  if (json) io.out(`${printableJson({ ...more, ...result })}\n`)
   else if (wait === 0 && total > 0) io.out(`${what}, for ${count(total, 'sensor')}\n`)
   else if (total === 0) io.out(`${what}\n`)
   else io.out(`${what}; ${String(applied.length)} of ${String(total)} sensors have it in force\n`)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe } from './describe.ts'
 import { exitCodes } from './failure.ts'
 import type { Io } from './io.ts'
-import { readJson } from './json.ts'
+import { printableJson, readJson } from './json.ts'
 import { problemsOf } from './problems.ts'
 import { readReport } from './report.ts'
 
@@ -25,7 +25,7 @@ export async function runStatusCommand(argv: readonly string[], folder: string, 
     return 3
   }
   const sensor = { id: reported.about.sensor, reported, odd: unreadable }
-  if (argv.includes('--json')) io.out(`${JSON.stringify(reported, null, 2)}\n`)
+  if (argv.includes('--json')) io.out(`${printableJson(reported, 2)}\n`)
   else describe(sensor, io)
   return problemsOf(sensor).some(({ severity }) => severity === 'error') ? 1 : 0
 }

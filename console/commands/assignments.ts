@@ -55,7 +55,7 @@ type Members = (
 ) => string[] | undefined
 
 async function change(context: Context, members: Members): Promise<number> {
-  const { broker, io, values } = context
+  const { broker, values } = context
   const fleet = await Fleet.read(broker)
   using others = new Others(broker)
   const { sensors: asked, networks, many } = whom(context, fleet)
@@ -98,18 +98,13 @@ async function change(context: Context, members: Members): Promise<number> {
   }
   if (rights && contested.size > 0) await grant(broker, [...contested].map(rightsOf(fleet)))
   if (impossible !== undefined) throw impossible
-  const result = await follow(
-    fleet,
-    {
-      sensors: [...wanted.keys()],
-      applied: sensor => has(sensor, wanted.get(sensor.id)),
-      refused: sensor =>
-        objections(sensor, `${broker.prefix}/sensors/${sensor.id}/desired`) ??
-        overtaken(sensor, wanted.get(sensor.id)),
-    },
-    context.wait,
-    io,
-  )
+  const result = await follow(context, fleet, {
+    sensors: [...wanted.keys()],
+    applied: sensor => has(sensor, wanted.get(sensor.id)),
+    refused: sensor =>
+      objections(sensor, `${broker.prefix}/sensors/${sensor.id}/desired`) ??
+      overtaken(sensor, wanted.get(sensor.id)),
+  })
   const versions = Object.fromEntries([...wanted].map(([id, { document }]) => [id, document.version]))
   return conclude(context, fleet, result, { what: 'published', json: { versions } })
 }
@@ -166,7 +161,8 @@ function keeps({ networks }: Pick<SensorDocument, 'networks'>, draft: Draft | un
 }
 
 function overtaken({ desired }: FleetSensor, draft: Draft | undefined): string | undefined {
-  if (desired === undefined || draft === undefined || keeps(desired, draft)) return undefined
+  if (desired === undefined) return 'its document is not on the broker any more: make the change again'
+  if (draft === undefined || keeps(desired, draft)) return undefined
   return `another operator has published version ${String(desired.version)} without this change: make it again`
 }
 

@@ -1,20 +1,18 @@
-/** Looking: list, show, problems, certificates, triage, watch. */
-import { setTimeout as pause } from 'node:timers/promises'
+/** Looking: list, show, problems, certificates, triage. */
 import type { ReportedNetwork } from '../../agent/desired/reported.ts'
-import { isId } from '../../agent/desired/topics.ts'
 import type { Context, Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
 import { describe } from '../describe.ts'
-import { readJson } from '../json.ts'
+import { printableJson } from '../json.ts'
 import { problemColour, problemsOf, type ShownProblem } from '../problems.ts'
 import { certificatesOf, rowOf } from '../sensors.ts'
-import { distance, paint, printable, table, type Cell, type Colour } from '../table.ts'
+import { distance, paint, printable, table, type Cell } from '../table.ts'
 
 const write = ({ io }: Pick<Context, 'io'>, heads: string[], rows: (Cell | string)[][]): void =>
   io.out(table(heads, rows, { columns: io.columns, colour: io.colour }))
 
-const writeJson = ({ io }: Context, value: unknown): void => io.out(`${JSON.stringify(value, null, 2)}\n`)
+const writeJson = ({ io }: Context, value: unknown): void => io.out(`${printableJson(value, 2)}\n`)
 
 export const list: Run = async context => {
   const fleet = await Fleet.read(context.broker, ['presence', 'reported', 'desired'])
@@ -111,8 +109,9 @@ export const triage: Run = async context => {
     return undefined
   }
   for (const [id, { phase, problem, renewal, lastJoin, lastTest }] of networks) {
-    io.out(`${paint(id, 'bold', io.colour)} ${phase}\n`)
-    for (const [stage, ms] of Object.entries(lastJoin?.stages ?? {})) io.out(`  ${stage}: ${String(ms)} ms\n`)
+    io.out(`${paint(printable(id), 'bold', io.colour)} ${phase}\n`)
+    for (const [stage, ms] of Object.entries(lastJoin?.stages ?? {}))
+      io.out(`  ${printable(stage)}: ${String(ms)} ms\n`)
     for (const { probe, passed, detail } of lastTest?.probes ?? [])
       if (!passed) io.out(`  ${paint(printable(`test: ${probe}: ${detail}`), 'red', io.colour)}\n`)
     tell(io, '', problem)
@@ -133,43 +132,6 @@ function tell(io: Context['io'], where: string, finding: Seen | undefined): void
   const { title, code, side, detail, evidence = [], hint } = finding
   io.out(`  ${where}${paint(printable(title), 'red', io.colour)} (${printable(`${code}, ${side}`)})\n`)
   for (const text of [detail, ...evidence.map(seen => `  ${seen}`), hint]) io.out(`  ${printable(text)}\n`)
-}
-
-/** Lives until it is interrupted: what sensors say, as it comes. */
-export const watch: Run = async context => {
-  const { io, broker, words, json } = context
-  const only = words[0] ?? '+'
-  if (words[0] !== undefined && !isId(only)) throw usage(`${only} is no id of a sensor`)
-  broker.listen((topic, payload, retain) => {
-    const [, sensor = '', part] = topic.slice(broker.prefix.length + 1).split('/')
-    if (retain || (part !== 'events' && part !== 'presence')) return
-    if (json) io.out(`${JSON.stringify({ sensor, topic: part, message: messageIn(payload) })}\n`)
-    else io.out(`${lineOf(context, sensor, part, messageIn(payload))}\n`)
-  })
-  await broker.subscribe([`sensors/${only}/events`, `sensors/${only}/presence`])
-  await pause(2 ** 31 - 1, undefined, { signal: io.signal }).catch(() => undefined)
-  return undefined
-}
-
-const colourOf: Record<string, Colour> = { error: 'red', warning: 'yellow', debug: 'dim', offline: 'red' }
-
-function lineOf({ io }: Pick<Context, 'io'>, sensor: string, part: string, message: Message): string {
-  const { at, text, state, network, severity, dropped } = message
-  const time = (typeof at === 'string' ? at : new Date().toISOString()).slice(11, 23)
-  const words = part === 'presence' ? `is ${String(state)}` : String(text)
-  const { from, to } = (dropped ?? {}) as Message
-  const gap = dropped === undefined ? '' : ` (before it ${String(from)} to ${String(to)} were dropped)`
-  const line = printable(
-    `${time} ${sensor}${typeof network === 'string' ? ` ${network}` : ''}: ${words}${gap}`,
-  )
-  return paint(line, colourOf[String(part === 'presence' ? state : severity)], io.colour)
-}
-
-type Message = Record<string, unknown>
-
-function messageIn(payload: Buffer): Message {
-  const value = readJson(payload)
-  return typeof value === 'object' && value !== null ? (value as Message) : {}
 }
 
 async function oneSensor({ broker, words }: Context): Promise<FleetSensor> {

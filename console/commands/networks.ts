@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseNetworkProfile, sha256 } from '../../agent/desired/parse.ts'
 import { idPattern, type NetworkProfile } from '../../agent/desired/profile.ts'
-import { withoutSecrets } from '../broker.ts'
+import { withoutSecrets } from '../secrets.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { edited, parsed } from '../editor.ts'
 import { Failure, unreadable, usage } from '../failure.ts'
 import { withFlags, fields, isYes } from '../fields.ts'
 import { Fleet, type FleetNetwork, type FleetSensor } from '../fleet.ts'
 import type { Io } from '../io.ts'
-import { grant, grantsFor } from '../rights.ts'
+import { printableJson } from '../json.ts'
+import { Rivals } from '../others.ts'
+import { grant, grantsFor, regrant } from '../rights.ts'
 import { conclude, follow, objections } from '../rollout.ts'
 import { table } from '../table.ts'
 import { ask } from '../wizard.ts'
@@ -47,16 +49,20 @@ async function put(context: Context, action: 'add' | 'edit'): Promise<number> {
     throw new Failure(`there is a network ${id} already`, { hint: `sonde fleet network edit ${id}` })
   if (action === 'edit' && !before)
     throw new Failure(`there is no network ${id}`, { hint: `sonde fleet network add ${id}` })
+  // A person may write for longer than a broker lives: whether it is there matters afterwards.
+  using writing = broker.outlast(() => undefined)
   const document = await written(context, fleet, id)
   try {
+    await broker.here()
+    writing[Symbol.dispose]()
     return await publish(context, fleet, id, document, before)
   } catch (error) {
-    if (context.values['edit'] === true) await keep(io, id, document)
+    if (byHand(context)) await keep(io, id, document)
     throw error
   }
 }
 
-/** What a person has written in an editor is not lost with what stands in its way. Private, because it may hold a secret. */
+/** What a person has written is not lost with what stands in its way. Private, because it may hold a secret. */
 async function keep(io: Io, id: string, document: Document): Promise<void> {
   const file = join(await mkdtemp(join(tmpdir(), 'sonde-')), `${id}.json`)
   await writeFile(file, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 })
@@ -73,6 +79,7 @@ async function publish(
   const { broker, io } = context
   broker.mayCarry(document)
   await mustBeAsBefore(context, fleet, id, before)
+  using rivals = new Rivals(broker, `networks/${id}`)
   const bytes = Buffer.from(JSON.stringify(document))
   const profile = usable(id, bytes, flagged(context) ? flagOf : () => '')
   mustEnrol(fleet, id, profile, context)
@@ -80,19 +87,33 @@ async function publish(
   readable(fleet, sensors)
   // Another enrollment network is another topic to read.
   const grants = grantsFor(fleet, () => fleet.take(`networks/${id}`, bytes))
-  if (context.values['no-rights'] !== true) await grant(broker, grants)
-  await broker.publishAll([[`networks/${id}`, document]])
+  const rights = context.values['no-rights'] !== true
+  if (rights) await grant(broker, grants)
+  const { unseen, stands } = await rivals.publish(document)
+  if (unseen && !stands)
+    io.err(`another operator has published ${id} at the same moment, and this has taken its place\n`)
+  if (stands) {
+    // What this one enrols over need not be what the other does.
+    if (rights) await grant(broker, grants.map(regrant(fleet)))
+    const what = stands.length === 0 ? `taken ${id} away` : `published ${id}`
+    throw new Failure(`another operator has ${what} at the same moment, and that stands`, {
+      hint: lookAt(id),
+    })
+  }
   const hash = sha256(bytes)
   const topic = `${broker.prefix}/networks/${id}`
   const expected = {
     sensors,
     applied: ({ reported }: FleetSensor) => reported?.applied.networks[id] === hash,
-    refused: (sensor: FleetSensor) =>
-      fleet.networks.get(id)?.sha256 === hash
-        ? objections(sensor, topic)
-        : `another operator has published ${id} meanwhile: make the change again`,
+    refused: (sensor: FleetSensor) => {
+      const there = fleet.networks.get(id)?.sha256
+      if (there === hash) return objections(sensor, topic)
+      return there === undefined
+        ? `${id} is not on the broker any more: publish it again`
+        : `another operator has published ${id} meanwhile: make the change again`
+    },
   }
-  const rollout = await follow(fleet, expected, context.wait, io)
+  const rollout = await follow(context, fleet, expected)
   return conclude(context, fleet, rollout, {
     what: `${id} is published`,
     json: { network: id, sha256: hash },
@@ -113,9 +134,11 @@ async function mustBeAsBefore(
   const answer = await io.ask?.(`${said}. Publish yours in its place? (yes, no) `, false, io.signal)
   if (answer !== undefined && isYes(answer)) return
   throw new Failure(`${said}, so nothing is published`, {
-    hint: `look at it (sonde fleet network show ${id}) and make the change again; --force publishes over it`,
+    hint: `${lookAt(id)}; --force publishes over it`,
   })
 }
+
+const lookAt = (id: string): string => `look at it (sonde fleet network show ${id}) and make the change again`
 
 /** The profile in these bytes, judged as a sensor judges it. */
 function usable(id: string, bytes: Buffer, named: (path: string) => string = () => ''): NetworkProfile {
@@ -183,6 +206,10 @@ async function written(context: Context, fleet: Fleet, id: string): Promise<Docu
   })
 }
 
+/** In an editor or by questions. */
+const byHand = (context: Context): boolean =>
+  context.values['edit'] === true || (text(context.values, 'file') === undefined && !flagged(context))
+
 const flagged = ({ values }: Context): boolean =>
   fields.some(({ flag }) => values[flag] !== undefined || values[`${flag}-file`] !== undefined)
 
@@ -217,9 +244,8 @@ async function list(context: Context): Promise<number> {
   const all = [...fleet.networks.values()].sort((a, b) => a.id.localeCompare(b.id))
   if (asJson)
     io.out(
-      `${JSON.stringify(
+      `${printableJson(
         all.map(({ id, document }) => ({ id, document: withoutSecrets(document) })),
-        null,
         2,
       )}\n`,
     )
@@ -248,7 +274,7 @@ async function show(context: Context): Promise<number> {
   const found = fleet.networks.get(id)
   if (found === undefined) throw new Failure(`there is no network ${id}`)
   const document = context.values['secrets'] === true ? found.document : withoutSecrets(found.document)
-  context.io.out(`${JSON.stringify(document, null, 2)}\n`)
+  context.io.out(`${printableJson(document, 2)}\n`)
   return 0
 }
 

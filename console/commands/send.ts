@@ -4,10 +4,10 @@ import { commandNames, Command, Reply } from '../../agent/desired/messages.ts'
 import { nearest } from '../../agent/desired/problems.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import { chosen, idsAre } from '../choose.ts'
-import { text, type Context, type Run } from '../context.ts'
+import { outlast, text, type Context, type Run } from '../context.ts'
 import { exitCodes, Failure, interrupted, usage } from '../failure.ts'
 import { Fleet } from '../fleet.ts'
-import { readJson } from '../json.ts'
+import { printableJson, readJson } from '../json.ts'
 import { paint, printable } from '../table.ts'
 
 const synopsis = `command SENSOR ${commandNames.join('|')} [NETWORK], or --sensors A,B* COMMAND [NETWORK]`
@@ -19,6 +19,8 @@ export const send: Run = async context => {
   const { sensors, rest, many } = chosen(context, await Fleet.read(broker, parts), synopsis)
   const command = commandOf(rest, text(values, 'id') ?? randomBytes(8).toString('hex'), wait)
   const replies = new Map<string, Reply>()
+  const open = new Set(sensors)
+  let again = false
   const all = new Promise<void>(resolve => {
     setTimeout(resolve, wait).unref()
     io.signal.addEventListener('abort', () => resolve())
@@ -26,23 +28,34 @@ export const send: Run = async context => {
       const [, sensor = '', part] = topic.slice(broker.prefix.length + 1).split('/')
       const reply = retain || part !== 'replies' || !sensors.includes(sensor) ? undefined : read(payload)
       if (reply?.id !== command.id) return
-      replies.set(sensor, reply)
-      if (replies.size === sensors.length) resolve()
+      const { repeated, ...first } = reply
+      replies.set(sensor, again ? first : reply)
+      // To who asks again a sensor that is still at it says so, and how it ends later.
+      if (!again || repeated === undefined || reply.outcome !== 'refused') open.delete(sensor)
+      if (open.size === 0) resolve()
     })
   })
+  const ask = (): Promise<unknown> =>
+    Promise.all([...open].map(sensor => broker.publish(`sensors/${sensor}/commands`, command, false)))
   await broker.subscribe(many ? ['sensors/+/replies'] : sensors.map(sensor => `sensors/${sensor}/replies`))
-  await Promise.all(sensors.map(sensor => broker.publish(`sensors/${sensor}/commands`, command, false)))
+  await ask()
   if (wait === 0) {
     const { id } = command
     io.out(context.json ? `${JSON.stringify({ id, missing: sensors })}\n` : `published with --id ${id}\n`)
     return exitCodes.done
   }
+  using _ = outlast(context)
+  // Replies are not retained: what was said while the broker was away is said again to who asks with the same id.
+  using __ = broker.onReturn(() => {
+    again = true
+    void ask().catch(() => undefined)
+  })
   await all
   const missing = sensors.filter(sensor => !replies.has(sensor))
-  if (context.json && many)
-    io.out(`${JSON.stringify({ ...Object.fromEntries(replies), missing }, null, 2)}\n`)
+  if (context.json && many) io.out(`${printableJson({ ...Object.fromEntries(replies), missing }, 2)}\n`)
   else for (const [sensor, reply] of replies) tell(context, reply, many ? `${sensor}: ` : '')
   if (missing.length > 0 && io.signal.aborted) throw interrupted()
+  if (missing.length > 0 && broker.away !== undefined) throw broker.away
   if (missing.length > 0) {
     const some = `${missing.slice(0, 20).join(', ')}${missing.length > 20 ? ', …' : ''}`
     const have = missing.length === 1 ? 'has' : 'have'
@@ -82,7 +95,7 @@ function commandOf([name, network, over]: readonly string[], id: string, wait: n
 
 function tell({ io, json }: Context, reply: Reply, whose: string): void {
   if (json) {
-    io.out(`${JSON.stringify(reply, null, 2)}\n`)
+    io.out(`${printableJson(reply, 2)}\n`)
     return
   }
   const colour = reply.outcome === 'done' ? 'green' : 'red'
@@ -91,7 +104,7 @@ function tell({ io, json }: Context, reply: Reply, whose: string): void {
   io.out(`${whose}${paint(reply.outcome, colour, io.colour)}: ${printable(reply.text)}${before}\n`)
   for (const { path, message } of reply.problems ?? []) io.out(`  ${printable(`${path}: ${message}`)}\n`)
   if (reply.problem) io.out(`  ${printable(reply.problem.detail)}\n  ${printable(reply.problem.hint)}\n`)
-  if (reply.data) io.out(`${JSON.stringify(reply.data, null, 2)}\n`)
+  if (reply.data) io.out(`${printableJson(reply.data, 2)}\n`)
 }
 
 function read(payload: Buffer): Reply | undefined {

@@ -1,13 +1,14 @@
 /** export, import: the documents of the fleet as one file. Without secrets unless asked. */
 import { readFile } from 'node:fs/promises'
 import { parseNetworkProfile, parseSensorDocument } from '../../agent/desired/parse.ts'
-import { isSecret, secretsIn, withoutSecrets } from '../broker.ts'
+import { isSecret, secretsIn, withoutSecrets } from '../secrets.ts'
 import { isId } from '../../agent/desired/topics.ts'
 import type { Run } from '../context.ts'
 import { parsed } from '../editor.ts'
 import { Failure, unreadable, usage } from '../failure.ts'
 import { valueAt } from '../fields.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
+import { printableJson } from '../json.ts'
 import { grant, grantsFor } from '../rights.ts'
 import { conclude, count, follow, objections } from '../rollout.ts'
 import { mustBeReadable, nextVersion } from './assignments.ts'
@@ -38,13 +39,13 @@ export const exportFleet: Run = async ({ broker, io, values }) => {
       ),
     }),
   }
-  io.out(`${JSON.stringify(content, null, 2)}\n`)
+  io.out(`${printableJson(content, 2)}\n`)
   return undefined
 }
 
 /** Everything is validated before anything is published. A profile without secrets keeps those that are there. */
 export const importFleet: Run = async context => {
-  const { broker, io, words, values } = context
+  const { broker, words, values } = context
   const [file] = words
   if (file === undefined) throw usage('import FILE')
   const content = await contentOf(file)
@@ -89,7 +90,7 @@ export const importFleet: Run = async context => {
         .map(topic => objections(sensor, `${broker.prefix}/${topic}`))
         .find(why => why !== undefined),
   }
-  const result = await follow(fleet, expected, context.wait, io)
+  const result = await follow(context, fleet, expected)
   return conclude(context, fleet, result, {
     what,
     json: { networks: networks.map(([id]) => id), sensors: sensors.map(([id]) => id) },

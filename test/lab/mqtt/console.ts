@@ -17,6 +17,8 @@ export interface ConsoleOptions {
   signal?: AbortSignal
   /** Called with what is printed, while it is. */
   hear?: (text: string) => void
+  /** Likewise with what is said beside it. */
+  tell?: (text: string) => void
 }
 
 /** @param line words as on a command line; a list where a word has spaces */
@@ -25,7 +27,7 @@ export async function fleet(
   line: string | readonly string[],
   options: ConsoleOptions = {},
 ): Promise<Outcome> {
-  const { environment = {}, answers, columns, signal, hear } = options
+  const { environment = {}, answers, columns, signal, hear, tell } = options
   let out = ''
   let err = ''
   const io: Io = {
@@ -33,7 +35,10 @@ export async function fleet(
       out += text
       hear?.(text)
     },
-    err: text => (err += text),
+    err: text => {
+      err += text
+      tell?.(text)
+    },
     environment: { SONDE_BROKER: url, ...environment },
     colour: false,
     signal: signal ?? AbortSignal.timeout(20_000),

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { corp, but, onboarding } from '../../unit/desired/documents.ts'
 import { mosquitto } from './broker.ts'
+import { fleet as fleetOf } from './console.ts'
 import { operator } from './operator.ts'
 import { sonde, type Circumstances } from './program.ts'
 import { until } from './sensor.ts'
@@ -87,7 +88,6 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
     )
   })
 
-  await t.test('what another operator publishes meanwhile is not wiped unseen', async t => {
   await t.test('Ctrl-C in the editor is for the editor', async t => {
     const EDITOR = await editor(
       'patient',
@@ -99,6 +99,7 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
     t.match(published('corp'), { alias: 'Patient' })
   })
 
+  await t.test('what another operator publishes meanwhile is not wiped unseen', async t => {
     const waits = `touch ${path('open')}; while [ ! -e ${path('go')} ]; do sleep 0.02; done`
     const EDITOR = await editor('slow', `${waits}; sed -i 's/"alias": "[^"]*"/"alias": "Late"/' "$1"`)
     const editing = fleet('network edit corp --edit', { environment: { EDITOR } })
@@ -114,6 +115,27 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
     t.equal((await stat(kept)).mode & 0o777, 0o600)
     await rm(dirname(kept), { recursive: true })
   })
+
+  await t.test(
+    'two who add one network at the same moment: one version stands, and who it is not is told',
+    async t => {
+      for (const id of ['first', 'second', 'third']) {
+        const aliases = ['One', 'Two', 'Three']
+        const add = (alias: string) =>
+          fleetOf(broker.url, `network add ${id} --interface wired --alias ${alias}`)
+        const results = await Promise.all(aliases.map(add))
+        const winners = aliases.filter((_, i) => results[i]?.code === 0)
+        t.same(winners, [published(id)?.['alias']])
+        for (const { code, err } of results)
+          t.match(
+            err,
+            code === 0
+              ? /^(another operator .* taken its place\n)?$/
+              : /another operator has published|is a network \w+ already/,
+          )
+      }
+    },
+  )
 
   await t.test(
     'questions in a terminal: what is there can be kept or taken out; secrets are not shown',

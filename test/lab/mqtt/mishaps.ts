@@ -193,13 +193,6 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     stop.abort()
     t.match(await waiting, { code: 1, err: /later: has never reported/ })
   })
-
-  await t.test('a broker that ends', async t => {
-    const watching = fleetOf(broker.url, 'watch')
-    await broker.says(/SUBSCRIBE from sonde-fleet/)
-    await broker.stop('SIGKILL')
-    t.match(await watching, { code: 3, err: /the connection to the broker .* was lost/ })
-  })
 })
 
 /** No PEM, but as long as thirty of them. */

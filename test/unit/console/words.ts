@@ -6,6 +6,7 @@ import { together } from '../../../console/others.ts'
 import type { FleetSensor } from '../../../console/fleet.ts'
 import { problemsOf } from '../../../console/problems.ts'
 import { table } from '../../../console/table.ts'
+import { Timelines } from '../../../console/timelines.ts'
 import { targetsOf } from '../../../console/targets.ts'
 import { parseNetworkProfile, parseSensorDocument } from '../../../agent/desired/parse.ts'
 import { fieldsOf, schemaOf } from '../../documents/schemas.ts'
@@ -175,5 +176,30 @@ t.test('a sensor that does not take up its document, or says nothing any more, i
   )
   t.same(of(reported(2, { clock: { trusted: false } }), hours), [], 'by a clock that is right')
   t.match(problemsOf({ id: 's1', reported: reported(2) }), [{ code: 'offline', severity: 'error' }])
+  t.end()
+})
+
+t.test('events that are missing, and those that come again, by sensor', t => {
+  const timelines = new Timelines()
+  const said: [event: Record<string, unknown>, missing: object | undefined, again: boolean][] = [
+    [{ epoch: 'a', number: 5 }, undefined, false],
+    [{ epoch: 'a', number: 6 }, undefined, false],
+    [{ epoch: 'a', number: 5 }, undefined, true],
+    [{ epoch: 'a', number: 9 }, { epoch: 'a', from: 7, to: 8 }, false],
+    [{ epoch: 'a', number: 20, dropped: { from: 10, to: 19 } }, undefined, false],
+    [{ epoch: 'a', number: 30, dropped: { from: 25, to: 29 } }, { epoch: 'a', from: 21, to: 24 }, false],
+    [{ epoch: 'b', number: 3 }, { epoch: 'b', from: 1, to: 2 }, false],
+    [{ epoch: 'b', number: 'x' }, undefined, false],
+    [{ epoch: 'b', number: 6, dropped: 'x' }, { epoch: 'b', from: 4, to: 5 }, false],
+  ]
+  for (const [event, missing, again] of said) {
+    const place = timelines.take('s1', event)
+    t.same([place.missing, place.again], [missing, again], JSON.stringify(event))
+  }
+  t.same(
+    timelines.take('s2', { epoch: 'b', number: 9 }),
+    { again: false },
+    'another sensor is another timeline',
+  )
   t.end()
 })
