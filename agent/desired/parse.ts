@@ -61,13 +61,14 @@ function parse<S extends z.core.$ZodType>(
   }
   let text
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    // As it came: of a text without its byte order mark the cache would make another document.
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return refuse({ path: '', message: 'is not UTF-8' })
   }
   let document: unknown
   try {
-    document = JSON.parse(text)
+    document = JSON.parse(text.replace(/^\ufeff/, ''))
   } catch (error) {
     return refuse({ path: '', message: 'is not JSON', hint: whereJsonBreaks(text, error) })
   }

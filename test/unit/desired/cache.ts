@@ -30,6 +30,16 @@ t.test('without a broker the sensor goes on with what it knows', async t => {
   t.equal(after.view.desired.source, 'broker')
 })
 
+t.test('a document with a byte order mark is the same document after a restart', async t => {
+  const directory = t.testdir()
+  const marked = Buffer.from(`\ufeff${JSON.stringify(but(corp, 'alias', 'Marked'))}`)
+  await using before = await ready(t, 3, { directory })
+  t.ok(before.offerNetwork('corp', marked))
+  await using after = await again(t, before, directory)
+  t.same(after.view.applied, before.view.applied)
+  t.notOk(after.offerNetwork('corp', marked), 'it comes again: no change')
+})
+
 t.test('the cache is private and written as a whole', async t => {
   const directory = t.testdir()
   await using state = await ready(t, 1, { directory })
