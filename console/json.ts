@@ -5,7 +5,7 @@ const deepest = 100
 
 /** undefined for what is no JSON, or nested so deeply that it is meant to harm. */
 export function readJson(payload: Buffer | string): unknown {
-  const text = payload.toString()
+  const text = payload.toString().replace(/^\ufeff/, '')
   try {
     return tooDeep(text) ? undefined : (JSON.parse(text) as unknown)
   } catch {

@@ -138,6 +138,18 @@ async function mustBeAsBefore(
   })
 }
 
+/** @throws Failure for what nothing can be made of */
+function documentOf({ id, document }: FleetNetwork): Document {
+  if (typeof document === 'object' && document !== null && !Array.isArray(document))
+    return document as Document
+  throw new Failure(noJson(id), {
+    hint: `publish another in its place: sonde fleet network edit ${id} --file FILE`,
+  })
+}
+
+/** Others may publish whatever they like. */
+export const noJson = (id: string): string => `what is published for ${id} is no JSON object`
+
 const lookAt = (id: string): string => `look at it (sonde fleet network show ${id}) and make the change again`
 
 /** The profile in these bytes, judged as a sensor judges it. */
@@ -192,10 +204,11 @@ export function readable(fleet: Fleet, sensors: readonly string[]): void {
 }
 
 async function written(context: Context, fleet: Fleet, id: string): Promise<Document> {
-  const start = (fleet.networks.get(id)?.document ?? { schema: 1 }) as Document
   const { values, io } = context
   const file = text(values, 'file')
   if (file !== undefined) return parsed(file, await readFile(file, 'utf8').catch(cannotRead(file)))
+  const network = fleet.networks.get(id)
+  const start = network ? documentOf(network) : { schema: 1 }
   if (flagged(context) && values['edit'] === true) throw usage('--edit or the fields as flags, not both')
   if (flagged(context)) return withFlags(start, values)
   if (values['edit'] === true)
@@ -273,7 +286,8 @@ async function show(context: Context): Promise<number> {
   const fleet = await Fleet.read(context.broker, ['networks'])
   const found = fleet.networks.get(id)
   if (found === undefined) throw new Failure(`there is no network ${id}`)
-  const document = context.values['secrets'] === true ? found.document : withoutSecrets(found.document)
+  const whole = documentOf(found)
+  const document = context.values['secrets'] === true ? whole : withoutSecrets(whole)
   context.io.out(`${printableJson(document, 2)}\n`)
   return 0
 }

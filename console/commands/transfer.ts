@@ -12,7 +12,7 @@ import { printableJson } from '../json.ts'
 import { grant, grantsFor } from '../rights.ts'
 import { conclude, count, follow, objections } from '../rollout.ts'
 import { mustBeReadable, nextVersion } from './assignments.ts'
-import { enrolsOver, readable } from './networks.ts'
+import { enrolsOver, noJson, readable } from './networks.ts'
 
 interface Exported {
   format: 1
@@ -40,6 +40,8 @@ export const exportFleet: Run = async ({ broker, io, values }) => {
     }),
   }
   io.out(`${printableJson(content, 2)}\n`)
+  for (const { id, document: said } of fleet.networks.values())
+    if (said === undefined) io.err(`${noJson(id)}, and left out\n`)
   return undefined
 }
 

@@ -88,6 +88,23 @@ t.test('network profiles by file, editor and questions (S2-08, S2-10, S2-14 to S
     )
   })
 
+  await t.test('what others have written is edited as it is, or not at all', async t => {
+    // As PowerShell writes a file.
+    await watcher.publish('sonde/networks/windows', Buffer.from(`\ufeff${JSON.stringify(onboarding)}`), {
+      retain: true,
+    })
+    await watcher.publish('sonde/networks/garbage', Buffer.from('no json'), { retain: true })
+    const one = (line: string) => fleetOf(broker.url, line)
+    t.match((await one('network show windows')).json(), { eap: { method: 'PEAP' } })
+    t.match(await one('network edit windows --alias B'), { code: 0 })
+    t.same(published('windows'), { ...onboarding, alias: 'B' })
+    const unreadable = { code: 1, err: /what is published for garbage is no JSON object\n.*--file/ }
+    t.match(await one('network edit garbage --alias B'), unreadable, 'and nothing takes its place unasked')
+    t.match(await one('network show garbage'), { code: 1, err: /garbage is no JSON/ })
+    t.match(await one('export'), { code: 0, err: /garbage is no JSON object, and left out/ })
+    t.match(await one(`network edit garbage --file ${path('onboarding.json')}`), { code: 0 })
+  })
+
   await t.test('Ctrl-C in the editor is for the editor', async t => {
     const EDITOR = await editor(
       'patient',
