@@ -15,7 +15,16 @@ const run = promisify(execFile)
 
 /** What a client with these words gets of what it asks for: everything one sensor may try on another. */
 async function attack(t: Test, place: Guarded, login: IClientOptions, url = place.url): Promise<void> {
-  const options = { ca: place.authority.caPem, protocolVersion: 5, reconnectPeriod: 0, ...login } as const
+  // A Will is published by the broker.
+  const payload = Buffer.from('"broken into"')
+  const will = { topic: 'sonde/networks/secret', payload, qos: 1, retain: true } as const
+  const options = {
+    ca: place.authority.caPem,
+    protocolVersion: 5,
+    reconnectPeriod: 0,
+    will,
+    ...login,
+  } as const
   const connecting = mqtt.connectAsync(url, options)
   const client = await connecting.catch(() => undefined)
   if (client === undefined) {
@@ -35,6 +44,8 @@ async function attack(t: Test, place: Guarded, login: IClientOptions, url = plac
     'sonde/networks/secret',
     'sonde/sensors/two/reported',
     '$CONTROL/#',
+    '$share/all/sonde/#',
+    '$share/all/sonde/networks/secret',
   ]
   for (const filter of filters) await client.subscribeAsync(filter, { qos: 1 }).catch(() => undefined)
   const targets = [
@@ -69,7 +80,9 @@ async function attack(t: Test, place: Guarded, login: IClientOptions, url = plac
     [],
     'it reads nothing of another, and no network that is not its own',
   )
-  await client.endAsync(true)
+  const gone = place.broker.says(/Client one .*(closed its connection|disconnected)/)
+  client.stream.destroy()
+  await gone
 }
 
 async function scenario(
