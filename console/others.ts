@@ -34,6 +34,23 @@ export function together(
   return [...kept, ...added.filter((entry, i) => added.findIndex(one => one.network === entry.network) === i)]
 }
 
+/** What a sensor document says beside the networks; defaults as its schema has them. */
+export type Manner = Partial<Pick<SensorDocument, 'name' | 'testEvery' | 'targets'>>
+
+/**
+ * Whether a document of another lacks what we have changed beside the networks. Pure.
+ * @param was what our own change was made to
+ * @param strictly also where the other has changed the same to something else: then one of the two stands
+ */
+export function lacks(other: Manner, ours: Manner, was: Manner, strictly: boolean): boolean {
+  const of = ({ name, testEvery = 300, targets = [] }: Manner): string[] =>
+    [name ?? '', testEvery, targets].map(value => JSON.stringify(value))
+  const [theirs, before] = [of(other), of(was)]
+  return of(ours).some(
+    (mine, i) => mine !== before[i] && theirs[i] !== mine && (strictly || theirs[i] === before[i]),
+  )
+}
+
 export class Others implements Disposable {
   readonly #broker: Broker
   /** What came for a sensor since it was looked at last, in order. */

@@ -7,7 +7,7 @@ import { chosen, idsAre } from '../choose.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
-import { Others, together } from '../others.ts'
+import { lacks, Others, together, type Manner } from '../others.ts'
 import { grant, networksOf, readBy, type Grant } from '../rights.ts'
 import { conclude, follow, objections } from '../rollout.ts'
 import { targetsOf } from '../targets.ts'
@@ -40,6 +40,8 @@ export const unassign: Run = context =>
 interface Draft {
   sensor: string
   base: Entry[]
+  /** What its document said beside that. */
+  was: Manner
   /** Those that it was only said to test by the sensor itself. */
   claimed: string[]
   document: Document
@@ -65,7 +67,9 @@ async function change(context: Context, members: Members): Promise<number> {
     const ids = members(listed, networks, { sensor: before.id, many, again: last !== undefined })
     const document = ids && documentFor(fleet, before, ids, context, last)
     const claimed = listed.filter(id => values['force'] !== true && !idsOf(before.desired).includes(id))
-    return document === undefined ? [] : [{ sensor: before.id, base, claimed, ...hashed(document) }]
+    return document === undefined
+      ? []
+      : [{ sensor: before.id, base, was: before.desired ?? {}, claimed, ...hashed(document) }]
   }
   let drafts = asked.flatMap(id => draft(fleet.sensors.get(id) ?? { id }))
   if (drafts.length === 0) throw new Failure(`none of these sensors tests ${networks.join(' or ')}`)
@@ -91,7 +95,7 @@ async function change(context: Context, members: Members): Promise<number> {
         if (!(error instanceof Failure)) throw error
         impossible = error
         const document = { ...desired, ...nextVersion(before, false, last.document) }
-        return [{ sensor: id, base: document.networks, claimed: [], ...hashed(document) }]
+        return [{ sensor: id, base: document.networks, was: desired, claimed: [], ...hashed(document) }]
       }
     })
     for (const one of drafts) wanted.set(one.sensor, one)
@@ -141,20 +145,26 @@ function has({ reported, desired }: FleetSensor, draft: Draft | undefined): bool
   const applied = reported?.applied.desired
   if (applied === undefined || draft === undefined) return false
   if (applied.sha256 === draft.hash) return true
-  return isNewer(applied, draft.document) && desired !== undefined && keeps(desired, draft)
+  return isNewer(applied, draft.document) && desired !== undefined && keeps(desired, draft, true)
 }
 
 const isNewer = (one: { version: number; epoch: number }, { version, epoch = 0 }: Document): boolean =>
   one.epoch > epoch || (one.epoch === epoch && one.version > version)
 
 /** Whether a document of another operator was made of ours. */
-function keeps({ networks }: Pick<SensorDocument, 'networks'>, draft: Draft | undefined): boolean {
-  const { base = [], document = { networks: [] } } = draft ?? {}
+function keeps(
+  other: Manner & Pick<SensorDocument, 'networks'>,
+  draft: Draft | undefined,
+  strictly = false,
+): boolean {
+  const { networks } = other
+  const { base = [], was = {}, document = { networks: [] } } = draft ?? {}
   const listed = idsOf({ networks: base })
   const [there, wanted] = [networks.map(({ assignment }) => assignment), document.networks]
   const added = wanted.filter(({ network }) => !listed.includes(network))
   const removed = listed.filter(id => !wanted.some(({ network }) => network === id))
   return (
+    !lacks(other, document as Manner, was, strictly) &&
     added.every(({ assignment }) => there.includes(assignment)) &&
     !networks.some(({ network }) => removed.includes(network))
   )
@@ -162,7 +172,7 @@ function keeps({ networks }: Pick<SensorDocument, 'networks'>, draft: Draft | un
 
 function overtaken({ desired }: FleetSensor, draft: Draft | undefined): string | undefined {
   if (desired === undefined) return 'its document is not on the broker any more: make the change again'
-  if (draft === undefined || keeps(desired, draft)) return undefined
+  if (draft === undefined || keeps(desired, draft, true)) return undefined
   return `another operator has published version ${String(desired.version)} without this change: make it again`
 }
 

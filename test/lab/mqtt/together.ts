@@ -134,13 +134,16 @@ t.test('many operators at once, by the dynamic-security plugin', async t => {
   })
 
   await t.test('also where nobody waits for a sensor that is away', async t => {
-    await Promise.all(all.map(id => ok(`assign s1 ${id} --wait 0`)))
+    const manner = ['--name Lobby', '--test-every 60', '--target ping:gw']
+    await Promise.all([...all, ...manner].map(what => ok(`assign s1 ${what} --wait 0`)))
     const [{ desired }] = (await ok('list --json')).json() as [
       { desired: { networks: { network: string }[] } },
     ]
     t.same(desired.networks.map(({ network }) => network).sort(), ['a', 'b'], 'of one')
     const shown = (await ok('show s1 --json')).json() as typeof desired & { desired: typeof desired }
     t.same(shown.desired.networks.map(({ network }) => network).sort(), all)
+    const targets = [{ probe: 'ping', host: 'gw' }]
+    t.match(shown.desired, { name: 'Lobby', testEvery: 60, targets }, 'and what is said beside them')
     t.same((await rights()).of('s1'), [...all.map(id => `network-${id}`), 'sensor-s1'])
   })
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { runFleetCommand } from '../../../console/command.ts'
 import { fields, withFlags } from '../../../console/fields.ts'
-import { together } from '../../../console/others.ts'
+import { lacks, together, type Manner } from '../../../console/others.ts'
 import type { FleetSensor } from '../../../console/fleet.ts'
 import { problemsOf } from '../../../console/problems.ts'
 import { table } from '../../../console/table.ts'
@@ -140,6 +140,21 @@ t.test('changes that several operators make to one sensor at once are brought to
   ]
   for (const [name, base, others, expected] of cases)
     t.same(together(entries(...base), { version: 2 }, others), entries(...expected), name)
+  t.end()
+})
+
+t.test('what several say of one sensor beside its networks is lost to nobody unseen', t => {
+  const cases: [string, Manner, Manner, Manner, lost: boolean, another: boolean][] = [
+    ['the other did not know', {}, { name: 'a' }, {}, true, true],
+    ['the other kept it', { name: 'a', testEvery: 60 }, { name: 'a' }, {}, false, false],
+    ['the other named it, too', { name: 'b' }, { name: 'a' }, {}, false, true],
+    ['it was so before', {}, { testEvery: 300 }, {}, false, false],
+    ['targets taken out', { targets: [] }, {}, { targets: [{ probe: 'ping', host: 'x' }] }, false, false],
+  ]
+  for (const [what, other, ours, was, lost, another] of cases) {
+    t.equal(lacks(other, ours, was, false), lost, what)
+    t.equal(lacks(other, ours, was, true), another, `${what}: whose stands`)
+  }
   t.end()
 })
 
