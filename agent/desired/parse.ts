@@ -7,7 +7,7 @@ import * as z from 'zod/mini'
 import { NetworkProfile } from './profile.ts'
 import { SensorDocument } from './sensor.ts'
 import { checkProfile } from './checks.ts'
-import { problemsOf, type Problem } from './problems.ts'
+import { mostShown, problemsOf, type Problem } from './problems.ts'
 
 /** Versions of documents this sensor reads: `reported.schemas`. */
 export const schemas = { network: [1], sensor: [1] } as const
@@ -81,14 +81,14 @@ function parse<S extends z.core.$ZodType>(
   return { ok: true, document: { value: result.data, sha256: hash, text } }
 }
 
-/** At most 50, one per path: a document of a thousand mistakes is not worth a report of a thousand lines. */
+/** At most `mostShown`, one per path: a document of a thousand mistakes is not worth a report of a thousand lines. */
 function orderly(problems: Problem[]): Problem[] {
   const first = new Map<string, Problem>()
   for (const problem of problems) if (!first.has(problem.path)) first.set(problem.path, problem)
   const all = [...first.values()]
-  return all.length <= 50
-    ? all
-    : [...all.slice(0, 49), { path: '', message: `and ${all.length - 49} more problems` }]
+  if (all.length <= mostShown) return all
+  const rest = `and ${all.length - mostShown + 1} more problems`
+  return [...all.slice(0, mostShown - 1), { path: '', message: rest }]
 }
 
 /** Line and column only: Node's own message quotes the text around, which may be a password. */

@@ -33,6 +33,9 @@ export function pathText(path: Path): string {
 /** Keys come from the document and may be as long as it likes. */
 const cut = (key: string): string => (key.length > 48 ? `${key.slice(0, 48)}…` : key)
 
+/** Problems of one document that are shown. */
+export const mostShown = 50
+
 /** Edits (insert, delete, replace, swap neighbours) between two short words. */
 function distance(a: string, b: string): number {
   let before: number[] = []
@@ -162,8 +165,9 @@ export function problemsOf(
         return [problem(path, value === undefined && path.length > 0 ? 'is missing' : `is not ${expected}`)]
       }
       case 'unrecognized_keys':
-        return issue.keys.map(key => {
-          const known = keysAt(path)
+        return issue.keys.map((key, i) => {
+          // Only so many are shown, and a document of nothing else would take a small board seconds.
+          const known = i < mostShown ? keysAt(path) : []
           const at = [...path, key]
           if (known.includes(key)) return problem(at, 'is not used in this form')
           const near = nearest(key, known)

@@ -231,6 +231,17 @@ t.test('profiles that are refused, with the place, the reason and what to write 
   t.end()
 })
 
+t.test('a document of nothing but mistakes takes no time worth speaking of', t => {
+  const many = Object.fromEntries(Array.from({ length: 12_000 }, (_, i) => [`key${i.toString(36)}`, 0]))
+  const before = process.cpuUsage()
+  const found = problems(but(corp, 'scep', { ...corp.scep, ...many }))
+  const { user } = process.cpuUsage(before)
+  t.equal(found.length, 50)
+  t.match(found.at(-1), ['', 'and 11951 more problems'])
+  t.ok(user < 400_000, `${String(user / 1000)} ms of the processor`)
+  t.end()
+})
+
 t.test('bytes that are no document', t => {
   const refused = (content: Buffer) => {
     const result = parseNetworkProfile(content, 'corp')
