@@ -173,8 +173,11 @@ function keeps(
 function overtaken({ desired }: FleetSensor, draft: Draft | undefined): string | undefined {
   if (desired === undefined) return 'its document is not on the broker any more: make the change again'
   if (draft === undefined || keeps(desired, draft, true)) return undefined
-  return `another operator has published version ${String(desired.version)} without this change: make it again`
+  return withoutThis(desired)
 }
+
+export const withoutThis = ({ version }: SensorDocument): string =>
+  `another operator has published version ${String(version)} without this change: make it again`
 
 function whom(context: Context, fleet: Fleet): { sensors: string[]; networks: string[]; many: boolean } {
   const synopsis = 'assign|unassign SENSOR NETWORK…, or --sensors A,B* NETWORK…'

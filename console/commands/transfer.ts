@@ -11,7 +11,7 @@ import { Fleet, type FleetSensor } from '../fleet.ts'
 import { printableJson } from '../json.ts'
 import { grant, grantsFor } from '../rights.ts'
 import { conclude, count, follow, objections } from '../rollout.ts'
-import { mustBeReadable, nextVersion } from './assignments.ts'
+import { mustBeReadable, nextVersion, withoutThis } from './assignments.ts'
 import { enrolsOver, noJson, readable } from './networks.ts'
 
 interface Exported {
@@ -84,10 +84,13 @@ export const importFleet: Run = async context => {
     ...sensors,
     ...networks.flatMap(([id]) => fleet.assignedTo(id).map(sensor => [sensor.id] as const)),
   ]
+  const documents = new Map(sensors)
   const expected = {
     sensors: [...new Set(told.map(([id]) => id))],
-    applied: (sensor: FleetSensor) => isInForce(fleet, sensor),
+    applied: (sensor: FleetSensor) =>
+      isInForce(fleet, sensor) && overtaken(sensor, documents.get(sensor.id)) === undefined,
     refused: (sensor: FleetSensor) =>
+      overtaken(sensor, documents.get(sensor.id)) ??
       [`sensors/${sensor.id}/desired`, ...networks.map(([id]) => `networks/${id}`)]
         .map(topic => objections(sensor, `${broker.prefix}/${topic}`))
         .find(why => why !== undefined),
@@ -97,6 +100,16 @@ export const importFleet: Run = async context => {
     what,
     json: { networks: networks.map(([id]) => id), sensors: sensors.map(([id]) => id) },
   })
+}
+
+/** Another operator has published a document that was not made of the imported one. */
+function overtaken({ desired }: FleetSensor, imported: unknown): string | undefined {
+  const read = parseSensorDocument(bytes(imported ?? null))
+  if (!read.ok || desired === undefined) return undefined
+  const there = desired.networks.map(({ assignment }) => assignment)
+  return read.document.value.networks.every(({ assignment }) => there.includes(assignment))
+    ? undefined
+    : withoutThis(desired)
 }
 
 type Documents = readonly [id: string, document: unknown][]

@@ -111,6 +111,26 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     },
   )
 
+  await t.test('what another operator publishes over an import is said', async t => {
+    const file = join(t.testdir(), 'fleet.json')
+    const networks = [{ network: 'open', assignment: 'imported' }]
+    const both = { schema: 1, version: 1, networks }
+    await writeFile(file, JSON.stringify({ format: 1, networks: {}, sensors: { x1: both, x2: both } }))
+    const importing = fleet(`import ${file} --wait 2`)
+    for (const id of ['x1', 'x2']) {
+      const topic = `sonde/sensors/${id}/desired`
+      const { json } = await console.until('imported', message => message.topic === topic)
+      const others = id === 'x1' ? [] : [...networks, { network: 'open2', assignment: 'more' }]
+      const version = Number(json()['version']) + 1
+      await console.publish(topic, { ...json(), version, networks: others }, { retain: true })
+    }
+    const { code, err } = await importing
+    t.equal(code, 1)
+    t.match(err, /x1: another operator has published version 3 without this change/)
+    t.match(err, /x2: has never reported/, 'who has kept it takes nothing away')
+    for (const id of ['x1', 'x2']) t.match(await fleet(`sensor remove ${id}`), { code: 0 })
+  })
+
   await t.test(
     'S2-06: an enrollment network that is none is refused and named, also in an import',
     async t => {
