@@ -5,6 +5,9 @@ import { ConnectionRefused, tooLarge } from './connection.ts'
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
+/** Reason codes of a CONNACK that blame nobody: server unavailable (3.1.1 and 5) or busy, quota or connection rate exceeded. */
+const overloaded = new Set([3, 136, 137, 151, 159])
+
 /** OpenSSL's own without the places in its sources. */
 function wordsOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
@@ -38,7 +41,7 @@ export function findingOf(url: string, error: unknown, what?: string, now = new 
   }
   // The broker's own word: it has seen our certificate, or none.
   const alert = code.includes('ALERT_') || /\balert\b/.test(detail)
-  if (alert || error instanceof ConnectionRefused) {
+  if (alert || (error instanceof ConnectionRefused && !overloaded.has(error.code))) {
     const number = error instanceof ConnectionRefused ? ` (${String(error.code)})` : ''
     return {
       code: 'broker-refused',

@@ -52,6 +52,8 @@ t.test('what is wrong with the link has a stable code', t => {
     // As a connection ends that was made before the broker had looked.
     [new Error(openssl), undefined, 'broker-refused'],
     [new ConnectionRefused(135, 'Connection refused: Not authorized'), undefined, 'broker-refused'],
+    [new ConnectionRefused(3, 'Connection refused: Server unavailable'), undefined, 'broker-unreachable'],
+    [new ConnectionRefused(137, 'Connection refused: Server busy'), undefined, 'broker-unreachable'],
     [new Error('Unspecified error'), 'subscribe', 'broker-denied'],
   ]
   for (const [thrown, what, code] of cases) {
