@@ -93,5 +93,24 @@ export const certificatesOf = (sensors: readonly FleetSensor[]): ShownCertificat
  */
 export function adMapping({ issuer, serial }: { issuer: string; serial: string }): string {
   const bytes = serial.toUpperCase().match(/../g) ?? []
-  return `X509:<I>${issuer.replaceAll(', ', ',')}<SR>${bytes.reverse().join('')}`
+  const names = issuer.split(/(?<!\\), (?=[\w.-]+=)/).map(windowsName)
+  return `X509:<I>${names.join(',')}<SR>${bytes.reverse().join('')}`
+}
+
+/** `O=Acme\, Inc.`, as OpenSSL writes it, as Windows does: `O="Acme, Inc."`. It compares the texts. */
+function windowsName(relative: string): string {
+  const [, key = '', value = ''] = /^([\w.-]+)=(.*)$/.exec(relative) ?? []
+  const plain = value.replaceAll(/\\([^0-9A-Fa-f]|[0-9A-Fa-f]{2})/g, (_, escaped: string) =>
+    escaped.length === 1 ? escaped : String.fromCharCode(parseInt(escaped, 16)),
+  )
+  const quoted = /[,+="<>#;\n]|^ | $/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
+  return `${windowsKeys[key] ?? key}=${quoted}`
+}
+
+const windowsKeys: Record<string, string> = {
+  ST: 'S',
+  emailAddress: 'E',
+  street: 'STREET',
+  GN: 'G',
+  serialNumber: 'SERIALNUMBER',
 }

@@ -5,6 +5,7 @@ import { fields, withFlags } from '../../../console/fields.ts'
 import { lacks, together, type Manner } from '../../../console/others.ts'
 import type { FleetSensor } from '../../../console/fleet.ts'
 import { problemsOf } from '../../../console/problems.ts'
+import { adMapping } from '../../../console/sensors.ts'
 import { table } from '../../../console/table.ts'
 import { Timelines } from '../../../console/timelines.ts'
 import { targetsOf } from '../../../console/targets.ts'
@@ -140,6 +141,21 @@ t.test('changes that several operators make to one sensor at once are brought to
   ]
   for (const [name, base, others, expected] of cases)
     t.same(together(entries(...base), { version: 2 }, others), entries(...expected), name)
+  t.end()
+})
+
+t.test('S2-13: an issuer is written as Windows writes it', t => {
+  const cases: [issuer: string, mapped: string][] = [
+    ['DC=com, DC=contoso, CN=CONTOSO-DC-CA', 'DC=com,DC=contoso,CN=CONTOSO-DC-CA'],
+    ['C=US, ST=Texas, O=Acme\\, Inc., CN=x', 'C=US,S=Texas,O="Acme, Inc.",CN=x'],
+    ['O=a \\"b\\" \\+ c, emailAddress=a@b', 'O="a ""b"" + c",E=a@b'],
+    ['CN=one, two', 'CN="one, two"'],
+  ]
+  for (const [issuer, mapped] of cases)
+    t.equal(
+      adMapping({ issuer, serial: '2b0000000011ac0000000012' }),
+      `X509:<I>${mapped}<SR>1200000000AC11000000002B`,
+    )
   t.end()
 })
 
