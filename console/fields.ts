@@ -33,7 +33,10 @@ export interface FieldOf {
 export const valueAt = (document: Document, path: string): unknown =>
   path.split('.').reduce<unknown>((value, key) => (value as Document | undefined)?.[key], document)
 
-const wireless = (document: Document): boolean => document['interface'] === 'wireless'
+/** The interface is of that kind, or has a name, and may be. */
+const mayBeWireless = ({ interface: port = 'wired' }: Document): boolean => port !== 'wired'
+const wireless = (document: Document): boolean =>
+  document['interface'] === 'wireless' || document['wireless'] !== undefined
 const personal = (document: Document): boolean =>
   /psk|sae/.test(String(valueAt(document, 'wireless.security')))
 const certificate = (document: Document): boolean => valueAt(document, 'eap.method') === 'TLS'
@@ -69,7 +72,13 @@ export const fields: readonly FieldOf[] = [
     question: 'Interface: wired, wireless, or the name of one',
     row: 'S2-15',
   },
-  { flag: 'ssid', path: 'wireless.ssid', question: 'SSID', row: 'S2-15', asked: wireless },
+  {
+    flag: 'ssid',
+    path: 'wireless.ssid',
+    question: 'SSID (of a wired interface: empty)',
+    row: 'S2-15',
+    asked: mayBeWireless,
+  },
   { flag: 'alias', path: 'alias', question: 'Alias (optional)', row: 'S2-16' },
   {
     flag: 'security',

@@ -9,9 +9,15 @@ import { adMapping } from '../../../console/sensors.ts'
 import { table } from '../../../console/table.ts'
 import { Timelines } from '../../../console/timelines.ts'
 import { targetsOf } from '../../../console/targets.ts'
+import { ask } from '../../../console/wizard.ts'
 import { parseNetworkProfile, parseSensorDocument } from '../../../agent/desired/parse.ts'
 import { fieldsOf, schemaOf } from '../../documents/schemas.ts'
 import { but, bytes, corp, sensor } from '../desired/documents.ts'
+
+const nobody = {
+  ...{ out: () => undefined, environment: {}, colour: false },
+  signal: AbortSignal.timeout(60_000),
+}
 
 /** Nobody listens where it would ask: what is wrong with the words is said before. */
 const fleet = async (line: string) => {
@@ -142,6 +148,24 @@ t.test('changes that several operators make to one sensor at once are brought to
   for (const [name, base, others, expected] of cases)
     t.same(together(entries(...base), { version: 2 }, others), entries(...expected), name)
   t.end()
+})
+
+t.test('S2-15: the questions for an interface that is named ask for its radio, too', async t => {
+  const asked = async (said: Record<string, string>) => {
+    const questions: string[] = []
+    const answer = (question: string) => {
+      questions.push(question)
+      return Promise.resolve(Object.entries(said).find(([start]) => question.startsWith(start))?.[1] ?? '')
+    }
+    const io = { ...nobody, ask: answer, err: (text: string) => questions.push(text) }
+    const document = await ask(io, 'guest', { schema: 1 }, { networks: undefined, check: () => undefined })
+    return { document, questions }
+  }
+  const radio = await asked({ Interface: 'wlan1', SSID: 'guest', Security: 'open' })
+  t.same(radio.document, { schema: 1, interface: 'wlan1', wireless: { ssid: 'guest', security: 'open' } })
+  const cable = await asked({ Interface: 'eth1' })
+  t.same(cable.document, { schema: 1, interface: 'eth1' })
+  t.notOk(cable.questions.some(question => question.startsWith('Security')))
 })
 
 t.test('S2-13: an issuer is written as Windows writes it', t => {
