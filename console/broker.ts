@@ -11,7 +11,7 @@ import { isPrivate, secretsIn } from './secrets.ts'
 /** Milliseconds for what was published to come back. */
 const echo = 3000
 /** Milliseconds between two tries to reach a broker that was lost; doubled each time, within half of it. */
-const [shortest, longest] = [250, 10_000]
+const [shortest, longest] = [1000, 10_000]
 
 export type Listener = (topic: string, payload: Buffer, retain: boolean) => void
 
@@ -34,6 +34,8 @@ export class Broker implements AsyncDisposable {
   #away: Failure | undefined
   readonly #back = new Set<() => void>()
   readonly #stop = new AbortController()
+  /** Monotonic ms of the losses of the last minute. */
+  #lost: number[] = []
 
   /** @throws Failure with exit code 3 when the broker is not reached or refuses */
   static async connect(options: BrokerOptions, signal: AbortSignal): Promise<Broker> {
@@ -55,12 +57,7 @@ export class Broker implements AsyncDisposable {
    */
   outlast(say: (text: string) => void): Disposable {
     this.#outlasting.add(say)
-    return {
-      [Symbol.dispose]: () => {
-        this.#outlasting.delete(say)
-        if (this.#away !== undefined && this.#outlasting.size === 0) this.#lose(this.#away)
-      },
-    }
+    return { [Symbol.dispose]: () => this.#outlasting.delete(say) }
   }
 
   /** Why there is no connection now. */
@@ -115,9 +112,14 @@ export class Broker implements AsyncDisposable {
   async #comeBack(failure: Failure): Promise<void> {
     const since = performance.now()
     this.#away = failure
+    this.#lost = [...this.#lost.filter(at => since - at < 60_000), since]
     this.#say(`${failure.message}; it is asked again until it is back`)
+    if (this.#lost.length === 3)
+      this.#say('if the broker is there, another command of this account may push this one off')
     let said = ''
-    for (let wait = shortest; ; wait = Math.min(2 * wait, longest)) {
+    // Where the user name is the client id, two commands of one person push each other off: each lets the other have its time.
+    const first = Math.min(shortest * 2 ** (this.#lost.length - 1), longest)
+    for (let wait = first; ; wait = Math.min(2 * wait, longest)) {
       await pause(wait * (0.5 + Math.random()), undefined, { signal: this.#stop.signal }).catch(
         () => undefined,
       )
@@ -200,6 +202,7 @@ export class Broker implements AsyncDisposable {
   async publish(topic: string, document: unknown, retain = true): Promise<void> {
     const payload = document === undefined ? '' : JSON.stringify(document)
     this.mayCarry(document)
+    await this.here()
     try {
       await this.#client.publishAsync(`${this.prefix}/${topic}`, payload, { qos: 1, retain })
     } catch (cause) {

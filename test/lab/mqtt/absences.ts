@@ -93,7 +93,7 @@ t.test('a broker that goes and comes back', async t => {
     const assigning = fleetOf(broker.url, 'assign s2 plain --wait 20', { tell: told.hear, columns: 80 })
     await told.until(/0 of 1 applied/)
     await restart(broker)
-    await told.until(/is back/)
+    await told.until(/0 of 1 applied[^]*asked again/)
     await arrived(s2)
     t.match(await assigning, { code: 0, out: /1 of 1 sensors have it in force/ })
   })
@@ -163,6 +163,31 @@ t.test('a broker that comes back and does not want this user any more ends it', 
   await broker.start()
   t.match(await watching, { code: 3, err: /was lost.*\n.*Not authorized\n {2}look at --user/ })
 })
+
+t.test(
+  'where the user name is the client id, commands of one person let each other have their time',
+  async t => {
+    const passwords = join(t.testdir(), 'passwords')
+    await run('mosquitto_passwd', ['-b', '-c', passwords, 'boss', 'hush'])
+    await using broker = await mosquitto([`password_file ${passwords}`, 'use_username_as_clientid true'])
+    const environment = { SONDE_BROKER_USER: 'boss', SONDE_BROKER_PASSWORD: 'hush' }
+    const stop = new AbortController()
+    const told = listener()
+    const watching = fleetOf(broker.url, 'watch', { environment, signal: stop.signal, tell: told.hear })
+    await broker.says(/SUBSCRIBE from boss/)
+    for (let turn = 1; turn <= 3; turn++) {
+      t.match(
+        await fleetOf(broker.url, 'list', { environment }),
+        { code: 0 },
+        'one that is short has its turn',
+      )
+      if (turn < 3) await told.until(new RegExp(`(back after[^]*){${String(turn)}}`))
+    }
+    await told.until(/another command of this account may push this one off/)
+    stop.abort()
+    t.equal((await watching).code, 0)
+  },
+)
 
 interface Line {
   topic: string
