@@ -195,6 +195,19 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
     t.ok(ms < 5000, `${ms.toFixed(0)} ms`)
   })
 
+  await t.test(
+    'a broker whose queue for one client is as short as by itself shows the whole fleet',
+    async t => {
+      await using short = await mosquitto(['allow_anonymous true', 'max_queued_messages 1000'])
+      await using writer = await operator(short.url, [])
+      const ids = Array.from({ length: 1500 }, (_, i) => `s${String(i)}`)
+      const offline = { schema: 1, state: 'offline', instance: 'x' }
+      const say = (id: string) => writer.publish(`sonde/sensors/${id}/presence`, offline, { retain: true })
+      await Promise.all(ids.map(say))
+      t.equal(((await fleetOf(short.url, 'list --json')).json() as unknown[]).length, 1500)
+    },
+  )
+
   await t.test('a long document on a slow line is waited for', async t => {
     const document = { schema: 1, eap: { method: 'PEAP', identity: 'x', password: 'hush', serverCa: [long] } }
     await console.publish('sonde/networks/long', document, { retain: true })
