@@ -257,7 +257,8 @@ The broker: --broker mqtts://HOST[:PORT] (or SONDE_BROKER), --user (SONDE_BROKER
 Many sensors: assign, unassign and command take --sensors A,B in place of SENSOR; --sensors 'lobby-*' and '*' are those that are known.
 Everywhere: --json, --wait SECONDS for sensors to answer (30; 0: do not wait), --force. --no-rights leaves the broker's rights alone;
   command --id ID repeats one; network show --secrets.
-Targets of tests: assign --target ping:HOST, dns:NAME, tcp:HOST:PORT or a URL, as often as there are; --target '' takes them out.
+Targets of tests: assign --target ping:HOST, dns:NAME, tcp:HOST:PORT or a URL, as often as there are; --target '' takes them out,
+  as --name '' and --test-every '' do theirs.
 Profiles: ${wrap(profile, 108)}
   an empty value takes a field out; a secret can also come from a file: --challenge-password-file, --password-file, --passphrase-file
 Exit code: 0 done, 1 not done or not everywhere, 2 the words are off, 3 the broker is not reached or lost, 130 interrupted.

@@ -222,8 +222,9 @@ function documentFor(
     ...desired,
     schema: 1,
     ...nextVersion(sensor, values['new-epoch'] === true, last?.document),
-    ...(name !== undefined && { name }),
-    ...(testEvery !== undefined && { testEvery: Number(testEvery) }),
+    // An empty one takes it out.
+    ...(name !== undefined && { name: name === '' ? undefined : name }),
+    ...(testEvery !== undefined && { testEvery: testEvery === '' ? undefined : Number(testEvery) }),
     ...(targets && { targets }),
     networks: ids.map(
       id =>

@@ -154,6 +154,8 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
       one?.state.view.desired.tested.map(({ assignment }) => assignment),
       before,
     )
+    t.match(await run('assign s1 --name= --test-every= --wait 20'), { code: 0 }, 'and taken out again')
+    t.match(one?.state.view.desired, { name: '', testEvery: 300, version: 2 })
     const bad = await run('assign s1 --test-every soon')
     t.match(bad, { code: 1, err: /testEvery: / })
   })
