@@ -108,8 +108,9 @@ export const triage: Run = async context => {
     writeJson(context, Object.fromEntries(networks))
     return undefined
   }
-  for (const [id, { phase, problem, renewal, lastJoin, lastTest }] of networks) {
+  for (const [id, { phase, why, problem, renewal, lastJoin, lastTest }] of networks) {
     io.out(`${paint(printable(id), 'bold', io.colour)} ${phase}\n`)
+    if (why !== undefined) io.out(`  ${printable(why)}\n`)
     for (const [stage, ms] of Object.entries(lastJoin?.stages ?? {}))
       io.out(`  ${printable(stage)}: ${String(ms)} ms\n`)
     for (const { probe, passed, detail } of lastTest?.probes ?? [])
