@@ -57,6 +57,13 @@ export class Fleet {
     return this.inOrder().filter(({ desired }) => desired?.networks.some(entry => entry.network === network))
   }
 
+  /** Sensors that read the profile: those that test the network, or one that enrols over it. */
+  readersOf(network: string): FleetSensor[] {
+    const over = ({ network: id }: { network: string }): boolean =>
+      id === network || this.networks.get(id)?.profile?.scep?.enrollmentNetwork === network
+    return this.inOrder().filter(({ desired }) => desired?.networks.some(over))
+  }
+
   inOrder(): FleetSensor[] {
     return [...this.sensors.values()].sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
   }

@@ -83,7 +83,7 @@ async function publish(
   const bytes = Buffer.from(JSON.stringify(document))
   const profile = usable(id, bytes, flagged(context) ? flagOf : () => '')
   mustEnrol(fleet, id, profile, context)
-  const sensors = fleet.assignedTo(id).map(sensor => sensor.id)
+  const sensors = fleet.readersOf(id).map(sensor => sensor.id)
   readable(fleet, sensors)
   // Another enrollment network is another topic to read.
   const grants = grantsFor(fleet, () => fleet.take(`networks/${id}`, bytes))

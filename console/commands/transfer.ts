@@ -9,7 +9,7 @@ import { Failure, unreadable, usage } from '../failure.ts'
 import { valueAt } from '../fields.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
 import { printableJson } from '../json.ts'
-import { grant, grantsFor } from '../rights.ts'
+import { grant, grantsFor, networksOf } from '../rights.ts'
 import { conclude, count, follow, objections } from '../rollout.ts'
 import { mustBeReadable, nextVersion, withoutThis } from './assignments.ts'
 import { enrolsOver, noJson, readable } from './networks.ts'
@@ -69,7 +69,7 @@ export const importFleet: Run = async context => {
   for (const [id] of networks)
     readable(
       fleet,
-      fleet.assignedTo(id).map(sensor => sensor.id),
+      fleet.readersOf(id).map(sensor => sensor.id),
     )
   const grants = grantsFor(fleet, () => {
     for (const [id, document] of networks) fleet.take(`networks/${id}`, bytes(document))
@@ -82,7 +82,7 @@ export const importFleet: Run = async context => {
   const what = `${count(networks.length, 'network')} and ${count(sensors.length, 'sensor document')} are published`
   const told = [
     ...sensors,
-    ...networks.flatMap(([id]) => fleet.assignedTo(id).map(sensor => [sensor.id] as const)),
+    ...networks.flatMap(([id]) => fleet.readersOf(id).map(sensor => [sensor.id] as const)),
   ]
   const documents = new Map(sensors)
   const expected = {
@@ -169,7 +169,7 @@ function mustHaveSecrets(
     )
 }
 
-/** Everything retained for the sensor, with the profiles it lists. */
+/** Everything retained for the sensor, with the profiles it lists and those they enrol over. */
 function isInForce(fleet: Fleet, { desired, reported }: FleetSensor): boolean {
   const applied = reported?.applied
   if (desired === undefined || applied?.desired === undefined) return false
@@ -177,7 +177,10 @@ function isInForce(fleet: Fleet, { desired, reported }: FleetSensor): boolean {
   return (
     applied.desired.epoch === epoch &&
     applied.desired.version === version &&
-    networks.every(({ network }) => applied.networks[network] === fleet.networks.get(network)?.sha256)
+    networksOf(
+      fleet,
+      networks.map(({ network }) => network),
+    ).every(id => applied.networks[id] === fleet.networks.get(id)?.sha256)
   )
 }
 

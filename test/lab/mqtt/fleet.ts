@@ -100,6 +100,11 @@ onEveryBroker('a fleet of three, from nothing to certificates', async (t, broker
       t.equal(state.view.desired.tested[0]?.profile.scep?.challengePassword, 'hush-2')
   })
 
+  await t.test('a changed enrollment network is followed to those who enrol over it', async t => {
+    const result = await run('network edit onboarding --alias First --wait 20')
+    t.match(result, { code: 0, out: /3 of 3 sensors have it in force/ })
+  })
+
   await t.test('at most four networks are tested (S2-75, S2-76)', async t => {
     for (const id of ['a', 'b', 'c', 'd'])
       t.equal((await run(`network add ${id} --interface wired --wait 0`)).code, 0)
