@@ -226,7 +226,7 @@ function brokerOptions(values: Values, { environment }: Io): BrokerOptions {
   const url = of('broker', 'SONDE_BROKER') ?? 'mqtt://localhost'
   // A password may stand in it.
   const shown = url.replace(/\/\/.*@/, '//…@')
-  if (!/^mqtts?:\/\/[^/]+$/.test(url) || !URL.canParse(url))
+  if (!/^mqtts?:\/\/[^/]+\/?$/.test(url) || !URL.canParse(url))
     throw usage(`--broker ${shown}: not mqtt:// or mqtts:// and a host`)
   const prefix = of('prefix', 'SONDE_PREFIX') ?? 'sonde'
   if (!prefixPattern.test(prefix))

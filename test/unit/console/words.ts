@@ -241,6 +241,8 @@ t.test('events that are missing, and those that come again, by sensor', t => {
     [{ epoch: 'a', number: 6 }, undefined, false],
     [{ epoch: 'a', number: 5 }, undefined, true],
     [{ epoch: 'a', number: 9 }, { epoch: 'a', from: 7, to: 8 }, false],
+    [{ epoch: 'a', number: 8 }, undefined, false],
+    [{ epoch: 'a', number: 9 }, undefined, true],
     [{ epoch: 'a', number: 20, dropped: { from: 10, to: 19 } }, undefined, false],
     [{ epoch: 'a', number: 30, dropped: { from: 25, to: 29 } }, { epoch: 'a', from: 21, to: 24 }, false],
     [{ epoch: 'b', number: 3 }, { epoch: 'b', from: 1, to: 2 }, false],
