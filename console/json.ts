@@ -3,8 +3,12 @@
 /** Levels of nesting; JSON.stringify and every walk over a document go a step deeper for each. */
 const deepest = 100
 
-/** undefined for what is no JSON, or nested so deeply that it is meant to harm. */
+/** Bytes; no document of Sonde is longer. */
+const largest = 1024 * 1024
+
+/** undefined for what is no JSON, or so long or nested so deeply that it is meant to harm. */
 export function readJson(payload: Buffer | string): unknown {
+  if (payload.length > largest) return undefined
   const text = payload.toString().replace(/^\ufeff/, '')
   try {
     return tooDeep(text) ? undefined : (JSON.parse(text) as unknown)
@@ -13,11 +17,15 @@ export function readJson(payload: Buffer | string): unknown {
   }
 }
 
+/** One look at each letter: an expression that finds the texts takes for ever over one that does not end. */
 function tooDeep(text: string): boolean {
-  let depth = 0
-  for (const [token] of text.matchAll(/"(?:[^"\\]+|\\.)*"|[[\]{}]/g)) {
-    if (token === '[' || token === '{') depth += 1
-    else if (token === ']' || token === '}') depth -= 1
+  let [depth, quoted] = [0, false]
+  for (let i = 0; i < text.length; i++) {
+    const letter = text[i]
+    if (letter === '"') quoted = !quoted
+    else if (quoted && letter === '\\') i += 1
+    else if (!quoted && (letter === '[' || letter === '{')) depth += 1
+    else if (!quoted && (letter === ']' || letter === '}')) depth -= 1
     if (depth > deepest) return true
   }
   return false

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { runFleetCommand } from '../../../console/command.ts'
 import { fields, withFlags } from '../../../console/fields.ts'
+import { readJson } from '../../../console/json.ts'
 import { lacks, together, type Manner } from '../../../console/others.ts'
 import type { FleetSensor } from '../../../console/fleet.ts'
 import { problemsOf } from '../../../console/problems.ts'
@@ -166,6 +167,19 @@ t.test('S2-15: the questions for an interface that is named ask for its radio, t
   const cable = await asked({ Interface: 'eth1' })
   t.same(cable.document, { schema: 1, interface: 'eth1' })
   t.notOk(cable.questions.some(question => question.startsWith('Security')))
+})
+
+t.test('what a sensor in the wrong hands writes is read in no time, or not at all', t => {
+  const cases: [string, unknown][] = [
+    ['{"a":["b","\\"}]"]}', { a: ['b', '"}]'] }],
+    [`"${'a'.repeat(100_000)}`, undefined],
+    [`"${'\\'.repeat(99_999)}`, undefined],
+    [`${'['.repeat(101)}${']'.repeat(101)}`, undefined],
+    [`"${'['.repeat(500)}"`, '['.repeat(500)],
+    [JSON.stringify(Array(600_000).fill(1)), undefined],
+  ]
+  for (const [text, value] of cases) t.same(readJson(Buffer.from(text)), value, text.slice(0, 20))
+  t.end()
 })
 
 t.test('S2-13: an issuer is written as Windows writes it', t => {
