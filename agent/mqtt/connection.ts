@@ -55,6 +55,12 @@ export function connect(
   signal: AbortSignal,
 ): Promise<Connection> {
   const client = new mqtt.MqttClient(() => socket, optionsOf(login))
+  // QoS 2 is never asked for, and of a PUBREL without an id, or behind the end, MQTT.js makes an error that nobody catches.
+  client.on('packetreceive', packet => {
+    if (packet.cmd !== 'pubrel') return
+    Object.assign(packet, { cmd: 'pingresp' })
+    client.stream.destroy()
+  })
   client.handleMessage = (packet, done) => {
     const { topic, payload, retain, properties } = packet
     const message: Message = {
