@@ -156,14 +156,24 @@ export class Rivals implements Disposable {
     this.#listening[Symbol.dispose]()
   }
 
-  /** Returns another's document that came before, and is gone unseen, and the last that came afterwards, and stands. */
-  async publish(document: unknown): Promise<{ unseen: Buffer | undefined; stands: Buffer | undefined }> {
+  /** Returns another's document that came before, and is gone unseen, or the one that stands instead. */
+  async publish(document: unknown): Promise<{ unseen?: Buffer; stands?: Buffer }> {
     const own = Buffer.from(JSON.stringify(document))
     await this.#broker.publishAll([[this.#topic, document]])
     await calm(() => this.#came.length)
-    const at = this.#came.findIndex(bytes => bytes.equals(own))
-    const isOther = (bytes: Buffer | undefined): Buffer | undefined =>
-      bytes === undefined || bytes.equals(own) ? undefined : bytes
-    return { unseen: isOther(this.#came[at - 1]), stands: isOther(this.#came.at(-1)) }
+    const another = this.#came.find(bytes => !bytes.equals(own))
+    if (another === undefined) return {}
+    const stands = await this.#retained()
+    return stands.equals(own) ? { unseen: another } : { stands }
+  }
+
+  /** Not every broker hands out what comes at one moment in the same order to everybody; only one document is kept. */
+  async #retained(): Promise<Buffer> {
+    let kept = Buffer.alloc(0)
+    using _ = this.#broker.listen((from, payload, retain) => {
+      if (retain && from === `${this.#broker.prefix}/${this.#topic}`) kept = Buffer.from(payload)
+    })
+    await this.#broker.subscribe([this.#topic])
+    return kept
   }
 }

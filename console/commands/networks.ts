@@ -90,7 +90,7 @@ async function publish(
   const rights = context.values['no-rights'] !== true
   if (rights) await grant(broker, grants)
   const { unseen, stands } = await rivals.publish(document)
-  if (unseen && !stands)
+  if (unseen)
     io.err(`another operator has published ${id} at the same moment, and this has taken its place\n`)
   if (stands) {
     // What this one enrols over need not be what the other does.
