@@ -37,6 +37,8 @@ interface Opened extends Header {
 interface Waiting {
   line: string
   durable: boolean
+  /** Whether it still says anything: what was dropped meanwhile is not written any more. */
+  needed: () => boolean
   done: () => void
 }
 
@@ -112,14 +114,17 @@ export class OutboxLog {
     return this.#replacement === undefined && this.#length > worthwhile && this.#length > 2 * liveBytes
   }
 
-  /** Resolves once the line is on disk; never before. */
-  write(line: string): Promise<void> {
-    return this.#enqueue(line, true)
+  /**
+   * Resolves once the line is on disk; never before. `needed` is asked where the disk has failed: what waits is then no more than
+   * what is still wanted, however long that lasts.
+   */
+  write(line: string, needed: () => boolean): Promise<void> {
+    return this.#enqueue({ line, durable: true, needed })
   }
 
   /** A line that may be lost in a power cut. */
-  note(line: string): Promise<void> {
-    return this.#enqueue(line, false)
+  note(line: string, needed: () => boolean): Promise<void> {
+    return this.#enqueue({ line, durable: false, needed })
   }
 
   /** Replaces the file by what `content` returns when its turn comes. */
@@ -142,10 +147,10 @@ export class OutboxLog {
     await this.#file?.close()
   }
 
-  #enqueue(line: string, durable: boolean): Promise<void> {
+  #enqueue(waiting: Omit<Waiting, 'done'>): Promise<void> {
     return new Promise(done => {
-      this.#waiting.push({ line, durable, done })
-      if (durable) this.#urgent.notify()
+      this.#waiting.push({ ...waiting, done })
+      if (waiting.durable) this.#urgent.notify()
       this.#work()
     })
   }
@@ -162,18 +167,25 @@ export class OutboxLog {
     await Promise.resolve()
     while (this.#waiting.length > 0 || this.#replacement !== undefined) {
       await this.#gather()
-      const batch = this.#waiting
-      this.#waiting = []
-      try {
-        if (this.#replacement) await this.#replace(this.#replacement)
-        else await this.#append(batch)
-        for (const { done } of batch) done()
-      } catch (error) {
-        this.#waiting = [...batch, ...this.#waiting]
-        this.#onError?.(error)
-        if (this.#closing.signal.aborted) return
-        await new Change().beyond(0, pauseAfterError, this.#closing.signal)
-      }
+      if (await this.#writeWaiting()) continue
+      if (this.#closing.signal.aborted) return
+      await new Change().beyond(0, pauseAfterError, this.#closing.signal)
+    }
+  }
+
+  /** Whether the disk took it. */
+  async #writeWaiting(): Promise<boolean> {
+    const batch = this.#waiting
+    this.#waiting = []
+    try {
+      if (this.#replacement) await this.#replace(this.#replacement)
+      else await this.#append(batch)
+      for (const { done } of batch) done()
+      return true
+    } catch (error) {
+      this.#waiting = [...batch, ...this.#waiting].filter(({ needed }) => needed())
+      this.#onError?.(error)
+      return false
     }
   }
 

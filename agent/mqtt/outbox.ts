@@ -99,7 +99,8 @@ export class Outbox implements AsyncDisposable {
     const pending: Pending = { number, event, size: line.length + 1, durable: false }
     this.#add(pending)
     this.#makeRoom()
-    void this.#log.write(line).then(() => {
+    const needed = (): boolean => this.#pending.has(number)
+    void this.#log.write(line, needed).then(() => {
       pending.durable = true
       this.ready.notify()
     })
@@ -132,7 +133,8 @@ export class Outbox implements AsyncDisposable {
     const first = this.#pending.keys().next()
     this.#acknowledged = first.done === true ? this.#next - 1 : first.value - 1
     for (const done of this.#ahead) if (done <= this.#acknowledged) this.#ahead.delete(done)
-    void this.#log.note(JSON.stringify({ a: this.#acknowledged }))
+    const acknowledged = this.#acknowledged
+    void this.#log.note(JSON.stringify({ a: acknowledged }), () => this.#acknowledged === acknowledged)
     if (this.#log.wantsRewrite(this.#bytes)) this.#rewrite()
   }
 

@@ -1,5 +1,7 @@
 import { appendFile, mkdir, readFile, rmdir, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 import { Outbox } from '../../../agent/mqtt/outbox.ts'
@@ -238,3 +240,27 @@ t.test(
     t.equal(again.epoch, outbox.epoch)
   },
 )
+
+/** Bytes in use after a full garbage collection. */
+function inUse(): number {
+  setFlagsFromString('--expose_gc')
+  ;(runInNewContext('gc') as () => void)()
+  return process.memoryUsage().heapUsed
+}
+
+t.test('a disk that takes nothing for long costs no more memory than the limit of the store', async t => {
+  const directory = t.testdir()
+  await mkdir(`${file(directory)}.new`)
+  let errors = 0
+  await using outbox = await Outbox.open({ directory, limit: 100_000, onError: () => (errors += 1) })
+  const [before, told] = [inUse(), errors]
+  for (let i = 0; i < 5000; i++) outbox.append(event(`${i} ${'long'.repeat(500)}`))
+  t.notOk(await outbox.saved(50))
+  t.ok(errors > told, 'the disk has refused them')
+  const kept = inUse() - before
+  t.ok(kept < 3_000_000, `of 10 MB of events ${kept} bytes are kept`)
+  await rmdir(`${file(directory)}.new`)
+  await outbox.settled()
+  t.equal(numbers(outbox).at(-1), 5000, 'the newest are sent once it takes something again')
+  t.match(outbox.after(0)?.dropped, { from: 1 }, 'and what is missing is said')
+})
