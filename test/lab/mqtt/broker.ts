@@ -70,7 +70,7 @@ export async function natsThatKeeps(lines: readonly string[] = []): Promise<Brok
   const settings = await readFile(new URL('sonde.conf', published), 'utf8')
   const { broker, own } = await natsServer(port => [
     settings
-      .replace(/^jetstream .*$/m, '')
+      .replaceAll(/^(?:server_name|jetstream).*$/gm, '')
       .replace(/^ {2}port: 1883$/m, `  host: 127.0.0.1, port: ${port}`)
       .replace('#max_ack_pending', 'max_ack_pending'),
     ...lines,
