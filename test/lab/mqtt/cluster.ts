@@ -2,7 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { daemon, freePort, type Broker } from './broker.ts'
+import { freePort } from '../free-port.ts'
+import { daemon, type Broker } from './broker.ts'
 
 export interface Cluster extends AsyncDisposable {
   nodes: Broker[]

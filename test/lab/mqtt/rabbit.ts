@@ -5,7 +5,8 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { daemon, freePort, type Broker } from './broker.ts'
+import { freePort } from '../free-port.ts'
+import { daemon, type Broker } from './broker.ts'
 
 const command = '/usr/lib/rabbitmq/bin/rabbitmq-server'
 

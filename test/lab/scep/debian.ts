@@ -1,10 +1,11 @@
 /** Debian's scepserver and scepclient on loopback. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as nextTurn } from 'node:timers/promises'
 import { daemon } from '../daemon.ts'
+import { freePort } from '../free-port.ts'
 
 export interface DebianServer extends AsyncDisposable {
   url: string
@@ -21,16 +22,6 @@ export interface DebianOptions {
   allowRenew?: number
   /** Bits of the CA's RSA key. */
   caKey?: number
-}
-
-/** A free port of loopback. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Resolves once somebody accepts connections on a port of loopback. */
