@@ -100,6 +100,13 @@ t.test(
     )
     t.match(warnings[0]?.text, /renewal due on .*, last password accepted on /)
     t.match(warnings[3]?.text, /; the last attempt on .* failed: Transaction either not permitted/)
+    const renewals = (...names: string[]): number =>
+      eventsOf(scene.sensor).filter(({ event, data }) => names.includes(event) && data?.action === 'renew')
+        .length
+    await mark.event(
+      () => renewals('step-started') === renewals('step-failed', 'step-interrupted'),
+      'an attempt that began before the end is over',
+    )
     const sent = scep.messages.length
     t.ok(sent >= 2 && sent <= 3, `${String(sent - 1)} attempts before the end, ten seconds apart`)
     const since = lab.operator.messages.end

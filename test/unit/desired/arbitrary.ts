@@ -35,12 +35,16 @@ const urlText = (...more: string[]) => {
   const sign = { weight: 10, arbitrary: fc.constantFrom(...signs, ...more) }
   return fc.array(fc.oneof(sign, { weight: 1, arbitrary: inPercentSigns })).map(parts => parts.join(''))
 }
+/** What every object has, for whoever takes one for a dictionary. */
+const ofObjects = fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf')
 /** Like fc.webUrl(), which lists all signs of Unicode before its first one: that takes most of a second. */
 const url = fc
   .tuple(
     fc.constantFrom('http', 'https'),
     fc.webAuthority(),
-    fc.array(urlText().map(segment => `/${segment}`)).map(segments => segments.join('')),
+    fc
+      .array(fc.oneof({ weight: 9, arbitrary: urlText() }, ofObjects).map(segment => `/${segment}`))
+      .map(segments => segments.join('')),
     fc.option(urlText('/', '?').map(query => `?${query}`)),
   )
   .map(([scheme, authority, path, query]) => `${scheme}://${authority}${path}${query ?? ''}`)
