@@ -200,6 +200,10 @@ class Agent implements AsyncDisposable {
     }
   }
 
+  /** Whether the network has had a certificate, or has failed to get one. */
+  readonly #hasAsked = (network: string): boolean =>
+    (this.#seen?.actual.credentials[network]?.current ?? this.#memory.of(network).setback) !== undefined
+
   #queue(): QueueSettings {
     const { interval, strict, spread } = this.#settings.renewals
     return { interval: interval * 1000, strict, spread, sensor: this.#parts.identity.sensor }
@@ -224,7 +228,7 @@ class Agent implements AsyncDisposable {
         })
       },
       idle: () => {
-        keeper?.refill(this.#desired())
+        keeper?.refill(this.#desired(), this.#hasAsked)
         news.record().catch((error: unknown) => {
           this.#log.error({ err: error }, 'what was said of a credential cannot be remembered')
         })

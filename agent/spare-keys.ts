@@ -13,11 +13,15 @@ export class SpareKeyKeeper {
     this.#log = log
   }
 
-  /** Makes one spare key of each kind that the assigned networks ask for, one after the other; returns at once. */
-  refill(desired: Desired): void {
+  /**
+   * Makes one spare key of each kind that the assigned networks ask for, one after the other; returns at once. A network that
+   * is about to ask for its first certificate `hasBegun` nothing: it makes its key itself, and two searches would hold each other up.
+   */
+  refill(desired: Desired, hasBegun: (network: string) => boolean): void {
     if (this.#busy) return
     this.#busy = true
-    const kinds = new Set(desired.tested.flatMap(({ profile }) => profile.scep?.key ?? []))
+    const networks = desired.tested.filter(({ id }) => hasBegun(id))
+    const kinds = new Set(networks.flatMap(({ profile }) => profile.scep?.key ?? []))
     this.#all([...kinds])
       .catch((error: unknown) => {
         this.#log.warn({ err: error }, 'a spare key cannot be made')

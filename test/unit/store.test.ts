@@ -2,6 +2,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { mkdir, readdir, readFile, readlink, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { CredentialFolder } from '../../agent/credential-folder.ts'
 import { Credentials } from '../../agent/credentials.ts'
@@ -18,7 +19,9 @@ import './store/requests.ts'
 import './store/servers.ts'
 import './store/torn.ts'
 import './store/within.ts'
+import { SpareKeyKeeper } from '../../agent/spare-keys.ts'
 import { openStore } from '../../agent/store.ts'
+import { corp, desiredOf, withProfile } from './core/world.ts'
 import { fixtureKey, issuedBy, rootCa } from '../scep-server/authority.ts'
 
 const fails = (error: unknown): never => {
@@ -202,6 +205,19 @@ t.test('a spare key is used once, and not when it is old', async t => {
   t.notOk(await earlier?.has('ec-p256'), 'nor when the clock was set back since')
   t.ok(await spare.take('ec-p256', join(folder, 'open', 'key.pem')))
   t.notOk(await spare.take('ec-p256', join(folder, 'open', 'key.pem')))
+})
+
+t.test('no spare key is made for a network that is about to make its own', async t => {
+  const spare = new SpareKeys(join(await folderInMemory(t), 'spare'))
+  const asking = (id: string, key: 'ec-p256' | 'ec-p384') =>
+    withProfile({ ...corp, id }, { scep: { ...corp.profile.scep, key } as typeof corp.profile.scep })
+  const desired = desiredOf({ tested: [asking('first', 'ec-p256'), asking('again', 'ec-p384')] })
+  const keeper = new SpareKeyKeeper(spare, { warn: fails } as unknown as ConstructorParameters<
+    typeof SpareKeyKeeper
+  >[1])
+  keeper.refill(desired, id => id === 'again')
+  while (!(await spare.has('ec-p384'))) await nextTurn()
+  t.notOk(await spare.has('ec-p256'))
 })
 
 t.test(
