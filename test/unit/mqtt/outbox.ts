@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Outbox } from '../../../agent/mqtt/outbox.ts'
 import type { TimelineEvent } from '../../../agent/types.ts'
 
@@ -217,30 +217,6 @@ t.test(
   },
 )
 
-t.test(
-  'a disk that takes nothing at the start is no reason not to start: what was said is written later',
-  async t => {
-    const directory = t.testdir()
-    // Where the draft of the file would be.
-    await mkdir(`${file(directory)}.new`)
-    const errors: unknown[] = []
-    await using outbox = await Outbox.open({ directory, onError: error => errors.push(error) })
-    outbox.append(event('a'))
-    t.notOk(await outbox.saved(50), 'it is not on disk')
-    t.same(numbers(outbox), [], 'and not sent')
-    t.ok(errors.length > 0, 'which is told')
-    await rmdir(`${file(directory)}.new`)
-    await outbox.settled()
-    t.same(numbers(outbox), [1])
-    outbox.append(event('b'))
-    await outbox.settled()
-    t.same(numbers(outbox), [1, 2])
-    await using again = await Outbox.open({ directory })
-    t.same(numbers(again), [1, 2])
-    t.equal(again.epoch, outbox.epoch)
-  },
-)
-
 /** Bytes in use after a full garbage collection. */
 function inUse(): number {
   setFlagsFromString('--expose_gc')
@@ -248,7 +224,28 @@ function inUse(): number {
   return process.memoryUsage().heapUsed
 }
 
-t.test('a disk that takes nothing for long costs no more memory than the limit of the store', async t => {
+async function atStart(t: Test): Promise<void> {
+  const directory = t.testdir()
+  // Where the draft of the file would be.
+  await mkdir(`${file(directory)}.new`)
+  const errors: unknown[] = []
+  await using outbox = await Outbox.open({ directory, onError: error => errors.push(error) })
+  outbox.append(event('a'))
+  t.notOk(await outbox.saved(50), 'it is not on disk')
+  t.same(numbers(outbox), [], 'and not sent')
+  t.ok(errors.length > 0, 'which is told')
+  await rmdir(`${file(directory)}.new`)
+  await outbox.settled()
+  t.same(numbers(outbox), [1])
+  outbox.append(event('b'))
+  await outbox.settled()
+  t.same(numbers(outbox), [1, 2])
+  await using again = await Outbox.open({ directory })
+  t.same(numbers(again), [1, 2])
+  t.equal(again.epoch, outbox.epoch)
+}
+
+async function forLong(t: Test): Promise<void> {
   const directory = t.testdir()
   await mkdir(`${file(directory)}.new`)
   let errors = 0
@@ -263,4 +260,12 @@ t.test('a disk that takes nothing for long costs no more memory than the limit o
   await outbox.settled()
   t.equal(numbers(outbox).at(-1), 5000, 'the newest are sent once it takes something again')
   t.match(outbox.after(0)?.dropped, { from: 1 }, 'and what is missing is said')
+}
+
+// A failed write is tried again after a second, in both at the same time.
+t.test('a disk that takes nothing', { jobs: 2 }, t => {
+  const both = { buffered: true }
+  void t.test('at the start it is no reason not to start: what was said is written later', both, atStart)
+  void t.test('for long it costs no more memory than the limit of the store', both, forLong)
+  t.end()
 })
