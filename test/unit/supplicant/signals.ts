@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { chmod, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { type LinkChange, Links, parseLink } from '../../../supplicant/links.ts'
 import { eventsOf } from '../../../supplicant/signals.ts'
 
@@ -48,26 +48,32 @@ t.test('a state of a future version is unknown, not an error', async t => {
   ])
 })
 
+/** A folder with an `ip` that does `show`, and as a monitor says the lines once something was written to `go`. */
+async function scriptedIp(t: Test, show: string, lines: readonly string[]): Promise<string> {
+  const folder = t.testdir({
+    ip: `#!/bin/sh
+cd "$(dirname "$0")"
+case "$*" in
+*show*) ${show} ;;
+*) read _ <go; ${lines.map(line => `echo '${line}'; `).join('')} exec sleep 60 ;;
+esac
+`,
+  })
+  await chmod(`${folder}/ip`, 0o755)
+  await promisify(execFile)('mkfifo', [`${folder}/go`])
+  // What watches keeps no process alive.
+  const alive = setInterval(() => undefined, 1_000)
+  t.teardown(() => {
+    clearInterval(alive)
+  })
+  return folder
+}
+
 t.test(
   'a carrier that was away for a moment, of which the kernel only says that it is there, is told as lost and back',
   async t => {
     const line = '3: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500'
-    const folder = t.testdir({
-      ip: `#!/bin/sh
-cd "$(dirname "$0")"
-case "$*" in
-*show*) echo '${line}'; echo >go ;;
-*) read _ <go; for _ in 1 2 3; do echo '${line}'; done; exec sleep 60 ;;
-esac
-`,
-    })
-    await chmod(`${folder}/ip`, 0o755)
-    await promisify(execFile)('mkfifo', [`${folder}/go`])
-    // What watches keeps no process alive.
-    const alive = setInterval(() => undefined, 1_000)
-    t.teardown(() => {
-      clearInterval(alive)
-    })
+    const folder = await scriptedIp(t, `echo '${line}'; echo >go`, [line, line, line])
     const counts = [4, 4, 5, 6]
     using links = new Links([`${folder}/ip`], () => counts.shift())
     const told: boolean[] = []
@@ -104,21 +110,7 @@ const links: [string, string[], Partial<LinkChange>[]][] = [
 ]
 for (const [what, lines, expected] of links)
   t.test(`a link that is ${what} is told as gone`, async t => {
-    const folder = t.testdir({
-      ip: `#!/bin/sh
-cd "$(dirname "$0")"
-case "$*" in
-*show*) echo '3: eth0: <UP,LOWER_UP>' ;;
-*) read _ <go; ${lines.map(line => `echo '${line}'; `).join('')} exec sleep 60 ;;
-esac
-`,
-    })
-    await chmod(`${folder}/ip`, 0o755)
-    await promisify(execFile)('mkfifo', [`${folder}/go`])
-    const alive = setInterval(() => undefined, 1_000)
-    t.teardown(() => {
-      clearInterval(alive)
-    })
+    const folder = await scriptedIp(t, "echo '3: eth0: <UP,LOWER_UP>'", lines)
     using links = new Links([`${folder}/ip`], () => undefined)
     const told: LinkChange[] = []
     const all = new Promise<void>(resolve => {
