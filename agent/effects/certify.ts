@@ -88,7 +88,7 @@ async function transact(purpose: Purpose, path: Path, signal: AbortSignal, conte
   sayWarnings(trust.warnings, purpose, context)
   const exchange = { transport, caps: capabilities, trust, ...opened }
   // While the request is signed and the server works on it: a join with what it brings comes next.
-  setImmediate(() => context.ports.get(purpose.interface)?.expectJoin())
+  setImmediate(() => context.ports.get(purpose.interface)?.standby.prepare())
   const [outcome] = await Promise.all([ask(exchange, purpose, context, patient(whole)), watched])
   if (outcome.status === 'pending')
     throw await pending(opened.request, purpose.settings.polling, folder, context.now())

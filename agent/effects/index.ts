@@ -1,21 +1,18 @@
 /** One effect per action of the plan. */
-import type { Effects, Step, StepOf } from '../core/step.ts'
-import { credentialStatus } from '../core/credential.ts'
-import { findNetwork } from '../core/want.ts'
+import type { Effects, StepOf } from '../core/step.ts'
 import { isAbortError } from '../errors.ts'
 import { ScepError } from '../scep/index.ts'
 import type { Context } from './context.ts'
-import { enroll, isPrepared, prepareAhead } from './enroll.ts'
-import { sayDamage } from './damage.ts'
+import { enroll } from './enroll.ts'
 import { asAgentError } from './findings.ts'
 import { forget, install, join, lease, prove, strayed, uninstall } from './join.ts'
 import { inspect } from './inspect.ts'
 import { renew } from './renew.ts'
-import { keyOf } from './key.ts'
 import { test } from './test.ts'
 import { warn } from './warn.ts'
 
 export type { Context } from './context.ts'
+export { ahead } from './ahead.ts'
 export { asAgentError } from './findings.ts'
 export { Port } from './port.ts'
 export { preflight } from './preflight.ts'
@@ -62,25 +59,4 @@ async function overPath(
 
 const rethrow = (error: unknown): never => {
   throw asAgentError(error)
-}
-
-/**
- * What of the following steps can begin now: the key of an enrolment is made while the enrollment network is joined,
- * because it takes longer than everything else together, and then the request. A failure shows again when the step needs the key.
- */
-export async function ahead(steps: Step[], context: Context): Promise<void> {
-  const step = steps.find(candidate => candidate.action === 'enroll')
-  const network = step && findNetwork(context.desired(), step.network)
-  if (!step || !network?.profile.scep) return
-  // A join with what the enrolment brings comes next; while an address is awaited there is time to start what it needs.
-  const [first] = steps
-  if (first?.action === 'enroll') context.ports.get(first.interface)?.expectJoin()
-  const { key } = network.profile.scep
-  const folder = context.credentials.of(network.id)
-  const state = await folder.read()
-  if (credentialStatus(network, state, context.now()).kind !== 'absent') return
-  sayDamage({ network: network.id, interface: step.interface }, state, context)
-  if (isPrepared(network, network.profile.scep, context)) return
-  const [, made] = await Promise.all([folder.begin(network.assignment), keyOf(network.id, key, context)])
-  await prepareAhead(network, network.profile.scep, made, context)
 }

@@ -38,7 +38,8 @@ export class Port {
   #watching: Disposable | undefined
   readonly #joining: Joining
   readonly #leasing = new Leasing()
-  readonly #standby: Standby
+  /** The DHCP client of the join that comes after this one. */
+  readonly standby: Standby
   readonly #absence: Absence
   /** `performance.now()` when the last path was given up. */
   #downSince: number | undefined
@@ -48,7 +49,7 @@ export class Port {
 
   constructor(options: PortOptions) {
     this.name = options.name
-    this.#standby = new Standby(options.name)
+    this.standby = new Standby(options.name)
     this.#absence = new Absence(options.name)
     this.#options = options
     this.#joining = new Joining(options)
@@ -123,7 +124,7 @@ export class Port {
     if (this.#path) await this.#options.reachability.leaving(this.#path, target.network)
     const closing = this.#closePath()
     this.#joined = undefined
-    const dhcp = this.#standby.take()
+    const dhcp = this.standby.take()
     dhcp.arm()
     try {
       // Nothing is sent over the path before any more: it is taken down while the port is authenticated anew.
@@ -185,14 +186,9 @@ export class Port {
     await absent(handle.disconnect())
   }
 
-  /** Another network will be joined soon: what can stand ready for it does. */
-  expectJoin(): void {
-    this.#standby.prepare()
-  }
-
   /** Lets go: nothing of ours is left in the supplicant, and blocks of others are enabled again. */
   async close(): Promise<void> {
-    await Promise.all([this.leave(), this.#standby.drop()])
+    await Promise.all([this.leave(), this.standby.drop()])
     this.#watching?.[Symbol.dispose]()
     this.#blocks?.[Symbol.dispose]()
     const handle = this.#handle
@@ -223,7 +219,7 @@ export class Port {
     this.#blocks?.[Symbol.dispose]()
     this.#handle = handle
     this.#blocks = new InstalledBlocks(handle)
-    this.#standby.prepare()
+    this.standby.prepare()
     this.#watching = watch(handle, event => {
       this.#happened(event)
     })
@@ -264,7 +260,7 @@ export class Port {
     const joined = this.#joined
     this.#joined = undefined
     this.#joining.lost()
-    void this.#standby.drop()
+    void this.standby.drop()
     if (joined) this.#say('lost', 'warning', `${joined.network} was lost: ${why}`, joined.network)
     await this.#closePath()
     this.#options.changed()

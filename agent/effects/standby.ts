@@ -21,6 +21,11 @@ export class Standby {
     })
   }
 
+  /** The join comes next: the client that stands ready goes on to the moment before its DISCOVER. */
+  arm(): void {
+    this.#attempt?.arm()
+  }
+
   /** The client that stands ready, or a new one. It belongs to the caller. */
   take(): DhcpAttempt {
     const attempt = this.#attempt ?? startDhcp(this.#interface)
