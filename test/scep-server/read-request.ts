@@ -14,7 +14,6 @@ import {
 import { AsnConvert, AsnParser } from '@peculiar/asn1-schema'
 import {
   CertificateChoices,
-  ContentInfo,
   EnvelopedData,
   KeyTransRecipientInfo,
   SignedData,
@@ -23,6 +22,7 @@ import {
 import { CertificationRequest } from '@peculiar/asn1-csr'
 import { Extensions } from '@peculiar/asn1-x509'
 import { inside, issuerAndSerial, split, subjectName, type Holder } from './authority.ts'
+import { contentOf, isDer, treeOf } from './tree.ts'
 
 export interface ReceivedRequest {
   messageType: string
@@ -62,13 +62,12 @@ export function readRequest(bytes: Buffer, holder: Holder): ReceivedRequest {
   const object = (holds: boolean, sentence: string): void => {
     if (!holds) violations.push(sentence)
   }
-  const info = AsnParser.parse(bytes, ContentInfo)
-  object(Buffer.from(AsnConvert.serialize(info)).equals(bytes), 'the message is not DER')
-  const data = AsnConvert.parse(info.content, SignedData)
+  object(isDer(bytes), 'the message is not DER')
+  const data = AsnParser.fromASN(contentOf(treeOf(bytes)).content, SignedData)
   const [signerInfo] = data.signerInfos
   if (!signerInfo) throw new Error('there is no SignerInfo')
   object(data.signerInfos.length === 1, 'there is not exactly one signer')
-  const signer = signerCertificate(data)
+  const signer = signerCertificate(bytes, data)
   const attributes = signedAttributes(bytes, signerInfo, object)
   const digest = digestNames[signerInfo.digestAlgorithm.algorithm] ?? signerInfo.digestAlgorithm.algorithm
   object(
@@ -101,17 +100,20 @@ const digestNames: Record<string, string> = {
   '2.16.840.1.101.3.4.2.3': 'sha512',
 }
 
-function signerCertificate(data: SignedData): X509Certificate {
+function signerCertificate(message: Buffer, data: SignedData): X509Certificate {
   const choice = data.certificates?.[0]
   if (!(choice instanceof CertificateChoices) || !choice.certificate)
     throw new Error('there is no signer certificate')
-  return new X509Certificate(Buffer.from(AsnConvert.serialize(choice.certificate)))
+  const bag = fieldsOf(message).find(each => each[0] === 0xa0)
+  return new X509Certificate(split(inside(bag ?? message))[0] ?? message)
 }
 
-/** signedAttrs as they were received, with the tag of a SET (@peculiar keeps no bytes). */
+/** The fields of the SignedData as they were received: @peculiar keeps no bytes. */
+const fieldsOf = (message: Buffer): Buffer[] => split(inside(inside(split(inside(message))[1] ?? message)))
+
+/** signedAttrs as they were received, with the tag of a SET. */
 function asSet(message: Buffer): Buffer {
-  const signedData = split(inside(inside(split(inside(message))[1] ?? message)))
-  const [signerInfo] = split(inside(signedData.at(-1) ?? message))
+  const [signerInfo] = split(inside(fieldsOf(message).at(-1) ?? message))
   const raw = Buffer.from(
     split(inside(signerInfo ?? message)).find(each => each[0] === 0xa0) ?? Buffer.alloc(2),
   )
@@ -170,9 +172,9 @@ function open(
   holder: Holder,
   object: Object_,
 ): { data: Buffer; encryption: string; keyTransport: string } {
-  const info = AsnParser.parse(content, ContentInfo)
-  object(info.contentType === '1.2.840.113549.1.7.3', 'the content is not an EnvelopedData')
-  const enveloped = AsnConvert.parse(info.content, EnvelopedData)
+  const info = contentOf(treeOf(content))
+  object(info.type === '1.2.840.113549.1.7.3', 'the content is not an EnvelopedData')
+  const enveloped = AsnParser.fromASN(info.content, EnvelopedData)
   const [recipient] = enveloped.recipientInfos
   const transport = recipient?.ktri
   if (!(transport instanceof KeyTransRecipientInfo)) throw new Error('there is no KeyTransRecipientInfo')

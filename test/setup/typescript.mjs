@@ -12,7 +12,7 @@ import { isMainThread } from 'node:worker_threads'
 
 if (isMainThread) register(import.meta.url)
 
-const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline' }
+const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline', sourcesContent: false }
 const { version } = JSON.parse(
   readFileSync(new URL('../../node_modules/esbuild/package.json', import.meta.url), 'utf8'),
 )
@@ -36,7 +36,14 @@ const compiled = async path => {
   return code
 }
 
-/** Node's loader hook; it runs in a thread of its own. */
+/**
+ * Node's hooks; they run in a thread of their own. Our own imports name the file, so there is nothing to look for on the disk.
+ */
+export const resolve = (specifier, context, next) =>
+  specifier.startsWith('.') && specifier.endsWith('.ts') && context.parentURL !== undefined
+    ? { url: new URL(specifier, context.parentURL).href, format: 'module', shortCircuit: true }
+    : next(specifier, context)
+
 export const load = async (url, context, next) => {
   if (!url.startsWith('file:') || !url.endsWith('.ts')) return next(url, context)
   return { format: 'module', source: await compiled(fileURLToPath(url)), shortCircuit: true }
