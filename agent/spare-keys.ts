@@ -5,10 +5,10 @@ import type { Desired } from './types.ts'
 
 export class SpareKeyKeeper {
   readonly #spare: SpareKeys
-  readonly #log: Log
+  readonly #log: Pick<Log, 'warn'>
   #busy = false
 
-  constructor(spare: SpareKeys, log: Log) {
+  constructor(spare: SpareKeys, log: Pick<Log, 'warn'>) {
     this.#spare = spare
     this.#log = log
   }

@@ -213,9 +213,7 @@ t.test('no spare key is made for a network that is about to make its own', async
   const asking = (id: string, key: 'ec-p256' | 'ec-p384') =>
     withProfile({ ...corp, id }, { scep: { ...corp.profile.scep, key } as typeof corp.profile.scep })
   const desired = desiredOf({ tested: [asking('first', 'ec-p256'), asking('again', 'ec-p384')] })
-  const keeper = new SpareKeyKeeper(spare, { warn: fails } as unknown as ConstructorParameters<
-    typeof SpareKeyKeeper
-  >[1])
+  const keeper = new SpareKeyKeeper(spare, { warn: fails })
   keeper.refill(desired, id => id === 'again')
   while (!(await spare.has('ec-p384'))) await nextTurn()
   t.notOk(await spare.has('ec-p256'))

@@ -68,7 +68,7 @@ t.test(
     const file = join(lab.site.folder, 'clock')
     await writeFile(file, '+0')
     const settings = { time: { trustSystemClock: true } }
-    const sensor = await lab.sensor({ environment: faked(file), settings })
+    const sensor = await lab.sensor({ environment: faked(t, file), settings })
     await publish(lab, await documents(lab))
     await tested(sensor, 'corp', 60_000)
     const since = lab.operator.messages.end

@@ -29,7 +29,7 @@ async function withDays(t: Test, trouble: (days: Days, t: Test) => Promise<void>
     t,
     { validity: 365 * 86_400 },
     { renewal: { percent: 30 }, polling },
-    { sensor: { settings: trustedClock, environment: faked(clock) } },
+    { sensor: { settings: trustedClock, environment: faked(t, clock) } },
   )
   const { lab, scep, sensor } = scene
   let passed = 0

@@ -213,7 +213,7 @@ export const faults: Fault[] = [
       'S1-27: the power is cut in a renewal, and the clock is set back by 40 days: the certificate is used, what is issued is refused for its dates, and taken when the clock is right',
     run: async t => {
       const clock = join(t.testdir({ clock: '+0' }), 'clock')
-      const sensorOptions = { settings: trustedClock, environment: faked(clock) }
+      const sensorOptions = { settings: trustedClock, environment: faked(t, clock) }
       const scep = { renewal: { when: 'manual' } }
       await using scene = await settledOn(t, {}, scep, { sensor: sensorOptions })
       const { lab, sensor } = scene

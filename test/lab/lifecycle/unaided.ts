@@ -1,5 +1,6 @@
 /** A sensor whose system clock is off, with a time server and without; shared by clock.ts and test/long. */
-import { writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Daemon } from '../daemon.ts'
@@ -11,12 +12,25 @@ import type { Sensor } from '../sensor.ts'
 import { addresses } from '../topology.ts'
 
 /** The environment of a process whose system clock is what the file says, e.g. `-10y`; the monotonic clock is left alone. */
-export const faked = (file: string): Record<string, string> => ({
-  LD_PRELOAD: '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
-  FAKETIME_TIMESTAMP_FILE: file,
-  FAKETIME_NO_CACHE: '1',
-  FAKETIME_DONT_FAKE_MONOTONIC: '1',
-})
+export function faked(t: Test, file: string): Record<string, string> {
+  t.after(sweep)
+  return {
+    LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', // $LIB: see ld.so(8)
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_NO_CACHE: '1',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  }
+}
+
+/** Where a process puts what libfaketime shares with its children, under its own id; one that is killed leaves it there. */
+const shared = '/dev/shm'
+
+async function sweep(): Promise<void> {
+  for (const name of await readdir(shared)) {
+    const [, pid] = /^(?:faketime_shm_|sem\.faketime_sem_)(\d+)$/.exec(name) ?? []
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await rm(join(shared, name), { force: true })
+  }
+}
 
 /** A lab whose sensor, the agent and wpa_supplicant alike, has a system clock that is off, ten years behind unless told. */
 export async function behind(
@@ -27,7 +41,7 @@ export async function behind(
   const lab = await raise(t, { ntp })
   const file = join(lab.site.folder, 'clock')
   await writeFile(file, by)
-  const environment = faked(file)
+  const environment = faked(t, file)
   await lab.supplicant.stop()
   await lab.supplicant.start(environment)
   return { lab, file, environment }

@@ -63,10 +63,11 @@ t.test(
     await fleet('network edit corp --server-name radius.elsewhere.example --insecure')
     await sensor.reported(r => asReported(r).networks['corp']?.phase === 'failing', 'it fails', 20_000)
     const title = '802.1X failed'
-    t.match(await fleet('problems'), new RegExp(`sensor-1 +corp +${title}`), 'S2-66')
-    await t.rejects(fleet('problems --check'), { message: /exit code 1/ })
+    // First of all: the next try is due in 4 s.
     const seen = await fleet('triage sensor-1 corp')
     t.match(seen, new RegExp(`corp failing.*${title}.*EAP`, 's'), 'what the supplicant saw')
+    t.match(await fleet('problems'), new RegExp(`sensor-1 +corp +${title}`), 'S2-66')
+    await t.rejects(fleet('problems --check'), { message: /exit code 1/ })
     const broken = lab.operator.messages.end
     await fleet('network edit corp --server-name radius.example.org --insecure')
     await tested(sensor, 'corp', 20_000, broken)

@@ -42,7 +42,11 @@ t.test('a person who goes away, a pipe nobody reads, a broker that ends', async 
 
   await t.test('a pipe that nobody reads ends the program, and a full disk is said', async t => {
     const line = `'${process.execPath}' '${await program()}' fleet --help`
-    const piped = await run('bash', ['-c', `exec 2>&1; ( sleep 0.2; ${line}; echo "ended $?" >&2 ) | true`])
+    const gone = join(t.testdir(), 'gone')
+    // The one reader of the pipe closes it before the program is begun.
+    const reader = `( exec 0<&-; echo > '${gone}' )`
+    const writer = `( read -r < '${gone}'; ${line}; echo "ended $?" >&2 )`
+    const piped = await run('bash', ['-c', `exec 2>&1; mkfifo '${gone}'; ${writer} | ${reader}`])
     t.equal(piped, 'ended 141\n')
     const codes = `( ${line}; echo "ended $?" >&3 ) 3>&1 1>/dev/full 2>&3`
     t.match(await run('bash', ['-c', codes]), /^sonde: standard output cannot be written: ENOSPC\nended 1\n$/)

@@ -115,22 +115,19 @@ async function joins(
     scene.comment(`${Math.round(ms)} ms: ${JSON.stringify(attempt.times)}`)
     return await target.read()
   }
+  let has = 'AP-STA-CONNECTED'
   let facts = await joined()
   if (facts.state !== 'completed' && kind.mode === 'OWE' && askedTwice(first, name, since)) {
     scene.comment('asked twice, the access point has another key than the station: joined anew')
     since = first.output.end
+    has = 'EAPOL-4WAY-HS-COMPLETED' // the access point may not have missed it between the two
     facts = await joined()
   }
   const { state, authMode, currentNetwork } = facts.state === 'completed' ? facts : await settled(target)
   scene.is(state, 'completed', 'the port is open')
   scene.is(currentNetwork?.idStr, block.id_str, 'it is the network asked for')
   scene.is(authMode, kind.mode, `the supplicant says it is ${kind.mode}`)
-  await first.waitFor(
-    new RegExp(`${name}: AP-STA-CONNECTED`),
-    'the access point has the station',
-    5_000,
-    since,
-  )
+  await first.waitFor(new RegExp(`${name}: ${has}`), 'the access point has the station', 5_000, since)
   const link = await air.site.spaces.exec('sensor', 'iw', ['dev', station, 'station', 'dump'])
   scene.is(
     /MFP:\s+(\w+)/.exec(link)?.[1],
