@@ -23,7 +23,7 @@ const besideWaiting = ['lifecycle', 'path', 'commands', 'demo', 'mqtt', 'scep'].
 const besideLongest = [
   'test/long/lifecycle.test.ts',
   'test/long/scep-fuzz.test.ts',
-  ...['supplicant', 'power-cut'].map(name => `test/lab/${name}.test.ts`),
+  ...['supplicant', 'power-cut', 'lab'].map(name => `test/lab/${name}.test.ts`),
 ]
 
 const oneByOne = (files, seed) => ({
