@@ -11,12 +11,12 @@ import { noLease } from './no-lease.ts'
 import { isDiscover } from './udhcpc.ts'
 
 /**
- * Pauses in ms after which a client whose DISCOVER was not answered is replaced by a new one, which asks at once. The client is freed
- * at the very moment the port opens and may be a little early, and udhcpc itself repeats after 1 s at the earliest; told to hurry
- * by SIGUSR1 it waits another second. A new client has a new transaction id, which makes an offer still on its way useless, hence
- * few of them; the last one repeats every second and takes any late offer.
+ * Pauses in ms after which a client that was not answered is replaced by a new one, which asks at once. The client is freed
+ * at the very moment the port opens and may be a little early: its DISCOVER is lost, or is answered in the segment that the port is
+ * leaving, and nobody acknowledges in the next. udhcpc repeats after 1 s at the earliest, waits another one when told to hurry by SIGUSR1,
+ * and clings to an offer for 4 s. A new client has a new transaction id, which makes an answer on its way useless, hence few; the last stays.
  */
-const repeats = [150, 300, 500]
+const repeats = { discovering: [150, 300, 500], requesting: [300, 600] } as const
 const releaseDeadlineMs = 300
 /** A switch opens its port some ms after it has said so (that of the laboratory 0.4 to 2): a client that is armed would be that much too early. */
 const portOpensMs = 5
@@ -46,7 +46,8 @@ export class Attempt implements DhcpAttempt {
   #repeat: NodeJS.Timeout | undefined
   /** The client stands before its DISCOVER. */
   #announced = false
-  #discovers = 0
+  /** Messages sent, by what they are. */
+  readonly #sent = { discovering: 0, requesting: 0 }
   #offerFrom = ''
   #nak: string | undefined
   #receivedBefore: Promise<number> = Promise.resolve(0)
@@ -100,7 +101,7 @@ export class Attempt implements DhcpAttempt {
     this.#after(Math.min(carrierDeadlineMs, leaseDeadlineMs - 1), () => this.#checkCarrier(carrierDeadlineMs))
     if (this.#announced)
       this.#after(portOpensMs, () => {
-        this.#discovering()
+        this.#asked('discovering')
         this.#client.free()
       })
     else this.#client.free()
@@ -161,22 +162,21 @@ export class Attempt implements DhcpAttempt {
   #progress(line: string): void {
     if (this.#phase === 'held') this.#announced ||= isDiscover(line)
     if (this.#phase !== 'discovering' && this.#phase !== 'requesting') return
-    if (isDiscover(line)) this.#discovering()
+    if (isDiscover(line)) this.#asked('discovering')
     else if (/\bselect\b/.test(line)) {
-      this.#phase = 'requesting'
       this.#offerFrom = line.replace(/^udhcpc: /, '')
-      clearTimeout(this.#repeat)
+      this.#asked('requesting')
     }
   }
 
-  #discovering(): void {
-    this.#phase = 'discovering'
-    const pause = repeats[this.#discovers]
-    this.#discovers += 1
+  #asked(phase: keyof typeof repeats): void {
+    this.#phase = phase
+    const pause = repeats[phase][this.#sent[phase]]
+    this.#sent[phase] += 1
     clearTimeout(this.#repeat)
     if (pause === undefined) return
     this.#repeat = this.#after(pause, () => {
-      if (this.#phase === 'discovering') this.#client.replace(this.#options)
+      if (this.#phase === phase) this.#client.replace(this.#options)
     })
   }
 
@@ -263,7 +263,7 @@ export class Attempt implements DhcpAttempt {
   async #giveUp(deadlineMs: number): Promise<void> {
     const received = (await receivedFrames(this.interface)) - (await this.#receivedBefore)
     const unacknowledged = this.#phase === 'requesting' ? this.#offerFrom : undefined
-    const facts = { interface: this.interface, discovers: this.#discovers, refused: this.#nak }
+    const facts = { interface: this.interface, discovers: this.#sent.discovering, refused: this.#nak }
     this.#fail(noLease({ ...facts, deadlineMs, unacknowledged, received }))
   }
 
