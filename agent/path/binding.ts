@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, type RequestOptions } from 'node:https'
 import { connect, isIP, Socket, type LookupFunction } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { checkpoint } from '../checkpoint.ts'
+import { lookupAnswering } from './answering.ts'
 
 /** What a socket needs to leave on one interface and no other. */
 export interface Binding {
@@ -23,6 +24,13 @@ function keep(binding: Binding, stream: Duplex | null | undefined): Duplex | nul
     stream.once('close', () => binding.sockets.delete(stream))
   }
   return stream
+}
+
+/** How one connection to `port` is made; `family` because nothing else is looked up. */
+const bound = (binding: Binding, port: number) => {
+  const { localAddress, lookup } = binding
+  const keeping = (socket: Socket): unknown => keep(binding, socket)
+  return { localAddress, lookup: lookupAnswering({ lookup, localAddress, port, keep: keeping }), family: 4 }
 }
 
 /** Node hands literal addresses to the kernel without a lookup, so the agent itself looks at the route first. */
@@ -51,9 +59,8 @@ class BoundHttpAgent extends HttpAgent {
     this.#binding = binding
   }
   override createConnection(options: ClientRequestArgs, oncreate?: OnCreate): undefined {
-    const { localAddress, lookup } = this.#binding
-    const bound = { ...options, localAddress, lookup, family: 4 }
-    create(this.#binding, options.host, () => super.createConnection(bound), oncreate)
+    const whole = { ...options, ...bound(this.#binding, Number(options.port)) }
+    create(this.#binding, options.host, () => super.createConnection(whole), oncreate)
   }
 }
 
@@ -64,9 +71,8 @@ class BoundHttpsAgent extends HttpsAgent {
     this.#binding = binding
   }
   override createConnection(options: RequestOptions, oncreate?: OnCreate): undefined {
-    const { localAddress, lookup } = this.#binding
-    const bound = { ...options, localAddress, lookup, family: 4 }
-    create(this.#binding, options.host, () => super.createConnection(bound), oncreate)
+    const whole = { ...options, ...bound(this.#binding, Number(options.port)) }
+    create(this.#binding, options.host, () => super.createConnection(whole), oncreate)
   }
 }
 
@@ -87,8 +93,7 @@ export async function connectOver(
   if (isIP(host) !== 0) await binding.verify(host)
   signal.throwIfAborted()
   checkpoint(`connect ${host}`)
-  const { localAddress, lookup } = binding
-  const socket = connect({ host, port, localAddress, lookup, family: 4 })
+  const socket = connect({ host, port, ...bound(binding, port) })
   keep(binding, socket)
   const onAbort = (): void => {
     socket.destroy(signal.reason as Error)

@@ -18,7 +18,7 @@ export async function resolve(name: string, options: ResolverOptions): Promise<s
   const family = isIP(name)
   if (family === 4) return [name]
   if (family === 6) throw new PathError('ipv6-unsupported', `${name} is an IPv6 address`)
-  const servers = await reached(name, options)
+  const servers = await reached(options.servers(), name, options)
   checkpoint(`resolve ${name}`)
   // One resolver a lookup: cancelling it at the deadline touches no other.
   const resolver = new Resolver({ timeout: 1_000, tries: 2 })
@@ -36,12 +36,15 @@ export async function resolve(name: string, options: ResolverOptions): Promise<s
   }
 }
 
-/** The name servers that packets would go to over this interface: one that cannot be reached is no reason not to ask another. */
-async function reached(name: string, { servers, verify }: ResolverOptions): Promise<string[]> {
-  const all = servers()
-  const verified = await Promise.allSettled(all.map(server => verify(server)))
+/** Those of the addresses that packets would go to over this interface: one that cannot be reached is no reason not to try another. */
+async function reached(
+  addresses: readonly string[],
+  name: string,
+  options: ResolverOptions,
+): Promise<string[]> {
+  const verified = await Promise.allSettled(addresses.map(address => options.verify(address)))
   const [first] = verified.flatMap(one => (one.status === 'rejected' ? [one.reason as PathError] : []))
-  const among = all.filter((_, place) => verified[place]?.status === 'fulfilled')
+  const among = addresses.filter((_, place) => verified[place]?.status === 'fulfilled')
   if (among.length > 0) return among
   throw first ?? new PathError('dns-none', `${name} cannot be resolved`)
 }
@@ -77,10 +80,7 @@ export function lookupOver(options: ResolverOptions): LookupFunction {
   return (name, { all, family }, callback) => {
     const wanted = family === 6 || family === 'IPv6' ? Promise.reject(onlySix(name)) : resolve(name, options)
     wanted
-      .then(async addresses => {
-        await Promise.all(addresses.map(address => options.verify(address)))
-        return addresses
-      })
+      .then(addresses => reached(addresses, name, options))
       .then(
         addresses => {
           if (all === true)

@@ -10,10 +10,14 @@ const unreachable = (code: ScepCode, detail: string, hint: string, cause?: unkno
   )
 
 export const connectTimeout = (host: string, milliseconds: number): ScepError =>
+  noAnswer(`no connection to ${host} within ${seconds(milliseconds)}`)
+
+const noAnswer = (detail: string, cause?: unknown): ScepError =>
   unreachable(
     'connect-timeout',
-    `no connection to ${host} within ${seconds(milliseconds)}`,
+    detail,
     'Check that this network has a way to the SCEP server: routing, firewall, port',
+    cause,
   )
 
 export const replyTimeout = (host: string, milliseconds: number): ScepError =>
@@ -52,7 +56,6 @@ const connecting = new Set([
   'EADDRNOTAVAIL',
   'EACCES',
   'EPERM',
-  'ETIMEDOUT',
   'EINVAL',
 ])
 
@@ -80,6 +83,7 @@ export function networkError(error: unknown, host: string): ScepError {
       'Check the host name and the name servers of this network',
       error,
     )
+  if (code === 'ETIMEDOUT') return noAnswer(words, error)
   if (connecting.has(code))
     return unreachable(
       'connect-failed',

@@ -240,7 +240,11 @@ function start(url: URL, target: Target, { agent, wire }: Link, signal: AbortSig
 function watchConnect(request: ClientRequest, milliseconds: number, host: string): void {
   request.once('socket', socket => {
     if (!socket.connecting) return
-    const timer = setTimeout(() => request.destroy(connectTimeout(host, milliseconds)), milliseconds)
+    let whom = host
+    socket.once('lookup', (_error, address: string) => {
+      if (address) whom = `${host} (${address})`
+    })
+    const timer = setTimeout(() => request.destroy(connectTimeout(whom, milliseconds)), milliseconds)
     const stop = (): void => {
       clearTimeout(timer)
     }

@@ -1,7 +1,9 @@
 import type { LookupAddress } from 'node:dns'
 import t from 'tap'
+import { lookupAnswering } from '../../../agent/path/answering.ts'
 import type { Path } from '../../../agent/path/index.ts'
-import { counted, dnsmasq, get, ipIn, kernel, open } from './scene.ts'
+
+import { counted, dnsmasq, get, ipIn, kernel, open, port, target } from './scene.ts'
 
 const lookup = (path: Path, name: string, options: { all?: boolean; family?: number } = {}) =>
   new Promise<string | LookupAddress[]>((resolve, reject) => {
@@ -59,6 +61,44 @@ t.test('a name server that this network does not reach is passed over', async t 
   await using opened = await open()
   t.equal(await lookup(opened.path, 'near.example.org'), '10.77.0.1')
 })
+
+t.test(
+  'of a name with several addresses the one that answers is used, and each is named where none does',
+  async t => {
+    const [dead, alive] = ['10.55.0.11', target]
+    const names = { one: [dead, alive], other: [alive, dead], none: [dead, '10.55.0.12'] }
+    const records = Object.entries(names).flatMap(([name, addresses]) =>
+      addresses.map(address => `--address=/${name}.example.org/${address}`),
+    )
+    await using _server = await dnsmasq({ options: records })
+    await using opened = await open()
+    const { path } = opened
+    // One of the two has the dead address first.
+    for (const name of ['one', 'other']) {
+      const wire = path.wire()
+      t.match(await get({ ...wire, host: `${name}.example.org` }), 'target')
+      wire.agent.destroy()
+      const socket = await path.connect(`${name}.example.org`, port, AbortSignal.timeout(2_000))
+      t.equal(socket.remoteAddress, alive)
+      socket.destroy()
+    }
+    const { address: localAddress, lookup: all } = path
+    const choose = lookupAnswering({
+      lookup: all,
+      localAddress,
+      port,
+      keep: () => undefined,
+      deadlineMs: 400,
+    })
+    const chosen = new Promise((resolve, reject) => {
+      choose('none.example.org', {}, (error, address) => (error ? reject(error) : resolve(address)))
+    })
+    await t.rejects(chosen, {
+      code: 'ETIMEDOUT',
+      message: /10\.55\.0\.1[12] no answer, 10\.55\.0\.1[12] no answer, port 8080/,
+    })
+  },
+)
 
 t.test('a name that leads to the sensor itself is no other program in the way', async t => {
   await using _server = await dnsmasq({ options: ['--address=/portal.example.org/127.0.0.1'] })

@@ -23,6 +23,7 @@ const writers: Record<string, string> = {
 /** Who may open a connection or send a packet. */
 const senders: Record<string, string> = {
   'agent/path/binding.ts': 'every connection over a tested interface passes a checkpoint',
+  'agent/path/answering.ts': 'every connection that is tried passes a checkpoint',
   'agent/path/resolver.ts': 'every look-up passes a checkpoint',
   'agent/time-sources.ts': 'every question to a time server passes a checkpoint',
   'agent/scep/transport.ts': 'over the agent of the path; says before each exchange',
