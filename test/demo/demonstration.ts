@@ -7,10 +7,11 @@ import type { Sensor } from '../lab/sensor.ts'
 import { enrolment, type Play } from './enrolment.ts'
 import type { Options } from './options.ts'
 import { renewal } from './renewal.ts'
+import { isFull, watchRoom } from './room.ts'
 import { Stage, type Outputs } from './stage.ts'
 import { stay } from './stay.ts'
-import { begin, end, type Failure } from './story.ts'
-import { ownFailure, success, totals, type Whole } from './summary.ts'
+import { begin, end, failAll, type Failure } from './story.ts'
+import { forWantOf, ownFailure, success, totals, unforeseen, type Whole } from './summary.ts'
 import { duration } from './timeline.ts'
 import { within } from './waiting.ts'
 
@@ -20,10 +21,18 @@ const deadline = 60_000
 /** The exit code after Ctrl-C, as a shell has it. */
 const interrupted = 130
 
-/** Returns the exit code. Whatever happens, namespaces and processes are gone when it does; the logs stay after a failure. */
-export async function demonstrate(options: Options, outputs: Outputs, signal: AbortSignal): Promise<number> {
+/**
+ * Returns the exit code. Whatever happens, namespaces and processes are gone when it does; the logs stay after a failure.
+ * `broken` aborts with an error that nobody else has heard.
+ */
+export async function demonstrate(
+  options: Options,
+  outputs: Outputs,
+  signal: AbortSignal,
+  broken = new AbortController().signal,
+): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'sonde-demo-'))
-  const code = await new Demonstration(options, outputs, folder).run(signal)
+  const code = await new Demonstration(options, outputs, folder).run(signal, broken)
   if (code === interrupted) outputs.errors.write('interrupted\n')
   if (code !== 1) await rm(folder, { recursive: true, force: true })
   return code
@@ -40,9 +49,15 @@ class Demonstration {
     this.#stage = new Stage(options, outputs)
   }
 
-  async run(stop: AbortSignal): Promise<number> {
+  async run(stop: AbortSignal, unheard: AbortSignal): Promise<number> {
     using stage = this.#stage
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(deadline)])
+    const late = AbortSignal.timeout(deadline)
+    const full = new AbortController()
+    using _room = watchRoom(this.#folder, error => {
+      full.abort(error)
+    })
+    const broken = AbortSignal.any([unheard, full.signal])
+    const signal = AbortSignal.any([stop, broken, late])
     const started = Date.now()
     try {
       stage.tell(begin(stage.story, 'lab', 'laboratory raised', Date.now()))
@@ -52,14 +67,18 @@ class Demonstration {
       signal.throwIfAborted()
       const sensor = await this.#startAgent(lab, signal)
       const ending = await this.#chapters({ lab, sensor, stage, options: this.#options, signal })
-      if ('finding' in ending) return this.#fail(ending)
+      if ('finding' in ending) return await this.#fail(ending)
       const whole = { ...ending, ms: Date.now() - started }
       stage.screen.print(success(whole, stage.screen.look))
       stage.own('succeeded', 'info', 'the certificate was obtained and renewed', totals(whole))
-      if (this.#options.stay) await stay({ lab, sensor, stage, folder: this.#folder }, this.#options, stop)
+      const over = AbortSignal.any([stop, broken])
+      if (this.#options.stay) await stay({ lab, sensor, stage, folder: this.#folder }, this.#options, over)
+      broken.throwIfAborted()
       return 0
     } catch (error) {
-      return stop.aborted ? interrupted : this.#fail(this.#unexpected(error, signal))
+      return stop.aborted
+        ? interrupted
+        : await this.#fail(this.#unexpected(broken.aborted ? broken.reason : error, late))
     }
   }
 
@@ -88,21 +107,21 @@ class Demonstration {
     return renewed.story.failure ?? { enrolled, renewed }
   }
 
-  #fail(failure: Failure): 1 {
-    this.#stage.fail(failure, `${this.#folder} (the agent's: sensor-1.log)`)
+  async #fail(failure: Failure): Promise<1> {
+    const seen = (await isFull(this.#folder)) ? forWantOf('room', failure) : failure
+    this.#stage.fail(seen, `${this.#folder} (the agent's: sensor-1.log)`)
     return 1
   }
 
-  #unexpected(error: unknown, signal: AbortSignal): Failure {
+  #unexpected(error: unknown, late: AbortSignal): Failure {
     const running = this.#stage.story.lines.filter(line => line.state === 'running').map(line => line.title)
     const doing = running.join(', ') || 'nothing'
-    if (signal.aborted) {
+    this.#stage.tell(failAll(this.#stage.story, Date.now()))
+    if (late.aborted) {
       const title = `It had not ended after ${duration(deadline)}`
       const hint = 'look at the logs; on a very slow machine run it again'
       return ownFailure(doing, title, `still running: ${doing}`, hint)
     }
-    const detail = error instanceof Error ? error.message : String(error)
-    const hint = 'look at the logs: the laboratory or the agent did not do what it should'
-    return ownFailure(doing, 'The demonstration could not go on', detail, hint)
+    return unforeseen(doing, error instanceof Error ? error.message : String(error))
   }
 }

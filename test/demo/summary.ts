@@ -141,3 +141,29 @@ export const ownFailure = (doing: string, title: string, detail: string, hint: s
   finding: { code: 'demonstration', title, detail, hint, side: 'sensor', retry: 'never' },
   fault: 'the laboratory on this machine, or the agent',
 })
+
+/** What a machine can be short of, and what to do about it. */
+const shortages = {
+  files: { words: /EMFILE|ENFILE/, hint: 'let a process open more files: ulimit -n 1024' },
+  room: {
+    words: /ENOSPC|EDQUOT/,
+    hint: 'make room on the disk of the logs, or set TMPDIR to a folder elsewhere',
+  },
+  memory: { words: /EAGAIN|ENOMEM/, hint: 'let it have more memory, or more processes: ulimit -u' },
+} as const
+
+/** The same failure where the machine is short of something, which is at fault then. */
+export const forWantOf = (what: keyof typeof shortages, failure: Failure): Failure => ({
+  ...failure,
+  finding: { ...failure.finding, hint: shortages[what].hint },
+  fault: 'this machine',
+})
+
+/** An error that nobody has foreseen. */
+export function unforeseen(doing: string, detail: string): Failure {
+  const hint = 'look at the logs: the laboratory or the agent did not do what it should'
+  const failure = ownFailure(doing, 'The demonstration could not go on', detail, hint)
+  const kinds = Object.keys(shortages) as (keyof typeof shortages)[]
+  const short = kinds.find(kind => shortages[kind].words.test(detail))
+  return short ? forWantOf(short, failure) : failure
+}

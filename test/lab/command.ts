@@ -46,11 +46,7 @@ export async function run(
   })
   let out = ''
   let errors = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
-  child.stdin.on('error', () => undefined) // a command that never reads its input is judged by its exit code
-  child.stdin.end(input)
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<string>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => {
       if (code === 0) resolve(out)
@@ -58,4 +54,10 @@ export async function run(
       reject(new Error(`${command} ${args.join(' ')}: ${end}\n${errors || out}${input}`))
     })
   })
+  if (child.pid === undefined) return ended // where files ran out it has no streams either
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
+  child.stdin.on('error', () => undefined) // a command that never reads its input is judged by its exit code
+  child.stdin.end(input)
+  return ended
 }

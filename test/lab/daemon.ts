@@ -74,7 +74,12 @@ export class Daemon implements AsyncDisposable {
       cwd,
     })
     this.#child = child
-    for (const stream of [child.stdout, child.stderr]) {
+    this.#ended = new Promise(resolve => {
+      child.once('error', error => this.#over(child, error.message, resolve))
+      child.once('close', (code, signal) => this.#over(child, signal ?? `exit code ${code}`, resolve))
+    })
+    // Where files ran out it has no streams.
+    for (const stream of child.pid === undefined ? [] : [child.stdout, child.stderr]) {
       let partial = ''
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.#log.write(text)
@@ -84,11 +89,7 @@ export class Daemon implements AsyncDisposable {
         for (const line of lines) this.output.add(line)
       })
     }
-    child.stdin.on('error', () => undefined) // its end is told by 'exit'
-    this.#ended = new Promise(resolve => {
-      child.once('error', error => this.#over(child, error.message, resolve))
-      child.once('close', (code, signal) => this.#over(child, signal ?? `exit code ${code}`, resolve))
-    })
+    if (child.pid !== undefined) child.stdin.on('error', () => undefined) // its end is told by 'exit'
     if (ready instanceof RegExp) await this.waitFor(ready, `${this.name} is ready`, deadlineMs * slowness)
     else await ready(this)
   }

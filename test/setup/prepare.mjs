@@ -73,8 +73,17 @@ export const prepare = async say => {
   for (const { reason } of installed) if (reason !== undefined) throw reason
 }
 
-/** Shows a SetupError as text and anything else with its stack; returns the exit code. */
+/** What the machine is short of, and what a person can do. */
+const shortages = {
+  EMFILE: 'a process may open too few files: ulimit -n 1024',
+  ENFILE: 'this machine has too many files open',
+  ENOSPC: 'make room on the disk',
+}
+
+/** Shows a SetupError, and what the machine is short of, as text and anything else with its stack; returns the exit code. */
 export const explain = error => {
-  process.stderr.write(error instanceof SetupError ? `\n${error.message}\n` : `${error.stack}\n`)
+  const short = shortages[error.code]
+  if (short !== undefined) process.stderr.write(`\n${error.message}\n${short}\n`)
+  else process.stderr.write(error instanceof SetupError ? `\n${error.message}\n` : `${error.stack}\n`)
   return 1
 }

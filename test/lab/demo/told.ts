@@ -1,7 +1,9 @@
 /** What the demonstration tells, to its good end and to its bad ones. */
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { breakages } from '../../demo/breakages.ts'
 import { demonstrate } from '../../demo/demonstration.ts'
@@ -135,6 +137,18 @@ void t.test('the demonstration', beside, t => {
     })
     t.match(out, /^ ✗ .*obtain a certificate for corp/m)
     t.notMatch(out, /wrong/, 'the password is not shown')
+  })
+
+  void t.test('a machine on which a process may open too few files is at fault itself', async t => {
+    const demo = join(checkout(), 'test/setup/demo.mjs')
+    const line = ['-c', 'ulimit -n 60; exec "$0" "$1"', process.execPath, demo]
+    const told = await promisify(execFile)('sh', line).catch((error: unknown) => error)
+    t.match(told, { code: 1, stdout: /^ ✗ /m, stderr: '' })
+    const { stdout } = told as { stdout: string }
+    t.match(stdout, /seen +.*EMFILE[^]*at fault +this machine\n +what to do +let .* ulimit -n \d+\n/)
+    const folder = /logs +(\S+)/.exec(stdout)?.[1] ?? ''
+    t.ok(existsSync(folder), 'the logs are kept')
+    await rm(folder, { recursive: true })
   })
 
   void t.test('the SCEP server dies between the chapters', async t => {

@@ -3,7 +3,8 @@ import t from 'tap'
 import type { Finding } from '../../../agent/errors.ts'
 import { begin, end, newStory } from '../../demo/story.ts'
 import { stayText } from '../../demo/stay.ts'
-import { failed, success } from '../../demo/summary.ts'
+import { isFull, watchRoom } from '../../demo/room.ts'
+import { failed, success, unforeseen } from '../../demo/summary.ts'
 import { renewal } from './renewal.ts'
 import { told, whole as enrolment } from './story.ts'
 
@@ -97,4 +98,32 @@ t.test('--stay names the namespaces of this run', async t => {
   t.match(text, "ip netns exec sonde-7-1-backend mosquitto_sub -h 10.0.0.1 -v -t 'sonde/#'")
   t.match(text, 'tail -f /tmp/x/sensor-1.log')
   t.match(text, 'SONDE_BROKER=mqtt://10.0.0.1 ip netns exec sonde-7-1-backend node dist/sonde.cjs "$@"')
+})
+
+t.test('what the machine is short of is its own fault, and it is said what to do', async t => {
+  const cases = [
+    ['spawn setpriv EMFILE', 'this machine', /ulimit -n/],
+    ['ENOSPC: no space left on device, write', 'this machine', /TMPDIR/],
+    ['spawn hostapd ENOMEM', 'this machine', /memory/],
+    ['scepserver ended', 'the laboratory on this machine, or the agent', /logs/],
+  ] as const
+  for (const [detail, fault, hint] of cases)
+    t.match(unforeseen('agent started', detail), { fault, finding: { detail, hint } })
+})
+
+t.test('a disk without room is noticed at the second look', async t => {
+  // proc(5) has none at all.
+  t.equal(await isFull('/proc'), true)
+  t.equal(await isFull(t.testdir({})), false)
+  const error = await new Promise<Error>(resolve => {
+    const room = watchRoom(
+      '/proc',
+      found => {
+        room[Symbol.dispose]()
+        resolve(found)
+      },
+      2,
+    )
+  })
+  t.match(error.message, /ENOSPC: .* where \/proc is/)
 })
