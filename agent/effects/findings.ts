@@ -2,7 +2,7 @@
 import { isSupplicantError, triage, type CredentialFacts } from '../../supplicant/index.ts'
 import { AgentError, type Finding, type Retry } from '../errors.ts'
 import { PathError } from '../path/index.ts'
-import { ScepError, type ScepKind } from '../scep/index.ts'
+import { ScepError, type ScepCode, type ScepKind, type ScepProblem } from '../scep/index.ts'
 
 /** The error as an AgentError with its finding; abort reasons and unknown errors are passed through as they are. */
 export function asAgentError(error: unknown, credential: CredentialFacts = {}): unknown {
@@ -59,6 +59,12 @@ const retryOf: Record<ScepKind, Retry> = {
   'server-fault': 'backoff',
 }
 
+/** A captive portal, a proxy or a server that is being set up answers so: nobody changes a document for that. */
+const passing: readonly ScepCode[] = ['redirected', 'reply-not-scep', 'http-status']
+
+const retryFor = ({ code, kind }: ScepProblem): Retry =>
+  kind === 'misconfigured' && passing.includes(code) ? 'backoff' : retryOf[kind]
+
 function scepFinding({ problem }: ScepError): Finding {
   const { code, kind, title, hint } = problem
   const { pkiStatus, failInfo, serverText, retryAfter } = problem
@@ -73,7 +79,7 @@ function scepFinding({ problem }: ScepError): Finding {
     detail: problem.detail,
     hint,
     side: kind === 'unreachable' ? 'network' : kind === 'misconfigured' ? 'configuration' : 'server',
-    retry: retryOf[kind],
+    retry: retryFor(problem),
     ...(retryAfter !== undefined && { retryAfter }),
     ...(evidence.length > 0 && { evidence }),
   }
