@@ -48,7 +48,7 @@ export class Attempt implements DhcpAttempt {
   #announced = false
   /** Messages sent, by what they are. */
   readonly #sent = { discovering: 0, requesting: 0 }
-  #offerFrom = ''
+  #offerFrom: string | undefined
   #nak: string | undefined
   #receivedBefore: Promise<number> = Promise.resolve(0)
 
@@ -262,9 +262,9 @@ export class Attempt implements DhcpAttempt {
 
   async #giveUp(deadlineMs: number): Promise<void> {
     const received = (await receivedFrames(this.interface)) - (await this.#receivedBefore)
-    const unacknowledged = this.#phase === 'requesting' ? this.#offerFrom : undefined
     const facts = { interface: this.interface, discovers: this.#sent.discovering, refused: this.#nak }
-    this.#fail(noLease({ ...facts, deadlineMs, unacknowledged, received }))
+    const awaiting = this.#phase === 'requesting'
+    this.#fail(noLease({ ...facts, deadlineMs, taken: this.#offerFrom, awaiting, received }))
   }
 
   #fail(error: PathError): void {

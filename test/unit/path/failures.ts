@@ -6,7 +6,8 @@ const silence: Silence = {
   interface: 'eth0',
   deadlineMs: 15_000,
   discovers: 18,
-  unacknowledged: undefined,
+  taken: undefined,
+  awaiting: false,
   refused: undefined,
   received: 0,
 }
@@ -22,16 +23,16 @@ const cases: [string, Partial<Silence>, string, RegExp, boolean][] = [
   ],
   [
     'an offer was taken and not confirmed: the server is named',
-    { unacknowledged: 'broadcasting select for 10.0.0.9, server 10.0.0.1', received: 2 },
+    { taken: 'broadcasting select for 10.0.0.9, server 10.0.0.1', awaiting: true, received: 2 },
     'dhcp-no-ack',
     /server 10\.0\.0\.1/,
     false,
   ],
   [
-    'the server refused: its words are told',
-    { refused: 'wrong network', received: 2 },
+    'the server refused: it is named, and its words are told',
+    { refused: 'wrong network', taken: 'broadcasting select for 10.0.0.9, server 10.0.0.1', received: 2 },
     'dhcp-no-ack',
-    /wrong network/,
+    /wrong network, after .*server 10\.0\.0\.1/,
     false,
   ],
 ]
