@@ -76,9 +76,10 @@ class Demonstration {
       broken.throwIfAborted()
       return 0
     } catch (error) {
-      return stop.aborted
-        ? interrupted
-        : await this.#fail(this.#unexpected(broken.aborted ? broken.reason : error, late))
+      if (!stop.aborted)
+        return await this.#fail(this.#unexpected(broken.aborted ? broken.reason : error, late))
+      stage.own('interrupted', 'info', 'the demonstration was interrupted', {})
+      return interrupted
     }
   }
 

@@ -20,7 +20,8 @@ export async function run(words: Words, signal: AbortSignal): Promise<number> {
     }, patience).unref()
   })
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') unread.abort(error)
+    // EIO: the terminal was closed.
+    if (['EPIPE', 'EIO'].includes(error.code ?? '')) unread.abort(error)
     else if (!broken.signal.aborted) {
       process.stderr.write(`nothing can be shown any more: ${error.message}\n`)
       broken.abort(error)

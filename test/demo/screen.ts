@@ -1,4 +1,7 @@
-/** The terminal: finished lines stay, running ones are redrawn in place. Without a terminal only finished lines appear. */
+/**
+ * The terminal: finished lines stay, running ones are redrawn in place. Without a terminal, or on one that can move no cursor (terminfo(5):
+ * `dumb`), only finished lines appear.
+ */
 import type { Line, Story } from './story.ts'
 import { render, type Look } from './timeline.ts'
 
@@ -23,9 +26,10 @@ export class Screen implements Disposable {
   #drawn = 0
   #told = new Set<string>()
 
-  constructor(out: Output) {
+  /** @param terminal its kind, as the environment has it */
+  constructor(out: Output, terminal = process.env['TERM']) {
     this.#out = out
-    this.#live = out.isTTY === true
+    this.#live = out.isTTY === true && terminal !== 'dumb'
     if (!this.#live) return
     out.write(cursor.hide)
     this.#timer = setInterval(() => {

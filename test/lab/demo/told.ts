@@ -130,6 +130,12 @@ void t.test('the demonstration', beside, t => {
     },
   )
 
+  void t.test('--json ends with a line of its own also when it is interrupted', async t => {
+    const { code, out } = await run({ json: true }, AbortSignal.abort(new Error('SIGTERM')))
+    t.equal(code, 130)
+    t.match(linesOf(out).at(-1), { event: 'demonstration-interrupted', severity: 'info' })
+  })
+
   void t.test('a wrong challenge password: whose fault it is, where the logs are, exit code 1', async t => {
     const out = await failing(t, 'password', {
       failed: /obtain a certificate for corp over onboarding/,

@@ -52,21 +52,25 @@ t.test('a sentence goes on below its beginning where the terminal ends, and neve
   t.equal(sentence(' ! ', text, {}), ` ! ${text}`)
 })
 
-t.test('without a terminal each line is written once, when it has ended', async t => {
-  let written = ''
-  const out = { write: (text: string) => (written += text) }
-  using screen = new Screen(out)
-  const running = begin(newStory('corp'), 'a', 'first', 0)
-  screen.show(running)
-  t.equal(written, '')
-  const ended = end(running, 'a', 5)
-  screen.show(ended)
-  screen.show(ended)
-  t.match(written, /^ ✓ {9}first .* 5 ms\n$/)
-})
+for (const [where, isTTY, kind] of [
+  ['without a terminal', false, 'xterm'],
+  ['on a terminal that moves no cursor', true, 'dumb'],
+] as const)
+  t.test(`${where} each line is written once, when it has ended`, async t => {
+    let written = ''
+    const out = { write: (text: string) => (written += text), isTTY }
+    using screen = new Screen(out, kind)
+    const running = begin(newStory('corp'), 'a', 'first', 0)
+    screen.show(running)
+    t.equal(written, '')
+    const ended = end(running, 'a', 5)
+    screen.show(ended)
+    screen.show(ended)
+    t.match(written, /^ ✓ {9}first .* 5 ms\n$/)
+  })
 
 t.test('a terminal that does not know its width is as wide as a pipe', async t => {
-  using screen = new Screen({ write: () => undefined, isTTY: true, columns: 0 })
+  using screen = new Screen({ write: () => undefined, isTTY: true, columns: 0 }, 'xterm')
   t.equal(screen.look.width, 100)
 })
 
@@ -74,7 +78,7 @@ t.test('on a terminal running lines are taken back before anything is written', 
   let written = ''
   const out = { write: (text: string) => (written += text), isTTY: true, columns: 80 }
   {
-    using screen = new Screen(out)
+    using screen = new Screen(out, 'xterm')
     screen.show(begin(newStory('corp'), 'a', 'first', Date.now()))
     t.match(written, /first/)
     written = ''
