@@ -78,13 +78,15 @@ export function nextAct(attempt: Attempt): NextAct | undefined {
 /**
  * An authenticator that begins anew once a method was agreed on is not heard by the supplicant (RFC 4137 figure 3), which then
  * waits for the end of a session that nobody has any more. A server that is merely slow looks the same from here, so it has most
- * of the time first. Before there is a method, whoever begins anew is answered, and a silent server is just silent.
+ * of the time first, and all of it where something of it was heard in the last 5 s. Before there is a method, whoever begins anew is answered, and a silent server is just silent.
  */
 function lastAct(attempt: Attempt, started: number): NextAct | undefined {
-  const { deadlines, method, restarted, carrier, down, disabled } = attempt
+  const { deadlines, method, restarted, carrier, down, disabled, times } = attempt
   if (method === undefined || restarted !== undefined) return undefined
   if (carrier === false || down === true || disabled === true) return undefined
-  return { ms: patience(deadlines, started) - lastChance(deadlines), act: 'restart' }
+  const ms = patience(deadlines, started) - lastChance(deadlines)
+  const heard = times.verified ?? times['server-certificate'] ?? times.method ?? started
+  return ms - heard < lastChance(deadlines) ? undefined : { ms, act: 'restart' }
 }
 
 /**

@@ -17,7 +17,7 @@ export const LINK_FINDINGS = {
     title: '802.1X failed: the authentication stopped half-way',
     detail: 'EAP began and was not finished',
     side: 'network',
-    hint: 'Large certificates get lost where EAP is fragmented: lower the fragment size, and check that the RADIUS server is still there.',
+    hint: 'Large certificates get lost where EAP is fragmented: lower the fragment size, and check that the RADIUS server is still there, and how long it takes for an answer.',
     retry: 'backoff',
   },
   'no-authenticator': {

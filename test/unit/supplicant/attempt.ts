@@ -268,6 +268,20 @@ t.test('EAP that stops half-way is begun once more, within the time for it', t =
   t.end()
 })
 
+t.test(
+  'EAP that is slow and goes on is left alone: a restart at 10 s would end what 15 s are enough for',
+  t => {
+    const started = run(beginAttempt(true), [10, state('associated')], [20, eap('started')])
+    const method = run(started, [4_000, eap('accept proposed method', 'PEAP')])
+    t.same(nextAct(method), { ms: 10_000, act: 'restart' }, 'nothing was heard for more than 5 s')
+    const certificate = run(method, [6_000, eap('remote certificate verification', 'success')])
+    t.equal(nextAct(certificate), undefined)
+    t.same(nextDeadline(certificate), { ms: 15_000, code: 'radius-silent' })
+    t.equal(nextAct(run(started, [9_000, eap('accept proposed method', 'PEAP')])), undefined)
+    t.end()
+  },
+)
+
 t.test('an attempt that waits for hours keeps the beginning and the end of its evidence', async t => {
   const events = Array.from({ length: 5_000 }, (_, ms): [number, AttemptNews] => [
     ms,
