@@ -10,7 +10,7 @@ export const EAP_FINDINGS = {
     title: UNKNOWN_CA,
     detail: 'local TLS alert: Unknown CA',
     side: 'configuration',
-    hint: "The sensor does not trust the RADIUS server: its certificate comes from a CA that this network was not given. Give the RADIUS server's root or chain under Advanced > Specify Server CA.",
+    hint: 'The sensor does not trust the RADIUS server: its certificate comes from a CA that this network was not given. Give its root, and the CAs below it that the server does not send, under Advanced > Specify Server CA.',
     retry: 'backoff',
   },
   'client-untrusted': {

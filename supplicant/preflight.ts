@@ -29,6 +29,7 @@ export type ProblemCode =
   | 'ca-unreadable'
   | 'ca-expired'
   | 'ca-not-a-ca'
+  | 'ca-without-root'
   | 'ca-several-in-blob'
 
 export interface Problem {
@@ -203,6 +204,10 @@ function caProblems(bytes: Uint8Array, { serverCaAsBlob = false }: Credential, n
       : []),
     ...(ca.ca ? [] : [warning('ca-not-a-ca', `${oneLine(ca.subject)} is not a CA`)]),
   ])
+  if (all.every(ca => ca.subject !== ca.issuer))
+    found.push(
+      warning('ca-without-root', 'no root is among the server CAs: the supplicant trusts no CA below one'),
+    )
   if (all.length > 1 && serverCaAsBlob)
     found.push(
       error('ca-several-in-blob', `a blob holds one CA, not ${all.length}: hand them over as a file`),

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import type { Attempt, Medium, Offer } from './attempt.ts'
 import type { JoinFailure, Retry } from './errors.ts'
 import { describe } from './evidence.ts'
@@ -49,7 +50,7 @@ export function triage(attempt: Attempt, facts: CredentialFacts = {}): Finding |
     title: text.title,
     detail: verdict.detail ?? text.detail,
     side: verdict.side ?? text.side,
-    hint: text.hint,
+    hint: verdict.hint === undefined ? text.hint : `${text.hint} ${verdict.hint}`,
     retry: text.retry,
     likely: verdict.likely ?? [],
     evidence: attempt.evidence.flatMap(describe),
@@ -66,6 +67,8 @@ interface Verdict {
   code: FindingCode
   detail?: string
   side?: Side
+  /** What is known beyond the hint of the code. */
+  hint?: string
   likely?: string[]
 }
 
@@ -166,12 +169,21 @@ function localRefusal(attempt: Attempt, alert: string, facts: CredentialFacts): 
   if (/expired/i.test(alert) || /expired/i.test(reason))
     return { code: 'server-certificate-expired', detail, ...clock }
   if (/not yet valid/i.test(reason)) return { code: 'server-certificate-not-yet-valid', detail: reason }
-  if (/unknown CA/i.test(alert)) return { code: 'server-untrusted', detail }
+  if (/unknown CA/i.test(alert)) return { code: 'server-untrusted', detail, ...missingCa(attempt, reason) }
   const common = commonGround(alert)
   if (common !== undefined) return { code: common, detail }
   // The certificate was verified, or has not been seen yet.
   if (reason === '' || reason === 'success') return { code: 'tls-failed', detail }
   return { code: 'server-certificate-refused', detail: `${detail} (${reason})` }
+}
+
+/** Which CA is missing above the highest certificate that the server sent or the network was given (S2-82). */
+function missingCa({ serverCertificates }: Attempt, reason: string): Pick<Verdict, 'hint'> {
+  const [top] = serverCertificates.toSorted((one, other) => other.depth - one.depth)
+  if (top?.der === undefined || !/^unable to get (local )?issuer/.test(reason)) return {}
+  const { subject, issuer } = new X509Certificate(top.der)
+  const [above, below] = [issuer, subject].map(text => text.replaceAll('\n', ', '))
+  return { hint: `Neither did the server send "${above}", which issued "${below}", nor was it given.` }
 }
 
 /** Alerts of either side that say that the two have nothing in common. */

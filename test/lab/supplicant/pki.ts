@@ -13,6 +13,8 @@ export interface IssueSettings {
   commonName: string
   issuer?: string
   server?: boolean
+  /** An intermediate CA. */
+  ca?: boolean
   names?: string[]
   notBefore?: string
   notAfter?: string
@@ -74,9 +76,11 @@ export class Pki implements AsyncDisposable {
   }
 
   async leaf(name: string, settings: IssueSettings): Promise<Leaf> {
-    const { issuer = 'root', server = false, names = [] } = settings
+    const { issuer = 'root', server = false, ca = false, names = [] } = settings
     const key = await this.key(name, settings.key)
-    const usage = ['basicConstraints=CA:FALSE', `extendedKeyUsage=${server ? 'serverAuth' : 'clientAuth'}`]
+    const usage = ca
+      ? ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
+      : ['basicConstraints=CA:FALSE', `extendedKeyUsage=${server ? 'serverAuth' : 'clientAuth'}`]
     if (names.length > 0) usage.push(`subjectAltName=${names.map(value => `DNS:${value}`).join(',')}`)
     const database = this.file(`db-${String((this.#serial += 1))}`)
     const lines = `[ca]\ndefault_ca=d\n[d]\nnew_certs_dir=${this.directory}\ndatabase=${database}\nrand_serial=yes\n`

@@ -15,12 +15,15 @@ import {
 } from '../../../supplicant/index.ts'
 import { type Credentials, credentials, tlsBlock } from './credentials.ts'
 import { SupplicantLab } from './lab.ts'
-import { Pki } from './pki.ts'
+import { type Leaf, Pki } from './pki.ts'
 
 /** hostapd's own EAP server: with these lines, and a certificate that has expired where it says so. */
 const SERVERS = {
   own: '',
   expired: '',
+  /** Its certificate comes from an intermediate CA, which it sends along or not. */
+  below: '',
+  'below, alone': '',
   'only TLS 1.3': 'tls_flags=[ENABLE-TLSv1.3][DISABLE-TLSv1.2]',
   'only TLS 1.0':
     'openssl_ciphers=DEFAULT@SECLEVEL=0\ntls_flags=[ENABLE-TLSv1.0][DISABLE-TLSv1.1][DISABLE-TLSv1.2]',
@@ -39,10 +42,33 @@ const fragmented = 'fragments of 100 bytes'
 const sha256 = async (file: string): Promise<string> =>
   new X509Certificate(await readFile(file)).fingerprint256.replaceAll(':', '')
 
-/** Each setting of a profile by what it does: `joined`, or the finding. */
-async function cases(all: Credentials): Promise<[string, Server, Eap, string][]> {
-  const several = `${all.folder}/several.pem`
-  await writeFile(several, (await readFile(all.otherRoot, 'utf8')) + (await readFile(all.root, 'utf8')))
+/** A server below an intermediate CA, the same without it in its file, and that CA. */
+interface Below {
+  below: Leaf
+  alone: Leaf
+  middle: string
+}
+
+async function belowOf(pki: Pki): Promise<Below> {
+  const { certificate: middle } = await pki.leaf('middle', { commonName: 'Lab CA below', ca: true })
+  const names = ['radius.example.org']
+  const alone = await pki.leaf('alone', { commonName: 'radius', issuer: 'middle', server: true, names })
+  return {
+    below: { ...alone, certificate: await joint(pki.file('below.pem'), alone.certificate, middle) },
+    alone,
+    middle,
+  }
+}
+
+async function joint(file: string, ...parts: string[]): Promise<string> {
+  await writeFile(file, (await Promise.all(parts.map(part => readFile(part, 'utf8')))).join(''))
+  return file
+}
+
+/** Each setting of a profile by what it does: `joined`, or the finding, with what its hint says. */
+async function cases(all: Credentials, { middle }: Below): Promise<[string, Server, Eap, string, RegExp?][]> {
+  const several = await joint(`${all.folder}/several.pem`, all.otherRoot, all.root)
+  const both = await joint(`${all.folder}/both.pem`, middle, all.root)
   const tls = (trust: ServerTrust, more: Partial<Eap> = {}): Eap => ({
     ...{
       method: 'TLS',
@@ -63,6 +89,22 @@ async function cases(all: Credentials): Promise<[string, Server, Eap, string][]>
   const weak = { tls: { minimum: '1.0' }, legacy: { weakCiphers: true } } as const
   return [
     ['several CAs in a file, of which the second is it', 'own', tls({ ca: several }), 'joined'],
+    ['the root, of a server that sends the CA between', 'below', tls({ ca }), 'joined'],
+    [
+      'the root, of one that does not',
+      'below, alone',
+      tls({ ca }),
+      'server-untrusted',
+      /"CN=Lab CA below", which/,
+    ],
+    ['both, of one that does not', 'below, alone', tls({ ca: both }), 'joined'],
+    [
+      'the CA between alone',
+      'below',
+      tls({ ca: middle }),
+      'server-untrusted',
+      /"O=Lab, CN=Lab Root CA", which/,
+    ],
     ['a pin', 'own', tls({ pin }), 'joined'],
     ['a pin of another certificate', 'own', tls({ pin: other }), 'server-pin-mismatch'],
     ['a domain of the name', 'own', tls({ ca, name: 'example.org' }), 'joined'],
@@ -88,19 +130,28 @@ async function cases(all: Credentials): Promise<[string, Server, Eap, string][]>
   ]
 }
 
-async function serve(lab: SupplicantLab, all: Credentials, server: Server): Promise<void> {
-  const leaf = server === 'expired' ? all.serverExpired : all.server
+async function serve(
+  lab: SupplicantLab,
+  all: Credentials,
+  server: Server,
+  { below, alone }: Below,
+): Promise<void> {
+  const leaf = { expired: all.serverExpired, below, 'below, alone': alone }[server as string] ?? all.server
   await lab.authenticator({ eap: { ca: all.root, users, ...leaf, more: SERVERS[server] } })
 }
 
-async function outcome(eth0: SupplicantInterface, eap: Eap): Promise<{ code: string; evidence: string }> {
+async function outcome(
+  eth0: SupplicantInterface,
+  eap: Eap,
+): Promise<{ code: string; evidence: string; hint: string }> {
   try {
     await join(eth0, networkBlock({ idStr: 'variant', medium: 'wired', eap }).block)
-    return { code: 'joined', evidence: '' }
+    return { code: 'joined', evidence: '', hint: '' }
   } catch (error) {
     if (!isSupplicantError(error) || error.attempt === undefined) throw error
     const found = triage(error.attempt, { method: eap.method, problems: [] })
-    return { code: found?.code ?? error.code, evidence: found?.evidence.join(' | ') ?? '' }
+    const { code = error.code, evidence = [], hint = '' } = found ?? {}
+    return { code, evidence: evidence.join(' | '), hint }
   }
 }
 
@@ -110,14 +161,16 @@ t.test('what a profile says of server, method and TLS holds against real servers
   await using lab = await SupplicantLab.raise(t)
   const { wpa, eth0 } = await lab.connect()
   await using _ = wpa
-  for (const [name, server, eap, wanted] of await cases(all)) {
-    await serve(lab, all, server)
+  const below = await belowOf(pki)
+  for (const [name, server, eap, wanted, said] of await cases(all, below)) {
+    await serve(lab, all, server, below)
     const since = lab.supplicant.output.end
-    const { code, evidence } = await outcome(eth0, eap)
+    const { code, evidence, hint } = await outcome(eth0, eap)
     t.equal(code, wanted, `${name}: ${wanted} ${evidence}`)
-    const said = lab.supplicant.output.since(since).join('\n')
+    if (said) t.match(hint, said, `${name}: what is missing is named`)
+    const log = lab.supplicant.output.since(since).join('\n')
     t.equal(
-      said.includes('more fragments will follow'),
+      log.includes('more fragments will follow'),
       name === fragmented,
       `${name}: sent in fragments or not`,
     )
@@ -125,7 +178,7 @@ t.test('what a profile says of server, method and TLS holds against real servers
   // With a passphrase the supplicant asks for nothing: it fails like a rejection, and only our own look tells.
   const key = { method: 'TLS', identity: 'x', certificate: all.client.certificate, key: all.junk } as const
   const unreadable: Eap = { ...key, keyPassphrase: 'dummy', trust: { ca: all.root } }
-  await serve(lab, all, 'own')
+  await serve(lab, all, 'own', below)
   const { facts } = preflight(
     { certificate: await readFile(key.certificate), key: await readFile(key.key), passphrase: 'dummy' },
     Date.now(),

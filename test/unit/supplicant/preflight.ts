@@ -141,6 +141,12 @@ t.test('a credential is looked at before the supplicant, which would keep silent
     ['no CA', { ...good, serverCa: Buffer.from('junk') }, now, ['ca-unreadable']],
     ['a CA in DER', { ...good, serverCa: await read('ca.der') }, now, []],
     ['a CA that is none', { ...good, serverCa: certificate }, now, ['ca-not-a-ca']],
+    [
+      'S2-48: nothing that is a root',
+      { ...good, serverCa: await read('leaf.pem') },
+      now,
+      ['ca-not-a-ca', 'ca-without-root'],
+    ],
     ['two CAs in a file', { ...good, serverCa: Buffer.concat([ca, ca]) }, now, []],
     [
       'two CAs in a blob',
