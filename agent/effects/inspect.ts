@@ -15,6 +15,7 @@ import type { Notice } from '../types.ts'
 import { within } from '../within.ts'
 import { lookAtCa } from './ca-look.ts'
 import type { Context } from './context.ts'
+import { lostMeanwhile } from './join.ts'
 
 const by = 'revocation'
 const mostBytes = 8 * 1024 * 1024
@@ -35,6 +36,7 @@ export async function inspect(step: StepOf<'inspect'>, signal: AbortSignal, cont
   const [issuer] = scep.certificatesFromPem([await readFile(files.chain, 'utf8')])
   const notices =
     urls.length > 0 && issuer ? await look(urls, certificate, issuer, path, signal, context) : []
+  if (path.lost.aborted) throw lostMeanwhile()
   sayNews(step, by, notices, context)
   const seen = context.memory.of(network).ca
   const recent = seen && context.now() - seen.at < inspectEvery(current.certificate) / 2

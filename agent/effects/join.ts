@@ -189,3 +189,7 @@ const where = (step: { interface: string; network: string }): { interface: strin
 /** The step was done with an address of another segment: it means nothing, and is done again. */
 export const strayed = (): DOMException =>
   new DOMException('the address was one of another segment', 'AbortError')
+
+/** What was asked over a path that is gone meanwhile says nothing of the network, and is asked again. */
+export const lostMeanwhile = (): DOMException =>
+  new DOMException('the network was lost meanwhile', 'AbortError')

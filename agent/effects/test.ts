@@ -7,7 +7,7 @@ import { scepReachable } from '../probes/scep-reachable.ts'
 import { target } from '../probes/target.ts'
 import type { Network } from '../types.ts'
 import type { Context } from './context.ts'
-import { strayed } from './join.ts'
+import { lostMeanwhile, strayed } from './join.ts'
 
 const probesFor = ({ profile }: Network, targets: readonly Target[]): Probe[] => [
   gateway,
@@ -15,7 +15,7 @@ const probesFor = ({ profile }: Network, targets: readonly Target[]): Probe[] =>
   ...targets.map(target),
 ]
 
-/** Runs every probe over the joined network, side by side. A probe that fails is a result, not a failed step. */
+/** Runs every probe over the joined network, side by side. A probe that fails is a result, not a failed step; one that lost its path is neither. */
 export async function test(step: StepOf<'test'>, signal: AbortSignal, context: Context): Promise<void> {
   const desired = context.desired()
   const network = findNetwork(desired, step.network)
@@ -27,6 +27,7 @@ export async function test(step: StepOf<'test'>, signal: AbortSignal, context: C
   )
   const passed = probes.every(probe => probe.passed)
   if (!passed && (await port.gaveUpStray(signal))) throw strayed()
+  if (!passed && path.lost.aborted) throw lostMeanwhile()
   const of = { revision: joined.revision, targets: JSON.stringify(desired.targets) }
   context.memory.tested(step.network, { at: context.now(), passed, probes }, of)
   const failed = probes.filter(probe => !probe.passed).map(probe => `${probe.probe}: ${probe.detail}`)

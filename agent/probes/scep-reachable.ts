@@ -1,4 +1,4 @@
-import { getCaCaps } from '../scep/index.ts'
+import { getCaCaps, getCaCertificates } from '../scep/index.ts'
 import { scepOverPath } from '../scep-over-path.ts'
 import type { Scep } from '../desired/profile.ts'
 import type { Probe } from './probe.ts'
@@ -9,8 +9,9 @@ export const scepReachable = (settings: Scep): Probe => ({
   run: async (path, signal) => {
     using transport = scepOverPath(settings, path)
     const caps = await getCaCaps(transport, signal)
-    return caps.answered
-      ? `GetCACaps: ${caps.keywords.join(' ')}`
-      : 'the server answered without capabilities'
+    if (caps.answered) return `GetCACaps: ${caps.keywords.join(' ')}`
+    // A server may know nothing of capabilities, and be silent or hang up when asked: as one does that is not there.
+    const { certificates } = await getCaCertificates(transport, signal)
+    return `GetCACert: ${String(certificates.length)} certificates`
   },
 })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
 import type { Sensor } from '../sensor.ts'
-import { asReported, event, publish, tested } from './scene.ts'
+import { asReported, event, eventsOf, publish, tested, type SensorEvent } from './scene.ts'
 
 const losses: Record<string, (lab: Lab) => Promise<void>> = {
   'wpa_supplicant is restarted': lab => lab.supplicant.restart(),
@@ -28,8 +28,28 @@ for (const [name, lose] of Object.entries(losses))
       await tested(sensor)
       const { pid } = sensor.process
       const [messages, logins] = [lab.operator.messages.end, lab.radius.daemon.output.end]
+      // In the middle of a test, which waits for the SCEP server.
+      await lab.silence('tested', 'scep')
+      await lab.operator.command('sensor-1', { id: 'test-1', command: 'test', network: 'corp' })
+      const begun = ({ event, data }: SensorEvent): boolean =>
+        event === 'step-started' && data?.action === 'test'
+      await event(sensor, begun, 'it tests the network', 5_000, messages)
       await lose(lab)
+      await lab.silence('tested', 'scep', false)
       await isJoinedAgain(lab, sensor, messages)
+      await event(
+        sensor,
+        ({ event }) => event === 'test-passed',
+        'and tests the network again',
+        5_000,
+        messages,
+      )
+      const said = eventsOf(sensor).map(({ event, text }) => `${event}: ${text}`)
+      t.ok(
+        said.includes('step-interrupted: test corp'),
+        'the test in the middle of which it was lost counts for nothing',
+      )
+      t.notOk(said.some(line => line.startsWith('test-failed')))
       await lab.radius.accepted('sensor-1', 1_000, logins)
       t.equal(sensor.process.pid, pid)
       t.equal((await lab.scep.issued()).length, 1, 'with the certificate it had')
