@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { Change } from '../change.ts'
 import type { Finding } from '../errors.ts'
 import { delays } from './backoff.ts'
-import { connect, ConnectionRefused, type Connection, type Receive } from './connection.ts'
+import { connect, type Connection, type Receive } from './connection.ts'
 import { aborted, deadline, isOver } from './deadline.ts'
 import { findingOf, identityInUse } from './findings.ts'
 import type { Outbox } from './outbox.ts'
@@ -15,6 +15,7 @@ import type { Login } from './login.ts'
 import { Session, type Inbox, type Outgoing, type Reply, type SessionEvents } from './session.ts'
 import type { SubscriptionPace } from './subscriptions.ts'
 import { directly, openSocket, type Reach, type TlsSettings } from './socket.ts'
+import { versionAfter, Versions } from './versions.ts'
 import type { Presence } from '../desired/messages.ts'
 import type { Topics } from '../desired/topics.ts'
 
@@ -70,8 +71,7 @@ export class Link implements AsyncDisposable {
   readonly #settings: LinkSettings
   readonly #events: LinkEvents
   readonly #outgoing: Outgoing
-  /** The version each broker spoke. */
-  readonly #protocols = new Map<string, 5 | 4>()
+  readonly #versions = new Versions()
   readonly #change = new Change()
   #status: LinkStatus = { state: 'away', since: performance.now() }
   #session: { connection: Connection; session: Session } | undefined
@@ -220,17 +220,20 @@ export class Link implements AsyncDisposable {
     return Math.max(1, performance.now() - connection.connectedAt)
   }
 
-  /** MQTT 5 first; 3.1.1 where the broker says so or just closes. */
+  /** What the broker spoke last comes first. */
   async #connect(url: string, reach: Reach, signal: AbortSignal): Promise<Connection> {
-    const known = this.#settings.protocol ?? this.#protocols.get(url)
+    const { protocol } = this.#settings
+    const first = protocol ?? this.#versions.of(url)
     try {
-      return await this.#open(url, reach, known ?? 5, signal)
+      const connection = await this.#open(url, reach, first, signal)
+      this.#versions.spoke(url, first)
+      return connection
     } catch (error) {
-      const hopeless =
-        known !== undefined || signal.aborted || (error instanceof ConnectionRefused && !error.version)
-      if (hopeless || !(error instanceof Error) || ('code' in error && !(error instanceof ConnectionRefused)))
-        throw error
-      return await this.#open(url, reach, 4, signal)
+      const other = protocol === undefined && !signal.aborted ? versionAfter(first, error) : undefined
+      if (other === undefined) throw error
+      const connection = await this.#open(url, reach, other, signal)
+      this.#versions.spoke(url, other, error)
+      return connection
     }
   }
 
@@ -263,7 +266,6 @@ export class Link implements AsyncDisposable {
     // What the broker kept for us comes right behind the CONNACK.
     let receive: Receive = async message => (await session).receive(message)
     const connection = await connect(socket, login, message => receive(message), within.signal)
-    this.#protocols.set(url, protocol)
     const events: SessionEvents = {
       reported: (report, { connectedAt }) => this.#events.reported?.(report, connectedAt),
       cloned: () => this.#cloned(),

@@ -4,9 +4,10 @@
  */
 import { type Change } from '../change.ts'
 import type { Connection, Message } from './connection.ts'
-import type { Outbox, OutboxEvent } from './outbox.ts'
+import type { Outbox } from './outbox.ts'
 import { online, readPresence } from './presence.ts'
-import { Subscriptions, type SubscriptionPace } from './subscriptions.ts'
+import { Subscriptions, usualPace, type SubscriptionPace } from './subscriptions.ts'
+import { Timeline } from './timeline.ts'
 import { networkOfTopic, type Topics } from '../desired/topics.ts'
 import { either } from '../within.ts'
 
@@ -53,8 +54,6 @@ export interface SessionEvents {
 
 /** Milliseconds between two reports. */
 const reportEvery = 1000
-/** Events sent and not yet acknowledged. */
-const window = 64
 /** A reply that has been on its way when so many connections ended is given up; the id still has it. */
 const mostLost = 8
 
@@ -65,6 +64,7 @@ export class Session {
   readonly #events: SessionEvents
   readonly #over = new AbortController()
   readonly #subscriptions: Subscriptions
+  readonly #pace: SubscriptionPace
   #unanswered = 0
   #published: object | undefined
   #corrected = 0
@@ -75,8 +75,9 @@ export class Session {
     outgoing: Outgoing,
     inbox: Inbox,
     events: SessionEvents,
-    pace?: SubscriptionPace,
+    pace: SubscriptionPace = usualPace,
   ) {
+    this.#pace = pace
     this.#connection = connection
     this.#outgoing = outgoing
     this.#inbox = inbox
@@ -92,12 +93,20 @@ export class Session {
 
   /** Sends everything there is to say on a new connection; in one go, nothing waits for an answer. */
   start(): void {
-    const { topics, networks } = this.#outgoing
+    const { topics, networks, outbox, changed } = this.#outgoing
     const documents = [topics.desired, ...[...networks].map(topics.network)]
     this.#subscriptions.add(documents, [topics.commands, topics.presence])
     this.#announce()
     void this.#reports()
-    void this.#timeline()
+    const timeline = new Timeline({
+      ...{ outbox, again: this.#pace.refused, over: this.#over.signal },
+      publish: payload => this.#publish(topics.events, payload),
+      acknowledged: () => changed.notify(),
+      refused: error => {
+        if (this.#connection.isOpen()) this.#events.refused(`publish ${topics.events}`, error)
+      },
+    })
+    void timeline.run()
     void this.#replies()
   }
 
@@ -184,7 +193,8 @@ export class Session {
         } catch (error) {
           if (!this.#connection.isOpen()) return
           this.#events.refused(`publish ${topics.reported}`, error)
-          this.#published = report
+          last += this.#pace.refused - reportEvery
+          if (this.#hurry) this.#published = report
         }
       }
     }
@@ -215,35 +225,6 @@ export class Session {
     }
   }
 
-  /** Events in order, `window` of them on the way at once. */
-  async #timeline(): Promise<void> {
-    const { outbox, topics, changed } = this.#outgoing
-    let sent = 0
-    let flying = 0
-    while (this.#connection.isOpen()) {
-      const seen = outbox.ready.count
-      const next = flying < window ? outbox.after(sent) : undefined
-      if (next === undefined) {
-        await outbox.ready.beyond(seen, undefined, this.#over.signal)
-        continue
-      }
-      sent = next.number
-      flying += 1
-      this.#publish(topics.events, eventPayload(outbox.epoch, next)).then(
-        () => {
-          flying -= 1
-          outbox.acknowledge(next.number)
-          outbox.ready.notify()
-          changed.notify()
-        },
-        (error: unknown) => {
-          flying -= 1
-          if (this.#connection.isOpen()) this.#events.refused(`publish ${topics.events}`, error)
-        },
-      )
-    }
-  }
-
   async #publish(...publish: Parameters<Connection['publish']>): Promise<void> {
     this.#unanswered += 1
     try {
@@ -267,16 +248,3 @@ export class Session {
 
 /** Wildcards end the connection, and what begins with $ is the broker's own. */
 const mayBePublishedTo = (topic: string): boolean => /^[^$#+\0][^#+\0]{0,1023}$/.test(topic)
-
-/** docs/mqtt.md, events: the line of the timeline with its place in it. */
-function eventPayload(epoch: string, { number, event, dropped }: OutboxEvent): string {
-  const { at, ...rest } = event
-  return JSON.stringify({
-    schema: 1,
-    epoch,
-    number,
-    at: new Date(at).toISOString(),
-    ...rest,
-    ...(dropped && { dropped }),
-  })
-}

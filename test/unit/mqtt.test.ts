@@ -1,6 +1,7 @@
 import './mqtt/commands.ts'
 import './mqtt/outbox.ts'
 import './mqtt/quota.ts'
+import './mqtt/refusals.ts'
 import './mqtt/small.ts'
 import './mqtt/subscriptions.ts'
 import './mqtt/documents.ts'
