@@ -20,8 +20,8 @@ export async function enroll(step: StepOf<'enroll'>, signal: AbortSignal, contex
   const settings = network.profile.scep
   const state = await context.credentials.of(network.id).read()
   sayDamage({ network: network.id, interface: step.interface }, state, context)
-  const { current } = state
-  // A certificate in force stays until the new one has been proved (S1-17).
+  // A certificate in force stays until the new one has been proved (S1-17); one of another assignment is forgotten (S2-69).
+  const current = state.assignment === network.assignment ? state.current : undefined
   const inForce = current !== undefined && context.now() <= current.certificate.notAfter
   const role: Role = inForce ? 'candidate' : 'current'
   const content = contentOf(network, settings, context)

@@ -167,4 +167,21 @@ t.test('S2-69: a changed assignment enrols afresh, also when the sensor was away
   await reported(sensor, wanted, 'it is tested', since)
   await sensor.event(({ event }) => event === 'certificate-issued', 'a certificate is issued', 60_000, since)
   t.equal((await lab.scep.issued()).length, 2)
+
+  // And where it is on the enrollment network already, which is tested too (S2-77): one request is enough, also for a one-time password.
+  const listed = (version: number, assignment: string): object => ({
+    ...{ schema: 1, version },
+    networks: [
+      { network: 'corp', assignment },
+      { network: 'onboarding', assignment: 'tested' },
+    ],
+  })
+  const passed = (id: string) => (document: Document) =>
+    document['event'] === 'test-passed' && document['network'] === id
+  await lab.operator.desired('sensor-1', listed(3, 'second'))
+  await sensor.event(passed('onboarding'), 'the enrollment network is tested', 20_000, since)
+  const third = lab.operator.messages.end
+  await lab.operator.desired('sensor-1', listed(4, 'third'))
+  await sensor.event(passed('corp'), 'corp is tested again', 20_000, third)
+  t.equal((await lab.scep.issued()).length, 3)
 })
