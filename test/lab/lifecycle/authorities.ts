@@ -91,6 +91,8 @@ t.test(
   'S1-26: root, issuing CA, RA and RADIUS server near their end are warned about at 28, 7, 3 and 1 days, with who has to act',
   async t => {
     await using scene = await settledOn(t, { ending }, {}, { documents: radiusOfTheCa })
+    await scene.lab.radius.accepted('sensor-1')
+    t.pass('S2-44: RADIUS, which trusts the root alone, was sent the CA between')
     for (const [code, severity, days, text] of expiring) {
       const found = await notices(scene, code)
       t.match(

@@ -24,7 +24,10 @@ export interface Instruction {
   answers?: Misdeed[]
   /** The replies that were held leave. */
   release?: true
-  /** An issuing CA and an RA below the root, and days that are left of each and of the RADIUS server's certificate; only at the start. */
+  /**
+   * An issuing CA and an RA below the root, and days that are left of each and of the RADIUS server's certificate; only at the start.
+   * RADIUS trusts the root alone, so that the sensor has to send the CA between.
+   */
   ending?: { root: number; ca: number; ra: number; server: number }
   /** The next CA is not offered yet. */
   withholdNext?: boolean
