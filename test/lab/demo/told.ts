@@ -151,7 +151,7 @@ void t.test('the demonstration', beside, t => {
     const told = await promisify(execFile)('sh', line).catch((error: unknown) => error)
     t.match(told, { code: 1, stdout: /^ ✗ /m, stderr: '' })
     const { stdout } = told as { stdout: string }
-    t.match(stdout, /seen +.*EMFILE[^]*at fault +this machine\n +what to do +let .* ulimit -n \d+\n/)
+    t.match(stdout, /seen +[^]*EMFILE[^]*at fault +this machine\n +what to do +let .* ulimit -n \d+\n/)
     const folder = /logs +(\S+)/.exec(stdout)?.[1] ?? ''
     t.ok(existsSync(folder), 'the logs are kept')
     await rm(folder, { recursive: true })
