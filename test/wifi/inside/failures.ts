@@ -31,8 +31,8 @@ const block = (idStr: string, wireless: Wireless): NetworkBlock => networkBlock(
 
 const wrong = { passphrase: 'not the passphrase' }
 
-/** Long enough for a scan of one channel. */
-const association = 3_000
+/** Long enough for several scans of one channel: one may miss an emulated access point. */
+const association = 5_000
 const frequencies = [2412]
 
 const passwords = (air: Air): Failure[] => [
