@@ -154,13 +154,13 @@ t.test(
       sensors.push(await lab.sensor({ id, settings: { interfaces: [{ name, kind: 'wired' }] } }))
     await Promise.all(sensors.map(sensor => sensor.heard('presence', () => true, 'the sensor is there')))
     await publish(lab, { ...docs, onboarding: { ...docs.onboarding, interface: 'wired' } })
-    await lab.operator.desired('sensor-2', docs.sensor)
-    const issued = await Promise.all(
-      sensors.map(async sensor => {
-        await tested(sensor)
-        return isWhole(t, sensor, await lab.scep.issued())
-      }),
-    )
+    const issued = []
+    for (const sensor of sensors) {
+      // One after the other: Debian's scepserver refuses one of two requests for one name in the same moment.
+      if (sensor.id !== 'sensor-1') await lab.operator.desired(sensor.id, docs.sensor)
+      await tested(sensor)
+      issued.push(await isWhole(t, sensor, await lab.scep.issued()))
+    }
     t.strictSame(
       issued.map(one => one?.subject),
       ['CN=fleet-account', 'CN=fleet-account'],
