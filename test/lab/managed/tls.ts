@@ -57,7 +57,10 @@ t.test(
       const all = JSON.parse(await run('cat', [sensor.settingsFile])) as object
       await writeFile(sensor.settingsFile, JSON.stringify({ ...all, mqtt: { ca: ca.ca, ...mqtt } }))
       await sensor.stop()
+      const since = sensor.process.output.end
       await sensor.start()
+      // A command is not kept for a sensor that is away.
+      await sensor.process.waitFor(/"link":\{"state":"connected"/, 'it has its broker', 20_000, since)
     }
     await settings({ urls: urls(8883), username: 'sensor-1', password: added.password })
     t.match(await fleet('assign sensor-1 corp'), '1 of 1 sensors have it in force')
