@@ -45,7 +45,7 @@ t.test('an operator asks for certificates, tests and bundles, and takes a certif
       ms,
       since,
     )
-    return reply as unknown as Reply
+    return reply as unknown as Reply // its JSON, read by the assertions
   }
   const corp = { network: 'corp' }
 

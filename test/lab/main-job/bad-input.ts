@@ -138,6 +138,7 @@ const cases: Case[] = [
     documents: async lab => {
       const docs = await documents(lab)
       const eap = { ...docs.onboarding.eap, password: 'canary-wrong-password' }
+      // Not what the type allows: that is the bad input.
       return { ...docs, onboarding: { ...docs.onboarding, eap } } as unknown as Documents
     },
     ...{ network: 'onboarding', step: 'join', code: 'rejected-password', side: 'configuration' },

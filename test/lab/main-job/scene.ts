@@ -67,6 +67,7 @@ export interface SensorEvent {
   data?: Record<string, unknown> & { ms?: number; action?: string; problem?: Problem; count?: number }
 }
 
+// The laboratory reads any JSON; what of it a test looks at is what it is about.
 export const asReported = (document: Document): Reported => document as unknown as Reported
 export const eventsOf = (sensor: Sensor): SensorEvent[] => sensor.events as unknown as SensorEvent[]
 

@@ -60,7 +60,7 @@ onEveryBroker('the link', async (t, broker, protocol) => {
       await using console = await operator(url, [], { protocolVersion: protocol })
       let taken = false
       const onCommand = async () => {
-        await new Promise(resolve => setTimeout(resolve, 50))
+        await new Promise(resolve => setTimeout(resolve, 50)) // a command that takes its time is what is tested
         taken = true
       }
       await using self = await sensor({ directory: t.testdir(), ...own, name: 's2', onCommand })
@@ -179,7 +179,7 @@ onEveryBroker('the link', async (t, broker, protocol) => {
     for (let i = 1; i <= 20; i++) {
       self.facts = { i }
       self.report()
-      await new Promise(resolve => setTimeout(resolve, 20))
+      await new Promise(resolve => setTimeout(resolve, 20)) // the pace of the changes is what is tested
     }
     await console.until('the last report', ({ json }) => json()['i'] === 20)
     t.ok(console.received.length <= 2, `${console.received.length} reports of 20 changes`)

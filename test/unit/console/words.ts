@@ -223,7 +223,7 @@ t.test('a sensor that does not take up its document, or says nothing any more, i
         networks: {},
       },
       ...more,
-    }) as unknown as NonNullable<FleetSensor['reported']>
+    }) as unknown as NonNullable<FleetSensor['reported']> // the parts of a report that are shown
   const document = parseSensorDocument(bytes(sensor(2)))
   const presence = { schema: 1, state: 'online', instance: 'x', at: '2030-01-01T00:00:00Z' } as const
   const desired = document.ok ? document.document.value : undefined
