@@ -159,8 +159,11 @@ const intermediates = (chain: string): string[] =>
 
 function withVariables(network: Network, context: Context): Network {
   const { eap } = network.profile
-  if (eap?.identity === undefined) return network
+  if (!eap) return network
   const values = variablesFor(context.identity, context.desired().name, network.interface)
-  const identity = substitute(eap.identity, values, 'eap.identity')
-  return { ...network, profile: { ...network.profile, eap: { ...eap, identity } } }
+  const replaced = (['identity', 'anonymousIdentity'] as const).flatMap(field => {
+    const text = eap[field]
+    return text === undefined ? [] : [[field, substitute(text, values, `eap.${field}`)] as const]
+  })
+  return { ...network, profile: { ...network.profile, eap: { ...eap, ...Object.fromEntries(replaced) } } }
 }
