@@ -37,18 +37,33 @@ export interface Udhcpc {
 
 let scriptFolder: Promise<string> | undefined
 
+/** The folder of the scripts, which are written once; what a full disk kept from being written is tried again by the next client. */
+function scripts(): Promise<string> {
+  const writing = (scriptFolder ??= writeScripts())
+  writing.catch(() => {
+    if (scriptFolder === writing) scriptFolder = undefined
+  })
+  return writing
+}
+
 /**
- * Writes the script once, under the name of every event: the client runs `/bin/sh <event>` in that folder. So the files need
+ * Writes the script under the name of every event: the client runs `/bin/sh <event>` in that folder. So the files need
  * no execute permission, which a /run mounted noexec would not grant.
  */
 async function writeScripts(): Promise<string> {
   const folder = await mkdtemp(
     join(process.env['RUNTIME_DIRECTORY']?.split(':')[0] ?? tmpdir(), 'sonde-dhcp-'),
   )
-  process.once('exit', () => {
+  const remove = (): void => {
     rmSync(folder, { recursive: true, force: true })
-  })
-  await Promise.all(scriptNames.map(name => writeFile(join(folder, name), script, { mode: 0o600 })))
+  }
+  try {
+    await Promise.all(scriptNames.map(name => writeFile(join(folder, name), script, { mode: 0o600 })))
+  } catch (error) {
+    remove()
+    throw error
+  }
+  process.once('exit', remove)
   return folder
 }
 
@@ -68,7 +83,7 @@ export async function startUdhcpc(
   options: UdhcpcOptions,
   listener: UdhcpcListener,
 ): Promise<Udhcpc> {
-  const cwd = await (scriptFolder ??= writeScripts())
+  const cwd = await scripts()
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...clientArguments(device, options)], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
