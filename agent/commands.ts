@@ -107,10 +107,24 @@ async function test(id: string | undefined, world: CommandWorld, signal: AbortSi
   return { outcome: 'done', text: passed ? 'every test passed' : 'not every test passed', data }
 }
 
+/** Without a network: of all, one after the other. Which of them can be looked at depends on what is joined. */
 async function preflight(id: string | undefined, world: CommandWorld, signal: AbortSignal): Promise<Outcome> {
   const networks = world.context.desired().tested.filter(needsCertificate)
-  const network = networks.find(candidate => id === undefined || candidate.id === id)
-  return network ? world.preflight(network, signal) : notBySCEP(id ?? 'the sensor')
+  if (id !== undefined) {
+    const network = networks.find(candidate => candidate.id === id)
+    return network ? world.preflight(network, signal) : notBySCEP(id)
+  }
+  if (networks.length === 0) return refused('no network of this sensor has a certificate by SCEP')
+  const found: (readonly [string, Outcome])[] = []
+  for (const network of networks) found.push([network.id, await world.preflight(network, signal)])
+  const text = found.map(([network, outcome]) => `${network}: ${outcome.text}`).join('; ')
+  const looked = found.filter(([, { outcome }]) => outcome === 'done')
+  if (looked.length === 0) return refused(text)
+  return {
+    outcome: 'done',
+    text,
+    data: Object.fromEntries(looked.map(([network, { data }]) => [network, data])),
+  }
 }
 
 async function forgetNetwork(id: string, { context, change }: CommandWorld): Promise<Outcome> {

@@ -1,5 +1,6 @@
 import './mqtt/commands.ts'
 import './mqtt/outbox.ts'
+import './mqtt/preflight.ts'
 import './mqtt/quota.ts'
 import './mqtt/refusals.ts'
 import './mqtt/small.ts'
