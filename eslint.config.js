@@ -57,14 +57,7 @@ export default defineConfig(
   },
   {
     // What these print is what they are for.
-    files: [
-      'agent/cli.ts',
-      'agent/cli/**',
-      'console/fleet*',
-      'console/cli/**',
-      'test/demo/**',
-      'test/bench/**',
-    ],
+    files: ['test/demo/**', 'test/bench/**'],
     rules: { 'no-console': 'off' },
   },
 )

@@ -33,7 +33,7 @@ export function isWholePem(text: string): boolean {
 }
 
 /** `AB:CD:…` → `abcd…` */
-export const plainFingerprint = (text: string): string => text.replaceAll(':', '').toLowerCase()
+const plainFingerprint = (text: string): string => text.replaceAll(':', '').toLowerCase()
 
 const oneLine = (name: string): string => name.split('\n').join(', ')
 

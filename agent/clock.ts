@@ -28,7 +28,6 @@ export class Clock {
   #source: ClockSource
   /** What vouches for the time; with `at`, when it is not the system clock itself: the time at `since`. */
   #trust: { at?: number; since: number } | undefined
-  readonly #told = new Set<() => void>()
   #doubted = false
   /** The time by a server that nobody vouches for; `false` when one was found to be wrong. */
   #claim: { at: number; since: number } | undefined | false
@@ -116,11 +115,9 @@ export class Clock {
    * from here by the monotonic clock, so that somebody who sets the system clock later does not move it.
    */
   trust(source: ClockSource, offset?: number): void {
-    const before = this.#trust
     const since = performance.now()
     this.#trust = { since, ...(offset !== undefined && { at: Date.now() + offset }) }
     this.#source = source
-    if (before === undefined) for (const tell of this.#told) tell()
   }
 
   /** Milliseconds by which the system clock was set since this was asked last; 0 for less than five seconds. */
@@ -129,12 +126,6 @@ export class Clock {
     const by = Math.round(boot - this.#boot)
     this.#boot = boot
     return Math.abs(by) < 5000 ? 0 : by
-  }
-
-  /** Told when the clock becomes trusted. */
-  onTrusted(tell: () => void): Disposable {
-    this.#told.add(tell)
-    return { [Symbol.dispose]: () => this.#told.delete(tell) }
   }
 
   /** Remembers that this moment has passed. */

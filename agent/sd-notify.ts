@@ -13,7 +13,7 @@ export async function tellSystemd(...states: string[]): Promise<void> {
 }
 
 /** Half of WatchdogSec in milliseconds; undefined without a watchdog. */
-export function watchdogPeriod(environment: NodeJS.ProcessEnv): number | undefined {
+function watchdogPeriod(environment: NodeJS.ProcessEnv): number | undefined {
   const microseconds = Number(environment['WATCHDOG_USEC'])
   return microseconds > 0 ? microseconds / 2000 : undefined
 }

@@ -35,7 +35,7 @@ const ntpEpoch = 2_208_988_800
  * One SNTP exchange with `server` (a literal address) over the path. Resolves with the offset of the system clock in
  * milliseconds; rejects when there is no usable answer within 2 s, or when packets would leave elsewhere.
  */
-export async function sntpOffset(path: Path, server: string, signal: AbortSignal): Promise<number> {
+async function sntpOffset(path: Path, server: string, signal: AbortSignal): Promise<number> {
   await path.verify(server)
   using late = within(2000, signal, path.lost)
   const whole = late.signal

@@ -5,7 +5,7 @@ import type { Values } from './context.ts'
 const forms = 'ping:HOST, dns:NAME, tcp:HOST:PORT, or an http(s) URL'
 
 /** As the sensor document holds it; the schema judges the rest. @throws Failure for what has none of the forms */
-export function targetOf(text: string): object {
+function targetOf(text: string): object {
   if (/^https?:\/\//i.test(text)) return { probe: 'http', url: text }
   const [, probe = '', rest = ''] = /^(ping|dns|tcp):(.+)$/.exec(text) ?? []
   if (probe === 'ping') return { probe, host: rest }

@@ -38,7 +38,7 @@ export const optional =
   value =>
     value === undefined ? undefined : check(value)
 
-export const listOf =
+const listOf =
   (check: Check): Check =>
   value => {
     if (!Array.isArray(value)) return ' must be a list'

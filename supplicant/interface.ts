@@ -182,11 +182,6 @@ export class SupplicantInterface {
     }
   }
 
-  /** A full EAP run on the network that is selected. */
-  async reassociate(): Promise<void> {
-    await this.call('Reassociate')
-  }
-
   /** Goes over to another access point of the selected network. */
   async roam(bssid: string): Promise<void> {
     await this.call('Roam', 's', [bssid])

@@ -151,7 +151,7 @@ export class NetworkBlocks {
 }
 
 /** The call, whose refusal with one of these codes means that there is nothing left to do. */
-export async function ignoring(call: Promise<unknown>, ...codes: SupplicantError['code'][]): Promise<void> {
+async function ignoring(call: Promise<unknown>, ...codes: SupplicantError['code'][]): Promise<void> {
   try {
     await call
   } catch (error) {

@@ -5,7 +5,7 @@ import { SupplicantInterface } from './interface.ts'
 import { demandInterface, type InterfaceSettings } from './interface-settings.ts'
 import { type LinkChange, Links } from './links.ts'
 
-export const SERVICE = 'fi.w1.wpa_supplicant1'
+const SERVICE = 'fi.w1.wpa_supplicant1'
 const ROOT = '/fi/w1/wpa_supplicant1'
 const PROPERTIES = 'org.freedesktop.DBus.Properties'
 

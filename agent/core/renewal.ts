@@ -20,7 +20,7 @@ import { basisOf, enrollmentNetworkOf } from './want.ts'
 const day = 86_400_000
 const hour = 3_600_000
 
-export const lifetimeOf = ({ notBefore, notAfter }: CertificateFacts): number => notAfter - notBefore
+const lifetimeOf = ({ notBefore, notAfter }: CertificateFacts): number => notAfter - notBefore
 
 /**
  * When renewing begins; undefined = only on request (S1-56).
@@ -277,5 +277,3 @@ const firstLastTenth = (items: readonly Item[], now: number): number | undefined
     .map(lastTenth)
     .filter(at => at > now)
     .sort((a, b) => a - b)[0]
-
-export const defaultInterval = hour

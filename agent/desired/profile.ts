@@ -109,13 +109,13 @@ export const Renewal = z.union([
   z.strictObject({ percent: z.number().check(z.minimum(1), z.maximum(99)) }),
 ])
 
-export const Polling = z.strictObject({
+const Polling = z.strictObject({
   every: z._default(z.int().check(z.minimum(5), z.maximum(86400)), 60),
   most: z._default(z.int().check(z.minimum(1), z.maximum(100000)), 1000),
   giveUpAfterHours: z._default(z.number().check(z.positive(), z.maximum(8760)), 168),
 })
 
-export const Ladder = z.strictObject({
+const Ladder = z.strictObject({
   /** Renew over the enrollment network when the tested one has not served for so long. */
   enrollmentNetworkAfterHours: z.optional(z.number().check(z.minimum(0), z.maximum(8760))),
   /** Enrol afresh over the enrollment network after expiry, without a person (against S2-60). */

@@ -16,7 +16,7 @@ export const Applied = z.object({
   networks: z.record(z.string(), Sha256),
 })
 
-export const ReportedProblem = z.object({
+const ReportedProblem = z.object({
   ...Finding.shape,
   since: Time,
   last: Time,
@@ -38,7 +38,7 @@ export const ReportedCertificate = z.object({
   notAfter: Time,
 })
 
-export const ReportedNotice = z.object({
+const ReportedNotice = z.object({
   /** Stable, e.g. `weak-digest`. */
   code: z.string(),
   severity: z.enum(['info', 'warning', 'error']),

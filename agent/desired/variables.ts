@@ -6,7 +6,7 @@ import { AgentError } from '../errors.ts'
 import { nearest } from './problems.ts'
 import type { Identity } from '../types.ts'
 
-export const variableNames = ['serial', 'name', 'hostname', 'fqdn', 'mac', 'model'] as const
+const variableNames = ['serial', 'name', 'hostname', 'fqdn', 'mac', 'model'] as const
 export type VariableName = (typeof variableNames)[number]
 export type Variables = Partial<Record<VariableName, string>>
 

@@ -26,7 +26,7 @@ const blobPrefix = 'sonde-'
 export const certificateBlob = (fingerprint: string): string => blobPrefix + fingerprint.slice(0, 16)
 export const isOwnBlob = (name: string): boolean => name.startsWith(blobPrefix)
 
-export const blockId = (network: string, revision: string): string => `${prefix}${network}:${revision}`
+const blockId = (network: string, revision: string): string => `${prefix}${network}:${revision}`
 
 /** Reads a block back from its `id_str`; undefined for a block of somebody else, which is never touched. */
 export function ownBlock(path: string, idStr: string | undefined): InstalledBlock | undefined {

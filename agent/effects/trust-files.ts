@@ -2,10 +2,9 @@
  * CA files for wpa_supplicant, named by their content: `trust/<digest>.pem`.
  * A path and not a blob, because a blob takes one CA only and silently ignores the rest.
  */
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digest12 } from '../core/hash.ts'
-import { readIfThere, removeDurable, writeDurable } from '../durable.ts'
+import { readIfThere, writeDurable } from '../durable.ts'
 
 export class TrustFiles {
   readonly #folder: string
@@ -24,11 +23,5 @@ export class TrustFiles {
     if (!this.#written.has(path) && (await readIfThere(path)) !== text) await writeDurable(path, text)
     this.#written.add(path)
     return path
-  }
-
-  /** Removes the files that were not asked for since the start. */
-  async prune(): Promise<void> {
-    for (const name of await readdir(this.#folder))
-      if (!this.#written.has(join(this.#folder, name))) await removeDurable(join(this.#folder, name))
   }
 }

@@ -166,7 +166,7 @@ type ReplyTo = Pick<Message, 'responseTopic' | 'correlationData'>
 type ReadCommand = { ok: true; command: Command } | { ok: false; id: string; problems: Problem[] }
 
 /** Pure. What cannot be used still gives its id, where one can be read. */
-export function readCommand(payload: Uint8Array): ReadCommand {
+function readCommand(payload: Uint8Array): ReadCommand {
   if (payload.length > commandLimit) {
     const message = `has ${String(payload.length)} bytes; at most ${String(commandLimit)} are read`
     return { ok: false, id: '', problems: [{ path: '', message }] }

@@ -154,11 +154,6 @@ export class Link implements AsyncDisposable {
     this.#outgoing.changed.notify()
   }
 
-  /** Tries again now instead of at the end of the backoff. */
-  retry(): void {
-    this.#change.notify()
-  }
-
   async #close(presence: Presence): Promise<void> {
     const current = this.#session
     if (current?.connection.isOpen() === true) {

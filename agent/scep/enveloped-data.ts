@@ -86,7 +86,7 @@ export function openEnvelope(bytes: Buffer, opener: Opener): Opened {
   return { content: decrypt(encryption, contentKey, iv, ciphertext), encryption, keyTransport }
 }
 
-export const algorithmRefused = (field: string, name: string): ScepError =>
+const algorithmRefused = (field: string, name: string): ScepError =>
   new ScepError({
     code: 'reply-algorithm',
     kind: 'misconfigured',

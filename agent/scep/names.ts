@@ -10,7 +10,6 @@ import {
   ia5String,
   oid,
   printableString,
-  raw,
   sequence,
   setOf,
   utf8String,
@@ -169,7 +168,7 @@ export function alternativeName(form: string): AlternativeName {
 }
 
 /** The GeneralName of one alternative name (RFC 5280 §4.2.1.6). Throws `name-invalid`. */
-export function generalName(name: AlternativeName): Node {
+function generalName(name: AlternativeName): Node {
   const { value } = name
   switch (name.type) {
     case 'dns':
@@ -238,7 +237,7 @@ function addressBytes(value: string): Buffer {
   return Buffer.from(all.map(group => group.padStart(4, '0')).join(''), 'hex')
 }
 
-/** The value of a subjectAltName extension; members that are given as DER (copied at renewal) go in as they are. */
+/** The value of a subjectAltName extension. */
 export const subjectAltName = (names: readonly AlternativeName[]): Buffer =>
   encode(sequence(...names.map(generalName)))
 
@@ -285,6 +284,3 @@ function otherNameText(name: Element): string {
   if (dotted === oids.userPrincipalName) return `upn:${shown(value)}`
   return `other:${dotted}:${value.content.toString('hex')}`
 }
-
-/** A Name taken over byte for byte. */
-export const copiedName = (der: Buffer): Node => raw(der)

@@ -245,7 +245,7 @@ type Entry = SensorDocument['networks'][number]
  * What a sensor tests, by the newer of what is retained for it and what it has in force: a broker that lost its database, or got an
  * old one back, must not make it forget a network, and its certificate, with the next change.
  */
-export function listedOf({ id, desired, reported }: FleetSensor): Entry[] {
+function listedOf({ id, desired, reported }: FleetSensor): Entry[] {
   const applied = reported?.applied.desired
   const behind =
     desired === undefined ||

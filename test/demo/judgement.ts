@@ -37,7 +37,7 @@ export const counted = ({ tested, enroll, management }: Counters, kind: 'scep' |
   `br-tested ${String(tested[kind])}, br-enroll ${String(enroll[kind])}, eth1 ${String(management[kind])}`
 
 /** True when SCEP and DNS were seen on the tested network and nowhere else. */
-export const keptToItsNetwork = ({ tested, enroll, management }: Counters): boolean =>
+const keptToItsNetwork = ({ tested, enroll, management }: Counters): boolean =>
   (['scep', 'dns'] as const).every(kind => tested[kind] > 0 && enroll[kind] === 0 && management[kind] === 0)
 
 /** What is wrong with the renewal although the sensor reports none: undefined when nothing is. */

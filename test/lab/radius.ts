@@ -26,7 +26,7 @@ const loginLine =
   /Login (OK|incorrect)(?: \((.*)\))?: \[([^\]/]*)[^\]]*\] \(from client \S+ port \d+(?: cli \S+)?(?: via TLS tunnel)?\)(?: issuer=(.*) serial=(.*))?$/
 
 /** Reads one line of the log; logins inside the PEAP tunnel are left out, since the outer one follows. */
-export function readLogin(line: string): Login | undefined {
+function readLogin(line: string): Login | undefined {
   const match = loginLine.exec(line)
   if (match === null || line.includes('via TLS tunnel')) return undefined
   const [, verdict, reason, identity = '', issuer, serial] = match

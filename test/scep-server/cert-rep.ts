@@ -24,7 +24,7 @@ import {
 } from './asn1.ts'
 import { issuerAndSerial, type Holder } from './authority.ts'
 
-export const digestOids = {
+const digestOids = {
   md5: '1.2.840.113549.2.5',
   sha1: '1.3.14.3.2.26',
   sha256: '2.16.840.1.101.3.4.2.1',

@@ -13,7 +13,7 @@ export interface Time {
 export type Times = Readonly<Record<Contender, readonly Time[]>>
 
 /** The naive script takes at least this many times as long as the best one, or one of them is not what it should be. */
-export const leastSpread = 6
+const leastSpread = 6
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other)

@@ -147,7 +147,7 @@ function nextFragment(session: Session): Buffer {
  * Whether a server's flight is all there. TLS 1.2: up to ServerHelloDone, or a record after ChangeCipherSpec. TLS 1.3
  * encrypts, but its Finished and its alert are told by their lengths (RFC 8446, sections 4.4.4 and 5.2).
  */
-export function flightState(bytes: Buffer): 'incomplete' | 'hello' | 'finished' | 'alert' {
+function flightState(bytes: Buffer): 'incomplete' | 'hello' | 'finished' | 'alert' {
   let changed = false
   let handshake = Buffer.alloc(0)
   for (let at = 0; at + 5 <= bytes.length;) {
