@@ -6,7 +6,7 @@ type Listener = (name: string) => void
 
 let listener: Listener | undefined
 
-/** Says that the point `name` is reached, e.g. `write credentials/…/key.pem`, `scep PKCSReq`, `step join`. */
+/** Says that the point `name` is reached, e.g. `write key.pem.new`, `scep PKCSReq`, `step join`. */
 export const checkpoint = (name: string): void => listener?.(name)
 
 /** Told of every point until it is disposed of; there is one listener at a time. */

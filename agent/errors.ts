@@ -3,13 +3,13 @@
  *
  * `code` is stable and never reused. `side` is who has to act. `retry` decides what ends the wait:
  * `backoff` the passing of time, `change` a changed document (or the hourly try), `never` nothing.
- * Texts never hold a secret: they are published over MQTT and shown on pages.
+ * Texts never hold a secret: they are published over MQTT and shown on screens.
  */
 export type Side = 'sensor' | 'server' | 'network' | 'clock' | 'configuration'
 export type Retry = 'backoff' | 'change' | 'never'
 
 export interface Finding {
-  /** Stable, e.g. `scep-rejected`, `eap-reject`, `dhcp-no-offer`. */
+  /** Stable, e.g. `scep-rejected`, `radius-silent`, `dhcp-no-offer`. */
   code: string
   /** One line, no period, e.g. `802.1X failed with unknown CA`. */
   title: string

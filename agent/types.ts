@@ -18,7 +18,7 @@ export interface Network {
   profile: NetworkProfile
 }
 
-/** What the operator wants of this sensor, parsed and merged; `sources` says which documents it comes from. */
+/** What the operator wants of this sensor, parsed and merged; `source` says where the documents come from. */
 export interface Desired {
   source: 'bootstrap' | 'cache' | 'broker' | 'none'
   version: number
