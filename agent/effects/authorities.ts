@@ -83,6 +83,6 @@ export async function lookAhead(
     // Many servers advertise it and have none until a rollover is near.
     if (!(error instanceof scep.ScepError && error.code === 'next-ca-untrusted')) return
     const { code, title, detail } = mapped.finding
-    sayWarnings([{ code, text: `${title}: ${detail}` } as scep.Warning], about, context)
+    sayWarnings([{ code, text: `${title}: ${detail}` }], about, context)
   }
 }

@@ -27,7 +27,12 @@ export function sayExchange(exchange: scep.Step, about: About, context: Context)
   })
 }
 
-export function sayWarnings(warnings: scep.Warning[], about: About, context: Context): void {
+/** Those of the client, and what else was noticed of the server. */
+export function sayWarnings(
+  warnings: readonly { code: string; text: string }[],
+  about: About,
+  context: Context,
+): void {
   for (const { code, text } of warnings)
     context.say({ event: 'scep-warning', severity: 'warning', ...where(about), text, data: { code } })
 }

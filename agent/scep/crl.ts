@@ -1,10 +1,8 @@
 /** CRLs from distribution points (RFC 5280 sections 4.2.1.13 and 5): where they are, what is on them. */
 import { verify, type X509Certificate } from 'node:crypto'
 import { BerError, bits, date, Fields, members, oidText, read, tag, type Element } from './ber.ts'
-import { oids, signatures } from './algorithms.ts'
+import { digests, oids, signatures } from './algorithms.ts'
 import { fieldsOf, readExtensions } from './certificate.ts'
-
-const hashes = { 'SHA-1': 'sha1', 'SHA-256': 'sha256', 'SHA-384': 'sha384', 'SHA-512': 'sha512' } as const
 
 export interface Crl {
   thisUpdate: Date
@@ -35,15 +33,15 @@ export function readCrl(der: Buffer, issuer: X509Certificate): Crl {
   const list = new Fields(read(der), 'CertificateList')
   const tbs = list.take('tbsCertList', tag.sequence)
   const algorithm = new Fields(list.take('signatureAlgorithm'), 'signatureAlgorithm')
-  const hash = signatures[oidText(algorithm.take('algorithm'))]?.digest
+  const digest = signatures[oidText(algorithm.take('algorithm'))]?.digest
   const signature = bits(list.take('signatureValue', tag.bitString))
-  if (hash === undefined) throw new BerError('the CRL is signed by an algorithm that is not known')
+  if (digest === undefined) throw new BerError('the CRL is signed by an algorithm that is not known')
   const fields = new Fields(tbs, 'TBSCertList')
   fields.optional(tag.integer)
   fields.take('signature')
   if (!fields.take('issuer', tag.sequence).bytes.equals(fieldsOf(issuer).subject))
     throw new BerError('the CRL is of another issuer')
-  if (!verify(hashes[hash], tbs.bytes, issuer.publicKey, signature))
+  if (!verify(digests[digest].node, tbs.bytes, issuer.publicKey, signature))
     throw new BerError('the signature of the CRL is wrong')
   const thisUpdate = date(fields.take('thisUpdate', tag.utcTime, tag.generalizedTime))
   const next = fields.optional(tag.utcTime, tag.generalizedTime)
