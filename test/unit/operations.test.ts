@@ -22,6 +22,13 @@ t.test('the example settings are valid, and so are the documents in them', async
   t.match(parseSensorDocument(Buffer.from(JSON.stringify(bootstrap?.sensor))), { ok: true })
 })
 
+t.test('the least settings of docs/operations.md are enough', async t => {
+  const text = await readFile(join(top, 'docs/operations.md'), 'utf8')
+  const [, least = ''] = /```json\n([\s\S]*?)```/.exec(text) ?? []
+  const settings = await readSettings(join(t.testdir({ 'sonde.json': least }), 'sonde.json'), {})
+  t.match(settings, { sensor: 'lobby-1', stateDirectory: '/var/lib/sonde' })
+})
+
 t.test(
   'settings that cannot be used name every problem, its path and what may be meant, and no secret',
   async t => {
