@@ -43,9 +43,13 @@ const code = (value: unknown): string => `\`${JSON.stringify(value)}\``
 function limits(schema: Schema): string {
   const number = (key: string): number | undefined =>
     typeof schema[key] === 'number' ? schema[key] : undefined
-  const least = number('minLength') ?? number('minItems') ?? number('minimum') ?? number('exclusiveMinimum')
-  const given = number('maxLength') ?? number('maxItems') ?? number('maximum')
-  const most = given === Number.MAX_SAFE_INTEGER ? undefined : given
+  // What every integer keeps to, because JSON cannot carry more, is no limit of this one.
+  const chosen = (value: number | undefined): number | undefined =>
+    Math.abs(value ?? 0) === Number.MAX_SAFE_INTEGER ? undefined : value
+  const least = chosen(number('minLength') ?? number('minItems') ?? number('minimum'))
+  const most = chosen(number('maxLength') ?? number('maxItems') ?? number('maximum'))
+  const above = number('exclusiveMinimum')
+  if (above !== undefined && most !== undefined) return `, above ${String(above)}, at most ${String(most)}`
   if (least === undefined && most === undefined) return ''
   if (least === undefined || (least === 1 && schema.type === 'string'))
     return most === undefined ? '' : `, at most ${String(most)}`
