@@ -7,7 +7,7 @@ import { AddressWatch, type Bench } from './main-job/address.ts'
 import { runAgent } from './main-job/agent.ts'
 import { contenders, figures, table, type Contender, type Time } from './main-job/figures.ts'
 import { runPeer } from './main-job/peers.ts'
-import { quiet } from './quiet.ts'
+import { quiet } from './main-job/quiet.ts'
 
 /** `--rounds N` for a quick look; seven otherwise. Exit code 1 when the run is void. */
 export async function run(args: string[], signal: AbortSignal): Promise<number> {
