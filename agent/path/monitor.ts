@@ -10,6 +10,8 @@ type Child = ChildProcessByStdio<null, Readable, null>
  */
 const listeners = new Set<() => void>()
 let child: Child | undefined
+/** Milliseconds between two that end at once. */
+const pause = 1_000
 
 const concerns = (line: string): boolean => line.startsWith('Deleted ') || /^\d+: \S+: </.test(line)
 
@@ -26,11 +28,17 @@ function start(): Child {
     if (lines.some(concerns)) for (const listener of listeners) listener()
   })
   monitor.on('error', () => undefined)
-  monitor.once('close', () => {
+  const since = performance.now()
+  const again = (): void => {
     if (child !== monitor) return
-    // It was killed by somebody: what happened meanwhile is unknown, so everybody looks for himself.
-    child = listeners.size > 0 ? start() : undefined
+    child = start()
     for (const listener of listeners) listener()
+  }
+  // It was killed by somebody: what happened meanwhile is unknown, so everybody looks for himself. Where it ends as it begins
+  // (no program, no room for a process), that would take the whole processor.
+  monitor.once('close', () => {
+    if (performance.now() - since > pause) again()
+    else setTimeout(again, pause).unref()
   })
   monitor.unref()
   for (const stream of [monitor.stdin, monitor.stdout, monitor.stderr])
