@@ -139,6 +139,7 @@ export class World implements AsyncDisposable {
 /** What a sensor says from now on. */
 export function listen(world: World, sensor: Sensor) {
   const since = world.operator.messages.end
+  // An event is any JSON; what of it a test looks at is what it is about.
   const event = async (wanted: (event: SensorEvent) => boolean, sentence: string): Promise<SensorEvent> =>
     (await sensor.event(
       document => wanted(document as unknown as SensorEvent),
