@@ -3,7 +3,7 @@
  * one can join something and fetch its documents (docs/mqtt.md, bootstrap).
  */
 import { parseNetworkProfile, sha256 } from './desired/parse.ts'
-import { interfaceFor } from './desired/view.ts'
+import { askedName, interfaceFor } from './desired/view.ts'
 import type { Settings } from './config.ts'
 import type { Desired, Network } from './types.ts'
 
@@ -22,7 +22,10 @@ export function withBootstrap(
     const profile = parsed.document.value
     const found = interfaceFor(profile, interfaces)
     if ('why' in found) held.push({ id, assignment: '', state: 'waiting', why: found.why })
-    else enrollment.push({ id, assignment: '', interface: found.name, sha256: sha256(text), profile })
+    else {
+      const name = askedName(profile, desired.name)
+      enrollment.push({ id, assignment: '', interface: found.name, sha256: sha256(text), profile, ...name })
+    }
   }
   return { ...desired, source: 'bootstrap', enrollment, held }
 }

@@ -16,6 +16,8 @@ export interface Network {
   /** SHA-256 of the document as received, hex. */
   sha256: string
   profile: NetworkProfile
+  /** The sensor's display name, where texts of the profile ask for it: with another one they say something else. */
+  name?: string
 }
 
 /** What the operator wants of this sensor, parsed and merged; `source` says where the documents come from. */

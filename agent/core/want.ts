@@ -64,8 +64,10 @@ export function revisionOf(
 ): string {
   const { profile } = network
   const { wireless, eap, scep } = profile
+  const identities = [eap?.identity, eap?.anonymousIdentity]
   const changing = {
     certificate: fingerprint,
+    name: identities.some(text => text?.includes('{name}')) ? network.name : undefined,
     dates: eap && dates !== 'supplicant' ? dates : undefined,
     next: trustsScepAnchors(network) ? next : undefined,
   }
@@ -84,7 +86,9 @@ export function basisOf(network: Network, desired: Desired, actual: Actual): str
   return digest12([
     network.sha256,
     network.assignment,
+    network.name,
     enrollment?.sha256,
+    enrollment?.name,
     credential?.current?.certificate.fingerprint,
   ])
 }
@@ -99,5 +103,6 @@ export function purposeOf(id: string, desired: Desired): string | undefined {
   const { alias: _, scep, ...connection } = network.profile
   const request = scep && { ...scep, renewal: undefined }
   const over = enrollmentNetworkOf(network, desired)
-  return digest12([network.interface, network.assignment, connection, request, over?.profile.eap])
+  const served = over && [over.profile.eap, over.name]
+  return digest12([network.interface, network.assignment, network.name, connection, request, served])
 }

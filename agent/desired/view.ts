@@ -31,6 +31,7 @@ export function desiredOf(
   name: string,
 ): Desired {
   const { sensor, networks } = composition
+  const named = sensor.value.name ?? name
   const assignments = new Map(sensor.value.networks.map(({ network, assignment }) => [network, assignment]))
   const held: Desired['held'] = []
   const take = (id: string, assignment: string): Network[] => {
@@ -42,7 +43,8 @@ export function desiredOf(
     } else if ('why' in found) {
       held.push({ id, assignment, state: 'waiting', why: found.why })
     } else {
-      return [{ id, assignment, interface: found.name, sha256: kept.sha256, profile: kept.value }]
+      const { sha256, value: profile } = kept
+      return [{ id, assignment, interface: found.name, sha256, profile, ...askedName(profile, named) }]
     }
     return []
   }
@@ -52,7 +54,7 @@ export function desiredOf(
     source: sensor.from,
     version: sensor.value.version,
     sha256: sensor.sha256,
-    name: sensor.value.name ?? name,
+    name: named,
     tested,
     enrollment: serving.flatMap(id => take(id, '')),
     testEvery: sensor.value.testEvery,
@@ -60,6 +62,10 @@ export function desiredOf(
     held,
   }
 }
+
+/** The name for a network whose texts ask for `{name}` (S2-26); for any other it is a name and no more. */
+export const askedName = (profile: NetworkProfile, name: string): Pick<Network, 'name'> =>
+  JSON.stringify(profile).includes('{name}') ? { name } : {}
 
 /** The first interface of the kind a profile asks for, or the one it names. */
 export function interfaceFor(

@@ -31,6 +31,8 @@ interface Case {
   least?: number
   /** What befalls it while it waits for its next try, and what is to be reported within so many milliseconds. */
   meanwhile?: { wrong: (lab: Lab) => Promise<unknown>; code: string; within: number }
+  /** The documents that mend wrong ones, where those are not the lab's own: they end the wait at once. */
+  mended?: (lab: Lab) => Promise<Documents>
   /** Takes the cause away; wrong documents are replaced by the lab's own, which ends the wait at once. */
   mend?: (lab: Lab) => Promise<unknown>
   /** Milliseconds from there until the network is joined. */
@@ -44,6 +46,9 @@ const recovery = 6_000 + 20_000
 
 /** A document ends the wait at once; this is the main job itself, on a machine that is busy. */
 const byDocument = 10_000
+
+const nameless = (lab: Lab): Promise<Documents> =>
+  documentsWith(lab, {}, { subject: { commonName: '{name}.example.org' } })
 
 const untrusted = '802.1X failed with unknown CA'
 
@@ -128,10 +133,15 @@ const cases: Case[] = [
     ...{ title: 'SCEP server refused the request', detail: /^password might be incorrect/ },
   },
   {
-    name: 'S2-24: a variable without a value is named, before anything is asked of the server',
-    documents: lab => documentsWith(lab, {}, { subject: { commonName: '{name}.example.org' } }),
+    name: 'S2-24, S2-26: a variable without a value is named, before anything is asked of the server; the name its hint asks for ends the wait',
+    documents: nameless,
+    mended: async lab => {
+      const docs = await nameless(lab)
+      return { ...docs, sensor: { ...docs.sensor, version: 2, name: 'sensor-1' } }
+    },
     ...{ network: 'corp', step: 'enroll', code: 'variable-without-value', side: 'configuration' },
-    ...{ title: '{name} has no value on this sensor', detail: /scep\.subject\.commonName/, deadline: 5_000 },
+    ...{ title: '{name} has no value on this sensor', detail: /scep\.subject\.commonName/ },
+    ...{ hint: /"name" in its sensor document/, deadline: 5_000 },
   },
   {
     name: 'a wrong password of the enrollment network is reported within 10 s, and corrected by a document',
@@ -223,7 +233,7 @@ for (const each of cases) {
         `${each.network} is joined within ${each.met} ms`,
         each.met,
       )
-    if (each.documents) await publish(lab, await documents(lab))
+    if (each.documents) await publish(lab, await (each.mended ?? documents)(lab))
     const reports = await tested(sensor, 'corp', each.documents ? byDocument : recovery)
     t.comment(`recovered after ${Math.round(performance.now() - mended)} ms`)
     t.equal(reports.networks[each.network]?.problem, undefined, 'the problem is gone from the report')

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { withBootstrap } from '../../../agent/bootstrap.ts'
+import { basisOf, findNetwork, purposeOf, revisionOf } from '../../../agent/core/want.ts'
 import type { DesiredState } from '../../../agent/desired/state.ts'
+import { actualOf } from '../core/world.ts'
 import { but, bytes, corp, onboarding, plain, sensor } from './documents.ts'
 import { open, ready } from './states.ts'
 
@@ -236,4 +238,34 @@ t.test('a bootstrap network that no interface of the sensor goes with is held, a
       { id: 'wrong', state: 'waiting', why: 'the profile is wireless and eth0 is wired' },
     ],
   })
+})
+
+t.test('S2-26: a name that texts ask for is part of what they say, and of nothing else', async t => {
+  await using state = await open(t)
+  const rename = (version: number, name?: string) =>
+    state.offerSensorDocument(bytes({ ...sensor(version, 'corp', 'guest'), name }))
+  const read = (id: string) => {
+    const { desired } = state.view
+    const network = findNetwork(desired, id)
+    if (network === undefined) throw new Error(`${id} is not wanted`)
+    const [wait, purpose] = [basisOf(network, desired, actualOf()), purposeOf(id, desired)]
+    return { wait, purpose, block: revisionOf(network, 'f1', 'supplicant') }
+  }
+  const readAll = () => ({ corp: read('corp'), onboarding: read('onboarding'), guest: read('guest') })
+  rename(1)
+  state.offerNetwork('corp', bytes(corp)) // its certificate is for dns:{name}
+  state.offerNetwork('guest', bytes(plain))
+  state.offerNetwork('onboarding', bytes(but(onboarding, 'eap.anonymousIdentity', '{name}@example.org')))
+  let before = readAll()
+  for (const [index, name] of ['lobby', 'hall'].entries()) {
+    rename(2 + index, name)
+    const after = readAll()
+    t.not(after.corp.wait, before.corp.wait, 'what failed for want of a name, or with another, need not wait')
+    t.not(after.corp.purpose, before.corp.purpose, 'nor does a request for the old name go on')
+    t.equal(after.corp.block, before.corp.block, 'the name in a certificate costs no login')
+    t.not(after.onboarding.wait, before.onboarding.wait)
+    t.not(after.onboarding.block, before.onboarding.block, 'the supplicant is told the new name')
+    t.same(after.guest, before.guest, 'where nothing asks for the name, it is a name and no more')
+    before = after
+  }
 })
