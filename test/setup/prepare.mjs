@@ -36,11 +36,14 @@ const npmIsCurrent = () => {
   }
 }
 
+/** Also where NODE_ENV=production, or a setting of npm's, leaves out what only tests need: all of this is tests. */
+export const npmWords = ['ci', '--include=dev']
+
 /** `npm ci` with the npm that started us. */
 const installNpm = async say => {
   say('installing npm packages')
   const npm = process.env.npm_execpath
-  const [command, args] = npm ? [process.execPath, [npm, 'ci']] : ['npm', ['ci']]
+  const [command, args] = npm ? [process.execPath, [npm, ...npmWords]] : ['npm', npmWords]
   const { code, output } = await run(command, args, { capture: true }).catch(error => {
     throw new SetupError(`npm cannot be started: ${error.message}`, { cause: error })
   })

@@ -96,6 +96,14 @@ t.test('a container without the rights that namespaces take is told apart', asyn
   )
 })
 
+t.test('all packages are installed, also where the environment is that of production', async t => {
+  const url = new URL('../../setup/prepare.mjs', import.meta.url).href
+  const { npmWords } = (await import(url)) as { npmWords: string[] }
+  const env = { PATH: process.env['PATH'], NODE_ENV: 'production', npm_config_omit: 'dev' }
+  const asked = await promisify(execFile)('npm', ['config', 'get', 'omit', ...npmWords.slice(1)], { env })
+  t.equal(asked.stdout, '\n', 'npm leaves out nothing')
+})
+
 t.test(
   'what a dead laboratory has left is known by the number of its process, also where that is ours now',
   async t => {
