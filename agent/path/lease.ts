@@ -17,7 +17,10 @@ export interface Lease {
   routes: Route[]
   dns: string[]
   ntp: string[]
-  domain?: string
+  /** Domains in which a name without a dot is looked up: those of option 119, then that of option 15. */
+  search: string[]
+  /** Bytes of a packet that the network carries (option 26), where it is less than the interface does. */
+  mtu?: number
   /** Lease time in seconds as the server said; 4294967295 is for ever (RFC 2131 §3.3). */
   seconds: number
   /** Identifier of the server (option 54). */
@@ -32,14 +35,15 @@ export type DhcpEvent =
   | { kind: 'nak'; message: string }
   | { kind: 'malformed'; detail: string }
 
-/** Names that udhcpc gives to the options we ask for (1, 3, 6, 15, 42, 51, 54, 121) and to its own fields. */
+/** Names that udhcpc gives to the options we ask for (1, 3, 6, 15, 26, 42, 51, 54, 119, 121) and to its own fields. */
 const variables = [
-  ...['ip', 'mask', 'router', 'staticroutes', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid', 'message'],
+  ...['ip', 'mask', 'router', 'staticroutes', 'dns', 'domain', 'search', 'mtu', 'ntpsrv', 'lease'],
+  ...['serverid', 'message'],
 ] as const
 
 /** Options asked of the server; with `-o` udhcpc asks for no others. */
 export const requestedOptions = [
-  ...['subnet', 'staticroutes', 'router', 'dns', 'domain', 'ntpsrv', 'lease', 'serverid'],
+  ...['subnet', 'staticroutes', 'router', 'dns', 'domain', 'search', 'mtu', 'ntpsrv', 'lease', 'serverid'],
 ] as const
 
 /**
@@ -67,6 +71,16 @@ export function splitRecords(text: string): { records: string[]; rest: string } 
 /** Without those that no other host can have, e.g. 0.0.0.0 for `none`. */
 const addresses = (text: string | undefined): string[] =>
   (text ?? '').split(' ').filter(word => isIPv4(word) && usable(word))
+
+/** Each once; more than six of them nobody looks in (resolv.conf(5)). */
+const domains = (...lists: (string | undefined)[]): string[] => {
+  const words = lists.flatMap(list => (list ?? '').split(' '))
+  return [...new Set(words.filter(word => /^[A-Za-z0-9_.-]{1,253}$/.test(word)))].slice(0, 6)
+}
+
+/** Bytes: what every host has to take (RFC 791), and what an interface carries by itself. */
+const leastMtu = 576
+const ethernet = 1500
 
 /** More do not fit into one option. */
 const mostRoutes = 64
@@ -118,19 +132,20 @@ function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: 
   const routers =
     given.length > 0 ? given.filter(isDefault).map(({ via }) => via) : addresses(fields.get('router'))
   const gateway = routers.find(router => router !== address)
-  const domain = fields.get('domain') ?? ''
+  const mtu = Number(fields.get('mtu') ?? '')
   const lease: Lease = {
     address,
     prefix,
     routes: given.filter(route => !isDefault(route)),
     dns: addresses(fields.get('dns')),
     ntp: addresses(fields.get('ntpsrv')),
+    search: domains(fields.get('search'), fields.get('domain')),
     seconds: Number(fields.get('lease')) || 3600,
     server: addresses(fields.get('serverid'))[0] ?? '0.0.0.0',
     obtainedAt: now,
   }
   if (gateway !== undefined) lease.gateway = gateway
-  if (/^[A-Za-z0-9_.-]{1,253}$/.test(domain)) lease.domain = domain
+  if (mtu >= leastMtu && mtu < ethernet) lease.mtu = mtu
   return { kind: 'lease', renewed, lease }
 }
 

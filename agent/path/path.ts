@@ -56,7 +56,6 @@ export interface Path extends AsyncDisposable {
   readonly gateway: string | undefined
   readonly dns: readonly string[]
   readonly ntp: readonly string[]
-  readonly domain: string | undefined
   readonly lease: Lease
   readonly table: number
   /** See `DhcpAttempt`: while `disable_ipv6` is among them the interface may still speak IPv6 by itself. */
@@ -106,6 +105,7 @@ class OpenPath implements Path {
     const localAddress = lease.address
     this.lookup = lookupOver({
       servers: () => this.#lease.dns,
+      search: () => this.#lease.search,
       localAddress,
       verify,
       deadlineMs: options.lookupDeadlineMs ?? 5_000,
@@ -141,9 +141,6 @@ class OpenPath implements Path {
   }
   get ntp(): readonly string[] {
     return this.#lease.ntp
-  }
-  get domain(): string | undefined {
-    return this.#lease.domain
   }
 
   wire(protocol: 'http:' | 'https:' = 'http:'): Wire {

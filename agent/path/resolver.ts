@@ -6,6 +6,8 @@ import { PathError } from './errors.ts'
 export interface ResolverOptions {
   /** Called for every lookup: a renewed lease may bring other servers. */
   servers: () => readonly string[]
+  /** Domains in which a name without a dot is looked up before it is by itself. */
+  search: () => readonly string[]
   localAddress: string
   /** Rejects when packets to `address` would leave on another interface. */
   verify: (address: string) => Promise<void>
@@ -27,14 +29,35 @@ export async function resolve(name: string, options: ResolverOptions): Promise<s
   const deadline = setTimeout(() => {
     resolver.cancel()
   }, options.deadlineMs)
+  const names = name.includes('.') ? [name] : [...options.search().map(domain => `${name}.${domain}`), name]
   try {
-    return await resolver.resolve4(name)
+    return await firstThere(names, resolver)
   } catch (error) {
-    throw await explain(error, name, servers, resolver)
+    // What is said is about the first of them: the one that was most likely meant.
+    throw await explain(error, names[0] ?? name, servers, resolver)
   } finally {
     clearTimeout(deadline)
   }
 }
+
+/** The addresses of the first of the names that has any. Rejects with what was answered to the first, or with the silence that ended it. */
+async function firstThere(names: readonly string[], resolver: Resolver): Promise<string[]> {
+  let first: unknown
+  for (const name of names) {
+    try {
+      return await resolver.resolve4(name)
+    } catch (error) {
+      if (isSilence(codeOf(error))) throw error
+      first ??= error
+    }
+  }
+  throw first
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : ''
+
+const isSilence = (code: string): boolean => ['ETIMEOUT', 'ECANCELLED', 'ECONNREFUSED'].includes(code)
 
 /** Those of the addresses that packets would go to over this interface: one that cannot be reached is no reason not to try another. */
 async function reached(
@@ -55,8 +78,9 @@ async function explain(
   servers: readonly string[],
   resolver: Resolver,
 ): Promise<PathError> {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const code = codeOf(cause)
   const asked = `${name} at ${servers.join(', ')}`
+  if (isSilence(code)) return new PathError('dns-timeout', `${asked}: ${code}`, { cause })
   switch (code) {
     case 'ENOTFOUND':
       return new PathError('dns-not-found', asked, { cause })
@@ -66,10 +90,6 @@ async function explain(
         ? new PathError('ipv6-unsupported', `${name} has only ${six.join(', ')}`, { cause })
         : new PathError('dns-not-found', `${asked}: no A record`, { cause })
     }
-    case 'ETIMEOUT':
-    case 'ECANCELLED':
-    case 'ECONNREFUSED':
-      return new PathError('dns-timeout', `${asked}: ${code}`, { cause })
     default:
       return new PathError('dns-failed', `${asked}: ${code || String(cause)}`, { cause })
   }

@@ -50,7 +50,8 @@ export const configureCommands = (device: string, table: number, lease: Lease): 
     ...(lease.gateway === undefined ? [] : [{ to: 'default', via: lease.gateway }]),
     ...lease.routes,
   ].map(({ to, via }) => {
-    const route = `dev ${device} src ${lease.address} table ${table} proto ${protocol}`
+    const mtu = lease.mtu === undefined ? '' : ` mtu ${lease.mtu}`
+    const route = `dev ${device} src ${lease.address} table ${table} proto ${protocol}${mtu}`
     // `onlink`: some networks give a /32, or a router outside the subnet.
     return via === undefined
       ? `route replace ${to} ${route} scope link`

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openPath, startDhcp } from '../../../agent/path/index.ts'
-import { counted, counts, dnsmasq, exec, heard, kernel, lose, open } from './scene.ts'
+import { counted, counts, dnsmasq, exec, get, heard, ipIn, kernel, lose, open } from './scene.ts'
 
 t.test('a path has all that DHCP gave, in a table of its own, and takes exactly that away', async t => {
   await using server = await dnsmasq()
@@ -16,8 +16,7 @@ t.test('a path has all that DHCP gave, in a table of its own, and takes exactly 
     gateway: '10.77.0.1',
     dns: ['10.77.0.1'],
     ntp: ['10.77.0.1'],
-    domain: 'example.org',
-    lease: { seconds: 3600, server: '10.77.0.1' },
+    lease: { seconds: 3600, server: '10.77.0.1', search: ['example.org'] },
   })
   t.match(path.address, /^10\.77\.0\.5\d$/)
   t.equal(await exec('sensor', 'ip', ['route', 'show', 'table', 'main']), main, 'the main table is as it was')
@@ -34,6 +33,16 @@ t.test('a path has all that DHCP gave, in a table of its own, and takes exactly 
   t.match(path.lost.reason, { code: 'path-closed' })
   await server.waitFor(/DHCPRELEASE/, 'the lease is given back')
   t.match(server.output.tail(200), 'sensor-1')
+})
+
+t.test('a network that carries shorter packets and says so is not sent longer ones', async t => {
+  await using _server = await dnsmasq({ options: ['--dhcp-option=option:mtu,1400'] })
+  // As a tunnel: longer ones are lost without a word, and the host behind knows nothing of it.
+  await ipIn('backend', 'link set n0 mtu 1400', 'route change 10.77.0.0/24 dev n0 advmss 1460')
+  t.teardown(() => ipIn('backend', 'link set n0 mtu 1500', 'route change 10.77.0.0/24 dev n0'))
+  await using opened = await open()
+  const longer = `/${'x'.repeat(1_350)}`
+  t.match(await get({ ...opened.path.wire(), path: longer }), 'target')
 })
 
 t.test('a client that stands ready sends nothing before the port opens, and asks at once then', async t => {

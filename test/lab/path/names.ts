@@ -24,6 +24,24 @@ t.test("names are asked of the network's own servers, on its own interface", asy
   t.equal(await lookup(path, '192.0.2.9'), '192.0.2.9', 'an address passes through')
 })
 
+t.test(
+  'a name without a dot is one of the domains that the network gives, as on its other hosts',
+  async t => {
+    // Option 119 is a list of domains, option 15 the one of the network.
+    for (const options of [[], ['--domain=example.net', '--dhcp-option=option:domain-search,example.org']]) {
+      await using _server = await dnsmasq({ options })
+      await using opened = await open()
+      const { path } = opened
+      t.equal(await lookup(path, 'scep'), target)
+      t.match(await get({ ...path.wire(), host: 'scep' }), 'target')
+      await t.rejects(lookup(path, 'nowhere'), { code: /dns-/, detail: /nowhere\.example\.org/ })
+    }
+    await using _server = await dnsmasq({ options: ['--address=/printer/10.77.0.1'] })
+    await using opened = await open()
+    t.equal(await lookup(opened.path, 'printer'), '10.77.0.1', 'and may be a name all the same')
+  },
+)
+
 const failures: [string, string, object, string][] = [
   ['a name that does not exist', 'nowhere.example.org', {}, 'dns-not-found'],
   ['a name with an IPv6 address only', 'six.example.org', {}, 'ipv6-unsupported'],

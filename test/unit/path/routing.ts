@@ -20,6 +20,7 @@ const lease: Lease = {
   routes: [],
   dns: [],
   ntp: [],
+  search: [],
   seconds: 3600,
   server: '10.77.0.1',
   obtainedAt: new Date(0),
