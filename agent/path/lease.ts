@@ -126,12 +126,15 @@ function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: 
     return { kind: 'malformed', detail: `the address ${JSON.stringify(printable(address))} cannot be used` }
   if (!Number.isInteger(prefix) || prefix < 1 || prefix > 32)
     return { kind: 'malformed', detail: `the subnet mask length ${String(prefix)} cannot be used` }
-  const given = classlessRoutes(fields.get('staticroutes') ?? '').filter(({ via }) => via !== address)
+  const isHost = (router: string): boolean => router !== address && !isSubnet(router, address, prefix)
+  const given = classlessRoutes(fields.get('staticroutes') ?? '').filter(({ via }) => !via || isHost(via))
   const isDefault = ({ to, via }: Route): boolean => to === 'default' && via !== undefined
   // Whoever gives classless routes gives the default one among them: the router of option 3 is for others (RFC 3442).
   const routers =
-    given.length > 0 ? given.filter(isDefault).map(({ via }) => via) : addresses(fields.get('router'))
-  const gateway = routers.find(router => router !== address)
+    given.length > 0
+      ? given.filter(isDefault).flatMap(({ via }) => via ?? [])
+      : addresses(fields.get('router'))
+  const gateway = routers.find(isHost)
   const mtu = Number(fields.get('mtu') ?? '')
   const lease: Lease = {
     address,
@@ -155,6 +158,13 @@ const usable = (address: string): boolean => {
   return first > 0 && first !== 127 && first < 224
 }
 
+/** Whether it is the number or the broadcast address of the subnet of `address`: the kernel takes neither as a router. */
+function isSubnet(host: string, address: string, prefix: number): boolean {
+  const network = networkOf(address, prefix)
+  const place = numberOf(host) - numberOf(network)
+  return prefix < 31 && (place === 0 || place === 2 ** (32 - prefix) - 1)
+}
+
 const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
 
 /** The network of `address/prefix` as the kernel shows it as the destination of a route. */
@@ -165,8 +175,10 @@ export function destination(address: string, prefix: number): string {
 
 /** Network address of `address/prefix`, e.g. `10.77.0.50`, 24 → `10.77.0.0`. */
 export function networkOf(address: string, prefix: number): string {
-  const bits = address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
   const size = 2 ** (32 - prefix)
-  const network = Math.floor(bits / size) * size
+  const network = Math.floor(numberOf(address) / size) * size
   return [24, 16, 8, 0].map(shift => Math.floor(network / 2 ** shift) % 256).join('.')
 }
+
+const numberOf = (address: string): number =>
+  address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)

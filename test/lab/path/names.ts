@@ -176,12 +176,17 @@ for (const [sentence, given, gateway, ask] of routes)
     t.equal(await kernel(), before)
   })
 
-t.test('a network without a router reaches its own hosts and says what it cannot reach', async t => {
-  await using _server = await dnsmasq({ options: ['--dhcp-option=option:router'] })
-  await using opened = await open()
-  t.match(await get({ ...opened.path.wire(), host: '10.77.0.1' }), 'target')
-  const packets = await counted(() =>
-    t.rejects(get(opened.path.wire()), { code: 'no-route', side: 'network' }),
+// 10.77.0.255 is everybody, and no router of anybody.
+for (const router of ['', ',10.77.0.255'])
+  t.test(
+    `a network without a router (${router || 'none'}) reaches its own hosts and says what it cannot reach`,
+    async t => {
+      await using _server = await dnsmasq({ options: [`--dhcp-option=option:router${router}`] })
+      await using opened = await open()
+      t.match(await get({ ...opened.path.wire(), host: '10.77.0.1' }), 'target')
+      const packets = await counted(() =>
+        t.rejects(get(opened.path.wire()), { code: 'no-route', side: 'network' }),
+      )
+      t.equal(packets.eth1, 0)
+    },
   )
-  t.equal(packets.eth1, 0)
-})

@@ -107,6 +107,18 @@ const cases: [string, string, Record<string, string>, unknown[]][] = [
     [{ lease: { ...bare('192.0.2.7'), gateway: '192.0.2.1', dns: ['192.0.2.2'], ntp: [] } }],
   ],
   [
+    'the subnet itself and its broadcast address are no routers',
+    'bound',
+    { ...office, mask: '25', router: '10.77.0.0 10.77.0.127 10.77.0.255' },
+    [{ lease: { gateway: '10.77.0.255' } }],
+  ],
+  [
+    'of a subnet of two addresses each is a host (RFC 3021)',
+    'bound',
+    { ...office, mask: '31', router: '10.77.0.51' },
+    [{ lease: { prefix: 31, gateway: '10.77.0.51' } }],
+  ],
+  [
     'classless routes (option 121) are taken, and the router of option 3 is not used beside them (RFC 3442)',
     'bound',
     { ...office, staticroutes: '10.55.0.9/24 10.77.0.2 10.60.0.1/32 10.77.0.3 0.0.0.0/0 10.77.0.4' },
