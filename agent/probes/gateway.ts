@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { checkpoint } from '../checkpoint.ts'
-import type { Path } from '../path/index.ts'
+import { hasGateway, PathError, type Path } from '../path/index.ts'
 import type { Probe } from './probe.ts'
 
 const run = promisify(execFile)
@@ -18,8 +18,15 @@ export async function ping(path: Path, address: string, signal: AbortSignal): Pr
   return /time=[\d.]+ ms/.exec(stdout)?.[0] ?? 'answered'
 }
 
+/** Firewalls that are a gateway often answer no ping: that they have its address is seen by ARP, and what is behind by the other probes. */
 export const gateway: Probe = {
   probe: 'gateway',
-  run: async (path, signal) =>
-    path.gateway === undefined ? 'the lease names no gateway' : ping(path, path.gateway, signal),
+  run: async (path, signal) => {
+    const address = path.gateway
+    if (address === undefined) return 'the lease names no gateway'
+    return ping(path, address, signal).catch(async (error: unknown) => {
+      if (error instanceof PathError || !(await hasGateway(path, signal))) throw error
+      return `${address} is there and answers no ping`
+    })
+  },
 }

@@ -51,8 +51,17 @@ t.test('an operator asks for certificates, tests and bundles, and takes a certif
 
   await t.test('test: runs the probes now and answers with their results', async t => {
     const reply = await ask('test', corp)
-    t.match(reply, { outcome: 'done', text: 'every test passed' })
+    t.match(reply, { outcome: 'done', text: /^every test passed/ })
     t.match(reply.data?.['corp'], { passed: true })
+    // As firewalls do that are a gateway.
+    const pings = (ignored: 0 | 1): Promise<string> =>
+      lab.exec('backend', 'sh', ['-c', `echo ${ignored} > /proc/sys/net/ipv4/icmp_echo_ignore_all`])
+    await pings(1)
+    const quiet = await ask('test', corp)
+    await pings(0)
+    t.match(quiet, { outcome: 'done', text: /^every test passed/ })
+    const [gateway] = (quiet.data?.['corp'] as { probes: object[] }).probes
+    t.match(gateway, { probe: 'gateway', detail: '10.78.0.1 is there and answers no ping' })
   })
 
   await t.test(
