@@ -1,4 +1,4 @@
-/** `assign --target`: what a test tries to reach beside the lease, the resolver and the gateway. Pure. */
+/** `assign --target`: what a test tries to reach beside the gateway and the SCEP server. Pure. */
 import { usage } from './failure.ts'
 import type { Values } from './context.ts'
 

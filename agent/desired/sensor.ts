@@ -13,7 +13,7 @@ export const Assignment = z.strictObject({ network: Id, assignment: Id })
 
 const port = z.int().check(z.minimum(1), z.maximum(65535))
 
-/** What a test of a network tries to reach over it, beside the lease, the resolver and the gateway. */
+/** What a test of a network tries to reach over it, beside the gateway and the SCEP server. */
 export const Target = z.discriminatedUnion('probe', [
   z.strictObject({ probe: z.literal('ping'), host: text(255) }),
   z.strictObject({ probe: z.literal('dns'), name: text(255) }),

@@ -98,7 +98,7 @@ const sensor = {
   'networks[].network': 'Id of the network.',
   'networks[].assignment': 'Made when the network is added. A changed one means fresh enrolment (S2-67..70).',
   testEvery: 'Seconds between two tests of a network.',
-  targets: 'What a test tries to reach over the network, beside the lease, the resolver and the gateway.',
+  targets: 'What a test tries to reach over the network, beside the gateway and the SCEP server.',
   'targets[].probe': 'How.',
   'targets[].host': 'Name or address.',
   'targets[].name': 'Name to resolve.',
