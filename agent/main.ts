@@ -37,7 +37,7 @@ export async function runAgent(settings: Settings, stop: AbortSignal, restart: (
   const log = openLog(settings.logLevel)
   await using parts = await openParts(settings, log)
   log.info({ version, sensor: parts.identity.sensor, model: parts.identity.model }, 'agent started')
-  const linkSettings = await brokerLinkSettings(settings, parts.topics)
+  const linkSettings = await brokerLinkSettings(settings, parts)
   await using supplicant = await connectSupplicant(settings.bus, {}, stop)
   using _hurry = hurry(supplicant, stop)
   await using agent = new Agent(settings, parts, supplicant, linkSettings, log, restart)

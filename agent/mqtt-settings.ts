@@ -4,15 +4,19 @@ import { readFile } from 'node:fs/promises'
 import type { Settings } from './config.ts'
 import { AgentError } from './errors.ts'
 import type { LinkSettings } from './mqtt/link.ts'
+import type { Judge } from './mqtt/socket.ts'
 import type { Topics } from './desired/topics.ts'
 
-export async function brokerLinkSettings({ mqtt }: Settings, topics: Topics): Promise<LinkSettings> {
+export async function brokerLinkSettings(
+  { mqtt }: Settings,
+  { topics, judge }: { topics: Topics; judge?: Judge },
+): Promise<LinkSettings> {
   // One after the other: of several mistakes the same one is always told first.
   const ca = await pem('mqtt.ca', mqtt.ca)
   const certificate = await pem('mqtt.certificate', mqtt.certificate)
   const key = await pem('mqtt.key', mqtt.key)
   const { urls, username, password, keepalive } = mqtt
-  return { topics, urls, username, password, ca, certificate, key, keepAlive: keepalive }
+  return { topics, urls, username, password, ca, certificate, key, judge, keepAlive: keepalive }
 }
 
 async function pem(setting: string, path: string | undefined): Promise<string | undefined> {

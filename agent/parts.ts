@@ -1,4 +1,5 @@
 /** Everything the agent has on disk and knows of itself, opened once at start; disposed in the order that loses nothing. */
+import { judgeBy } from './broker-trust.ts'
 import { Clock } from './clock.ts'
 import type { Settings } from './config.ts'
 import { CredentialNews } from './credential-news.ts'
@@ -8,6 +9,7 @@ import { readIdentity } from './identity.ts'
 import { SpareKeys } from './keys.ts'
 import type { Log } from './log.ts'
 import { Outbox } from './mqtt/outbox.ts'
+import type { Judge } from './mqtt/socket.ts'
 import { topicsOf, type Topics } from './desired/topics.ts'
 import { sweepLeftovers } from './path/index.ts'
 import { RenewalQueueFile } from './renewal-queue.ts'
@@ -20,6 +22,8 @@ export interface Parts extends AsyncDisposable {
   topics: Topics
   store: Store
   clock: Clock
+  /** Of the broker's certificate, where the system clock is wrong. */
+  judge: Judge
   credentials: Credentials
   news: CredentialNews
   spare: SpareKeys
@@ -72,6 +76,7 @@ export async function openParts(settings: Settings, log: Log): Promise<Parts> {
   }
   return {
     ...{ identity, topics, store, clock, credentials, news, spare, outbox, state, renewals, servers },
+    judge: judgeBy(clock),
     [Symbol.asyncDispose]: async () => {
       await news.record().catch(fault('what was said of a credential cannot be remembered'))
       await outbox[Symbol.asyncDispose]()

@@ -1,6 +1,7 @@
 /** What is wrong with the link, in a form that is reported and shown. Pure. */
 import type { Finding } from '../errors.ts'
 import { ConnectionRefused, tooLarge } from './connection.ts'
+import { Untrusted } from './socket.ts'
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
@@ -55,7 +56,7 @@ export function findingOf(url: string, error: unknown, what?: string, now = new 
     }
   }
   return (
-    untrusted(host, code, detail, now) ?? {
+    untrusted(host, code, detail, error instanceof Untrusted, now) ?? {
       code: 'broker-unreachable',
       title: 'The broker is not reached',
       detail: `${host}: ${detail}`,
@@ -66,13 +67,19 @@ export function findingOf(url: string, error: unknown, what?: string, now = new 
   )
 }
 
-/** What is wrong with the certificate of the broker; undefined: nothing that is known. */
-function untrusted(host: string, code: string, detail: string, now: Date): Finding | undefined {
+/** What is wrong with the certificate of the broker; undefined: nothing that is known. `judged`: not by the system clock. */
+function untrusted(
+  host: string,
+  code: string,
+  detail: string,
+  judged: boolean,
+  now: Date,
+): Finding | undefined {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     return {
       code: 'broker-certificate-dates',
       title: 'The certificate of the broker is not valid now',
-      detail: `${host}: ${detail}, by the system clock, which says ${now.toISOString()}`,
+      detail: `${host}: ${detail}${judged ? '' : `, by the system clock, which says ${now.toISOString()}`}`,
       hint: 'set the system clock of the sensor, or renew the certificate of the broker',
       side: 'clock',
       retry: 'backoff',

@@ -1,5 +1,6 @@
 /** Building and verifying a certification path (RFC 5280 §6, without policies and name constraints). */
 import type { X509Certificate } from 'node:crypto'
+import { oids } from './algorithms.ts'
 import {
   fieldsOf,
   isCa,
@@ -18,6 +19,16 @@ export interface PathOptions {
   now: Date | undefined
   /** The certificate is our own: its critical extensions are for those to understand who verify it. */
   own?: boolean
+}
+
+/** A TLS server's certificate, the first of `chain`, without its dates; its name is for the caller to compare. */
+export function verifyServer(chain: readonly X509Certificate[], anchors: readonly X509Certificate[]): Path {
+  const [own] = chain
+  if (!own) return { ok: false, reason: 'there is no certificate' }
+  const { purposes } = fieldsOf(own)
+  if (purposes && !purposes.includes(oids.serverAuth) && !purposes.includes(oids.anyExtendedKeyUsage))
+    return { ok: false, reason: `"${subjectText(own)}" is not for a server (extendedKeyUsage)` }
+  return buildPath(own, { anchors, intermediates: chain.slice(1), now: undefined })
 }
 
 /** `outdated`: nothing but a date is wrong. */

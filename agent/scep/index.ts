@@ -26,6 +26,7 @@ export {
   type EnrolmentRequest,
   type RenewalRequest,
 } from './enrolment.ts'
+export { verifyServer } from './chain.ts'
 export { requestCertificate, pollCertificate, type Outcome } from './request.ts'
 export { distributionPoints, readCrl, revokedAt, type Crl } from './crl.ts'
 export { getCertificate, getCrl, type Asker } from './query.ts'

@@ -161,7 +161,7 @@ t.test('files that the settings name are looked into before the broker is, and n
   for (const [mqtt, detail] of cases) {
     const { urls, prefix, keepalive, revertAfter } = settings.mqtt
     const only = { ...settings, mqtt: { urls, prefix, keepalive, revertAfter, ...mqtt } }
-    const error = await brokerLinkSettings(only, topicsOf(prefix, 's')).catch(
+    const error = await brokerLinkSettings(only, { topics: topicsOf(prefix, 's') }).catch(
       (error: unknown) => error as AgentError,
     )
     if (!(error instanceof AgentError)) throw new Error('nothing was refused')

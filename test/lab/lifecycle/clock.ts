@@ -3,17 +3,19 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { documents } from '../documents.ts'
-import { raise } from '../lab.ts'
+import { raise, type Lab } from '../lab.ts'
 import { eventsOf, publish, tested } from '../main-job/scene.ts'
+import { authority } from '../mqtt/tls.ts'
+import { addresses } from '../topology.ts'
 import { behind, error, faked, sentence, timeServer, unaided } from './unaided.ts'
 
 t.test(
-  'ten years behind, the time comes by DHCP option 42 and SNTP over the enrollment network, and the job is done',
+  'ten years behind, the time comes by DHCP option 42 and SNTP over the enrollment network, and the job is done; the broker is reached by TLS',
   async t => {
     const { lab, environment } = await behind(t, true)
     await using _ = lab
     const server = await timeServer(lab, 'right')
-    const sensor = await lab.sensor({ environment })
+    const sensor = await lab.sensor({ environment, settings: { mqtt: await overTls(lab) } })
     await publish(lab, await documents(lab))
     const reported = await tested(sensor, 'corp', 60_000)
     t.match(reported.clock, { trusted: true, source: 'sntp', system: 'wrong' })
@@ -28,6 +30,24 @@ t.test(
     t.equal((await lab.scep.issued()).length, 1)
   },
 )
+
+/** The broker behind TLS, with a certificate of today: settings of a sensor. */
+async function overTls(lab: Lab): Promise<object> {
+  const authorities = await authority(join(lab.site.folder, 'tls'))
+  const { certificate, key } = await authorities.issue('broker', `IP:${addresses.broker}`)
+  const program = `
+    const [read, net] = [require('fs').readFileSync, require('net')]
+    const server = require('tls').createServer({ cert: read('${certificate}'), key: read('${key}') }, outer => {
+      const inner = net.connect(1883, '${addresses.broker}')
+      outer.pipe(inner).pipe(outer)
+      for (const each of [outer, inner]) each.on('error', () => inner.destroy(outer.destroy()))
+    })
+    server.on('tlsClientError', () => {}).listen(8883, '${addresses.broker}', () => console.log('ready'))`
+  await lab.site.daemon({
+    ...{ name: 'tls', role: 'backend', command: process.execPath, args: ['-e', program], ready: /ready/ },
+  })
+  return { urls: [`mqtts://${addresses.broker}:8883`], ca: authorities.ca }
+}
 
 t.test('25 years ahead, the time comes by SNTP, and nothing has expired', async t => {
   const { lab, environment } = await behind(t, true, '+25y')

@@ -1,12 +1,14 @@
 /** config/mosquitto/sonde.conf on a real mosquitto: TLS, and what one sensor may do to another. */
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import mqtt, { type IClientOptions } from 'mqtt'
 import t, { type Test } from 'tap'
 import { operator } from './operator.ts'
 import { fleet } from './console.ts'
+import { judgeBy } from '../../../agent/broker-trust.ts'
+import { mosquitto, type Broker } from './broker.ts'
 import { grantOperator, guarded, password, type Guarded } from './guarded.ts'
 import { arrived, sensor, until } from './sensor.ts'
 import { authority } from './tls.ts'
@@ -236,3 +238,48 @@ t.test('TLS: the broker is verified by name and by its CA', async t => {
     else t.match(self.link.status.problem?.code, problem, name)
   }
 })
+
+t.test(
+  'a broker that is not valid yet by a system clock that is wrong is judged by the clock of the sensor',
+  async t => {
+    const folder = t.testdir({ one: {}, other: {}, sensors: {} })
+    const ca = await authority(join(folder, 'one'))
+    const stranger = await authority(join(folder, 'other'))
+    const later = async (names: string, ...extensions: string[]) => {
+      const { certificate, key } = await ca.issue('broker', names, { after: '+1d', extensions })
+      return mosquitto(['allow_anonymous true', `certfile ${certificate}`, `keyfile ${key}`])
+    }
+    await using usual = await later('DNS:localhost')
+    await using elsewhere = await later('DNS:elsewhere.example.org')
+    await using client = await later('DNS:localhost', 'extendedKeyUsage=clientAuth')
+    /** A clock so many hours ahead of the system's. */
+    const ahead = (hours: number, trusted = true) => ({
+      now: () => Date.now() + hours * 3_600_000,
+      reading: { trusted },
+    })
+    const [dates, untrusted] = ['broker-certificate-dates', 'broker-untrusted']
+    const cases: [string, Broker, ReturnType<typeof ahead>, string?, string?][] = [
+      ['the time is known', usual, ahead(36)],
+      ['it is not: then nothing is too early', usual, ahead(0, false)],
+      ['the system clock is right', usual, ahead(0), dates],
+      ['it has expired meanwhile', usual, ahead(96), dates],
+      ['it has expired by what is known to have passed', usual, ahead(96, false), dates],
+      ['it is from another CA', usual, ahead(36), untrusted, stranger.caPem],
+      ['none of the authorities that Node knows has issued it', usual, ahead(36), untrusted, ''],
+      ['it is for another name', elsewhere, ahead(36), untrusted],
+      ['it is that of a client', client, ahead(36), untrusted],
+    ]
+    for (const [place, [sentence, { port }, clock, problem, roots = ca.caPem]] of cases.entries()) {
+      const directory = join(folder, 'sensors', String(place))
+      await mkdir(directory)
+      await using self = await sensor({
+        ...{ directory, url: `mqtts://localhost:${port}`, connectTimeout: 2000 },
+        ...{ judge: judgeBy(clock), ...(roots !== '' && { ca: roots }) },
+      })
+      self.link.arrive()
+      await until(() => self.link.status.state === 'connected' || self.link.status.problem !== undefined)
+      t.equal(self.link.status.problem?.code, problem, sentence)
+      t.comment(self.link.status.problem?.detail)
+    }
+  },
+)
