@@ -93,17 +93,21 @@ export function networkError(error: unknown, host: string): ScepError {
     )
   if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
     return notTls(`${host}: ${/:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(said)?.[1] ?? said}`, error)
-  if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code))
+  if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) {
+    const outOfDate = /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(code)
     return new ScepError(
       {
         code: 'connect-failed',
-        kind: 'misconfigured',
+        kind: outOfDate ? 'server-fault' : 'misconfigured',
         title: 'The SCEP server cannot be reached',
         detail: words,
-        hint: 'Give the CA of the https server, or use http: SCEP protects its messages itself',
+        hint: outOfDate
+          ? 'Look at the clock of the sensor and at the dates of the https certificate, or use http: SCEP protects its messages itself'
+          : 'Give the CA of the https server, or use http: SCEP protects its messages itself',
       },
       { cause: error },
     )
+  }
   return unreachable(
     'connection-lost',
     words,

@@ -73,6 +73,14 @@ t.test('B-08: https works with the CA of the server, and is told apart without',
     t.equal((await fetchFrom(url, wire)).certificates.length, 1)
   }
   theirs.destroy()
+  const yesterday = new Date(Date.now() - 86_400_000)
+  const old = rootCa('https', key, { notBefore: new Date(0), notAfter: yesterday }).certificate.toString()
+  server.setSecureContext({ key: key.export({ type: 'pkcs8', format: 'pem' }), cert: old })
+  t.match(
+    await scepErrorOf(fetchFrom(url, { tlsRoots: [old] })),
+    { code: 'connect-failed', kind: 'server-fault', problem: { hint: /clock of the sensor/ } },
+    'one that is out of date needs no other CA, and may be in date when the clock is set',
+  )
   await using plain = await scepTestServer()
   t.match(
     await scepErrorOf(fetchFrom(plain.url.replace('http:', 'https:'))),
