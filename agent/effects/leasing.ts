@@ -39,8 +39,9 @@ export function lossOf(event: WatchEvent, kind: 'wired' | 'wireless'): unknown {
       if (kind === 'wired') return undefined
       return new AgentError({ code: 'access-point-lost', title, detail, hint, side, retry })
     }
-    // The DHCP client looks at the carrier itself.
+    // The switch has locked the port again, however short that was: the step has no point, and the next login looks for the cable.
     case 'carrier-lost':
+      return kind === 'wired' ? new DOMException('the link lost its carrier', 'AbortError') : undefined
     case 'carrier-back':
     case 'reauthenticated':
     case 'reconnected':

@@ -26,8 +26,16 @@ async function problemAfterReplugging(t: Test, lab: Lab, sensor: Sensor): Promis
   const since = lab.operator.messages.end
   await lab.cable.pull()
   await event(sensor, ({ event }) => event === 'lost', 'the loss is noticed', 5_000, since)
-  // Without the identity that the switch asks for anew at `plug`, which would meet a login under way.
-  await lab.exec('switch', 'ip', ['link', 'set', 'swp1', 'up'])
+  await lab.cable.plug()
+  // Out for a moment once more: the port is locked again, and nobody answers the DHCP client any more.
+  const isLease =
+    (what: string) =>
+    ({ event, text }: SensorEvent): boolean =>
+      event === what && text === 'get an address on corp'
+  await event(sensor, isLease('step-started'), 'an address is awaited', 10_000, since)
+  await lab.cable.pull()
+  await lab.cable.plug()
+  await event(sensor, isLease('step-interrupted'), 'and the port is authenticated anew', 5_000, since)
   const isFailure = ({ event, data }: SensorEvent): boolean =>
     event === 'step-failed' && data?.action === 'lease'
   const { data } = await event(sensor, isFailure, 'there is no lease', deadline + 5_000, since)
