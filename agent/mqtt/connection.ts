@@ -144,8 +144,10 @@ export class Connection {
     this.protocol = protocol
     this.sessionPresent = sessionPresent
     let ending: Ending = { reason: 'lost', detail: 'the connection was closed' }
+    // Of what comes behind a packet that cannot be read MQTT.js reads nothing: it would look connected, and be deaf.
     client.on('error', (error: Error) => {
       ending = { ...ending, detail: error.message }
+      client.stream.destroy()
     })
     client.on('disconnect', ({ reasonCode }) => {
       const code = reasonCode ?? 0

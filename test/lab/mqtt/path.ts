@@ -122,6 +122,15 @@ t.test('what is wrong is said while it is tried again', async t => {
   silent.close()
 })
 
+t.test('a broker whose answer cannot be read is left at once, and that is said', async t => {
+  // mosquitto answers what is longer with a reason code that a PUBACK cannot have; nothing behind it would be read.
+  await using broker = await mosquitto(['allow_anonymous true', 'message_size_limit 300'])
+  await using self = await sensor({ directory: t.testdir(), url: broker.url, protocol: 5 })
+  self.link.arrive()
+  await until(() => self.link.status.problem !== undefined)
+  t.match(self.link.status.problem, { code: 'broker-unreachable', detail: /Invalid puback reason code/ })
+})
+
 t.test('a hundred times away and back leave nothing behind', async t => {
   await using broker = await mosquitto()
   await using self = await sensor({ directory: t.testdir(), url: broker.url })
