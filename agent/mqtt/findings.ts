@@ -50,7 +50,7 @@ export function findingOf(url: string, error: unknown, what?: string, now = new 
       detail: `${host}: ${detail}${number}`,
       hint: alert
         ? 'look at mqtt.certificate and mqtt.key in the settings, and at the CA and the TLS version that the broker wants'
-        : 'look at the user name, password or client certificate in the settings, and at the rights on the broker',
+        : 'look at the user name, password or client certificate in the settings, and at the broker: the rights of the sensor, retained messages, QoS 1',
       side: 'server',
       retry: 'backoff',
     }

@@ -61,6 +61,12 @@ t.test('what is wrong with the link has a stable code', t => {
     t.equal(finding.code, code, String(thrown))
     t.notMatch(JSON.stringify(finding), /secret|rec_layer/)
   }
+  const unable = findingOf('mqtt://b', new ConnectionRefused(154, 'Connection refused: Retain not supported'))
+  t.match(
+    unable,
+    { code: 'broker-refused', hint: /retained messages/ },
+    'the user name alone need not be to blame',
+  )
   const early = findingOf('mqtts://b', error('CERT_NOT_YET_VALID', 'not yet valid'), undefined, new Date(0))
   t.match(early, {
     side: 'clock',
