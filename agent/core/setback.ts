@@ -7,6 +7,12 @@ const longest = 60
 const hour = 3_600_000
 
 /**
+ * What the sensor lost of its own in the middle of a step. Nothing is planned on an interface before the supplicant is there again, and
+ * the DHCP client is started by us: there is nothing to wait for, and the network was not even tried. One that is lost again is.
+ */
+const ownParts: ReadonlySet<string> = new Set(['supplicant-absent', 'bus-closed', 'dhcp-client-failed'])
+
+/**
  * The setback after one more failure. `random` in [0, 1) spreads the wait by ± 20 %, so that a fleet
  * that failed together does not return together. A finding that only a change can mend is still
  * tried again every hour: the change may have been made on the other side.
@@ -21,6 +27,8 @@ export function setback(
   const repeated = previous?.action === action && previous.basis === basis
   const count = repeated ? previous.count + 1 : 1
   const same = repeated && previous.finding.code === finding.code
+  const lostBefore = previous?.basis === basis && ownParts.has(previous.finding.code)
+  const atOnce = ownParts.has(finding.code) && !lostBefore
   return {
     action,
     finding,
@@ -28,7 +36,7 @@ export function setback(
     count,
     since: same ? previous.since : now,
     last: now,
-    until: nextTry(finding, count, now, random),
+    until: atOnce ? now : nextTry(finding, count, now, random),
   }
 }
 

@@ -3,22 +3,33 @@ import t from 'tap'
 import { documents } from '../documents.ts'
 import { raise, type Lab } from '../lab.ts'
 import type { Sensor } from '../sensor.ts'
+import { STAGES } from '../supplicant/stages.ts'
 import { asReported, event, eventsOf, publish, tested, type SensorEvent } from './scene.ts'
 
-const losses: Record<string, (lab: Lab) => Promise<void>> = {
-  'wpa_supplicant is restarted': lab => lab.supplicant.restart(),
-  'wpa_supplicant is killed and comes back': async lab => {
-    await lab.supplicant.stop('SIGKILL')
-    await lab.supplicant.start()
+/** A supplicant that takes its leave interrupts a step; one that is killed has failed it. */
+const losses: Record<string, { lose: (lab: Lab) => Promise<void>; failures: number }> = {
+  'wpa_supplicant is restarted': { lose: lab => lab.supplicant.restart(), failures: 0 },
+  'wpa_supplicant is killed and comes back': {
+    lose: async lab => {
+      await lab.supplicant.stop('SIGKILL')
+      await lab.supplicant.start()
+    },
+    failures: 1,
   },
-  'the bus is restarted, and wpa_supplicant with it': async lab => {
-    await lab.supplicant.stop()
-    await lab.bus.daemon.restart()
-    await lab.supplicant.start()
+  'the bus is restarted, and wpa_supplicant with it': {
+    lose: async lab => {
+      await lab.supplicant.stop()
+      await lab.bus.daemon.restart()
+      await lab.supplicant.start()
+    },
+    failures: 0,
   },
 }
 
-for (const [name, lose] of Object.entries(losses))
+/** Milliseconds of the first wait after a failure: 5 s less 20 %. */
+const shortestWait = 4_000
+
+for (const [name, { lose, failures }] of Object.entries(losses))
   t.test(
     `${name}: the sensor says so, builds everything up again and is joined, in the same process`,
     async t => {
@@ -34,9 +45,18 @@ for (const [name, lose] of Object.entries(losses))
       const begun = ({ event, data }: SensorEvent): boolean =>
         event === 'step-started' && data?.action === 'test'
       await event(sensor, begun, 'it tests the network', 5_000, messages)
+      // And once more in the middle of the login that follows, which waits for RADIUS.
+      lab.radius.daemon.kill('SIGSTOP')
+      const since = lab.supplicant.output.end
       await lose(lab)
+      await lab.supplicant.waitFor(STAGES['eap-started'], 'the login has begun', 10_000, since)
+      await lose(lab)
+      lab.radius.daemon.kill('SIGCONT')
+      const back = performance.now()
       await lab.silence('tested', 'scep', false)
       await isJoinedAgain(lab, sensor, messages)
+      const ms = performance.now() - back
+      t.ok(ms < shortestWait, `joined ${ms.toFixed(0)} ms after that was back, for which nobody had to wait`)
       await event(
         sensor,
         ({ event }) => event === 'test-passed',
@@ -50,6 +70,10 @@ for (const [name, lose] of Object.entries(losses))
         'the test in the middle of which it was lost counts for nothing',
       )
       t.notOk(said.some(line => line.startsWith('test-failed')))
+      const failed = eventsOf(sensor).filter(({ event }) => event === 'step-failed')
+      t.equal(failed.length, failures, 'the login that was cut off is said to have failed, and nothing else')
+      const problem = { code: 'supplicant-absent', side: 'sensor' }
+      for (const { data } of failed) t.match(data, { action: 'join', count: 1, problem })
       await lab.radius.accepted('sensor-1', 1_000, logins)
       t.equal(sensor.process.pid, pid)
       t.equal((await lab.scep.issued()).length, 1, 'with the certificate it had')

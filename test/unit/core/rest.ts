@@ -42,6 +42,35 @@ t.test('the waits are 5, 10, 20, 40, then 60 s for ever', async t => {
   t.equal(held?.count, 7)
 })
 
+t.test(
+  'what the sensor lost of its own is not waited for once it is there again, and only once in a row',
+  async t => {
+    for (const code of ['supplicant-absent', 'bus-closed', 'dhcp-client-failed']) {
+      const lost = (action = 'join', basis = 'b') => failure('backoff', code, action, basis)
+      let held = setback(undefined, lost(), now, 0.5)
+      t.match(
+        held,
+        { count: 1, finding: { code }, until: now },
+        `${code}: nothing is planned before it is there`,
+      )
+      t.notOk(isHeldBack(held, 'b', now))
+      const waits = Array.from({ length: 4 }, () => {
+        held = setback(held, lost(), now, 0.5)
+        return ((held.until ?? 0) - now) / 1000
+      })
+      t.strictSame(waits, [10, 20, 40, 60], 'one that is lost at each try is waited for as all else is')
+      t.match(setback(held, lost('lease'), now, 0.5), { count: 1, until: now + 5000 }, 'also in another step')
+      t.match(
+        setback(held, lost('join', 'changed'), now, 0.5),
+        { until: now },
+        'a changed document is tried at once',
+      )
+      const silent = setback(setback(undefined, lost(), now, 0.5), failure('backoff'), now, 0.5)
+      t.match(silent, { count: 2, until: now + 10_000 }, 'what the try then meets with has its wait')
+    }
+  },
+)
+
 t.test('the wait is spread by 20 % to either side', async t => {
   t.equal(setback(undefined, failure('backoff'), now, 0).until, now + 4000)
   t.equal(setback(undefined, failure('backoff'), now, 1).until, now + 6000)
