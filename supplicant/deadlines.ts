@@ -13,6 +13,8 @@ export interface Deadlines {
   parameterNeeded: number
   /** EAP succeeded or was not needed, but the port did not open; counted from that moment. */
   handshake: number
+  /** On the wire: for EAP to end by itself once the join is aborted; counted from that moment. */
+  abandoned: number
 }
 
 export const DEADLINES: Deadlines = {
@@ -21,6 +23,7 @@ export const DEADLINES: Deadlines = {
   radiusSilent: 15_000,
   parameterNeeded: 0,
   handshake: 10_000,
+  abandoned: 1_000,
 }
 
 /** When the attempt is to be told the time next, and what it will have failed with by then. */
@@ -48,6 +51,19 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
   }
   const met = times.associating !== undefined || attempt.assocStatus !== undefined
   return { ms: deadlines.association, code: met ? 'association-rejected' : 'not-found' }
+}
+
+/** Milliseconds for an EAPOL-Start to be answered. */
+const answering = 200
+
+/**
+ * When a join on the wire that was aborted then ends. An authenticator counts logins that are begun and not finished, and hostapd
+ * forgets who begins a third in the middle of it: what ends by itself, in some 20 ms, is no such login.
+ */
+export function endOf({ carrier, times, deadlines, asked }: Attempt, aborted: number): number {
+  if (carrier === false) return aborted
+  if (times['eap-started'] !== undefined) return aborted + deadlines.abandoned
+  return asked === undefined ? aborted : Math.min(asked + answering, aborted + deadlines.abandoned)
 }
 
 /** However late EAP started, the server has 10 s. */

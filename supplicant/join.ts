@@ -18,7 +18,8 @@ export interface JoinOptions extends RunOptions {
 /**
  * Joins one network: installs the block where it is missing, selects it, and resolves when the port is open. Rejects
  * with a `SupplicantError` whose code says how it ended and whose `attempt` has the evidence for `triage`; the
- * interface is then disconnected. One join at a time: a second one waits for the first.
+ * interface is then disconnected. One join at a time: a second one waits for the first. Aborted while EAP is under way on a wire,
+ * it lets that end, for a second at most, and may resolve all the same.
  */
 export async function join(
   target: SupplicantInterface,

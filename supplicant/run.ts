@@ -1,5 +1,5 @@
 import { advance, type Attempt, type AttemptNews } from './attempt.ts'
-import { nextAct, nextDeadline } from './deadlines.ts'
+import { endOf, nextAct, nextDeadline } from './deadlines.ts'
 import { joinError, type SupplicantError } from './errors.ts'
 import type { SupplicantInterface } from './interface.ts'
 
@@ -40,6 +40,9 @@ export class Run implements Disposable {
   #deadline: NodeJS.Timeout | undefined
   #act: NodeJS.Timeout | undefined
   #again: NodeJS.Timeout | undefined
+  /** Why the join is not wanted any more. */
+  #abandoned: { reason: unknown; ms: number } | undefined
+  #end: NodeJS.Timeout | undefined
   #settle: { resolve: (joined: Joined) => void; reject: (error: unknown) => void } | undefined
 
   constructor(target: SupplicantInterface, network: string, attempt: Attempt, options: RunOptions) {
@@ -69,7 +72,7 @@ export class Run implements Disposable {
   }
 
   async result(signal: AbortSignal): Promise<Joined> {
-    const abort = () => this.#settle?.reject(signal.reason)
+    const abort = () => this.#abandon(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
     try {
       return await new Promise<Joined>((resolve, reject) => {
@@ -87,7 +90,25 @@ export class Run implements Disposable {
     clearTimeout(this.#deadline)
     clearTimeout(this.#act)
     clearTimeout(this.#again)
+    clearTimeout(this.#end)
     this.#settle = undefined
+  }
+
+  #abandon(reason: unknown): void {
+    this.#abandoned = { reason, ms: performance.now() - this.#start }
+    this.#armEnd()
+  }
+
+  #armEnd(): void {
+    clearTimeout(this.#end)
+    if (this.#abandoned === undefined) return
+    const { reason, ms } = this.#abandoned
+    const wait = this.#wired ? endOf(this.#attempt, ms) - (performance.now() - this.#start) : 0
+    if (wait <= 0) this.#fail(reason)
+    else
+      this.#end = setTimeout(() => {
+        this.#fail(reason)
+      }, Math.ceil(wait))
   }
 
   #next(news: AttemptNews, at = performance.now()): void {
@@ -106,7 +127,7 @@ export class Run implements Disposable {
     if (outcome?.kind === 'joined')
       this.#settle?.resolve({ network: this.#network, attempt: this.#attempt, ms: outcome.ms })
     else if (outcome?.kind === 'failed')
-      this.#settle?.reject(joinError(this.#target.name, outcome.code, this.#attempt))
+      this.#fail(this.#abandoned?.reason ?? joinError(this.#target.name, outcome.code, this.#attempt))
     else this.#react(news, before)
   }
 
@@ -122,6 +143,7 @@ export class Run implements Disposable {
   }
 
   #react(news: AttemptNews, before: Attempt): void {
+    this.#armEnd()
     this.#armDeadline()
     this.#armNext()
     if (news.kind === 'carrier' && news.up && before.carrier === false) {
@@ -140,6 +162,7 @@ export class Run implements Disposable {
   // be taken back before the link is up again: afterwards the Start would be held back as if nothing had been said.
   #select(act: 'select' | 'reselect' | 'restart'): void {
     clearTimeout(this.#again)
+    if (this.#abandoned !== undefined) return
     const disconnect = act !== 'select' || this.#target.state !== 'disconnected'
     this.#unselected += 1
     if (act === 'select') this.#start = performance.now()

@@ -87,10 +87,22 @@ function heldBack(network: Network, { steps }: Task, { desired, actual, now, wak
 function uninstallStale(view: View): Step[] {
   return view.state.blocks.flatMap(block => {
     const { network, revision } = block
-    const why = staleness(findNetwork(view.desired, network), revision, view)
-    return why ? [{ action: 'uninstall', interface: view.state.name, network, revision, why }] : []
+    const wanted = findNetwork(view.desired, network)
+    const why = staleness(wanted, revision, view)
+    if (why === undefined) return []
+    const step = { action: 'uninstall', interface: view.state.name, network, revision, why } as const
+    return why === changed && wanted && isAuthenticatedAnew(wanted) ? [{ ...step, anew: true }] : [step]
   })
 }
+
+const changed = 'its settings or its certificate changed'
+
+/**
+ * An EAPOL-Logoff would have some authenticators (hostapd) forget the sensor 10 ms later, in the middle of the login that follows, and
+ * ignore it for 5 s. Without one the login closes the port if it fails; but there has to be one.
+ */
+const isAuthenticatedAnew = ({ profile: { wireless, eap } }: Network): boolean =>
+  wireless === undefined && eap !== undefined
 
 function staleness(
   network: Network | undefined,
@@ -109,7 +121,7 @@ function staleness(
   }
   const candidate = actual.credentials[network.id]?.candidate
   if (candidate && candidateRevision(network, candidate, actual) === revision) return undefined
-  return wanted === revision ? undefined : 'its settings or its certificate changed'
+  return wanted === revision ? undefined : changed
 }
 
 /** Enrolments come first: a sensor without a certificate tests nothing. */

@@ -3,8 +3,8 @@
  * A step says what to do and why; what it needs beyond that, its effect reads from the desired and actual state.
  */
 export type Step =
-  /** Take a block of ours out of the supplicant; logs off at once where it is in use (S1-16). */
-  | { action: 'uninstall'; interface: string; network: string; revision: string; why: string }
+  /** Take a block of ours out of the supplicant; logs off at once where it is in use (S1-16), unless the port is authenticated `anew`. */
+  | { action: 'uninstall'; interface: string; network: string; revision: string; why: string; anew?: true }
   /** Put blobs and the network block into the supplicant. */
   | { action: 'install'; interface: string; network: string; revision: string }
   /** Select the block and authenticate. */

@@ -47,7 +47,7 @@ export async function uninstall(step: StepOf<'uninstall'>, context: Context): Pr
   if (!port) return
   const { blocks } = await port.state()
   const gone = blocks.filter(block => block.network === step.network && block.revision === step.revision)
-  await port.uninstall(gone)
+  await port.uninstall(gone, step)
 }
 
 export async function join(step: StepOf<'join'>, signal: AbortSignal, context: Context): Promise<void> {

@@ -95,14 +95,19 @@ export class Port {
     this.#blocks?.learn(path, block.id_str)
   }
 
-  /** Logs off at once where the block is in use (S1-16), then takes it and its blobs out. */
-  async uninstall(blocks: InstalledBlock[]): Promise<void> {
+  /** Logs off at once where the block is in use (S1-16), unless the port is authenticated anew; then takes it and its blobs out. */
+  async uninstall(blocks: InstalledBlock[], { anew = false }: { anew?: boolean }): Promise<void> {
     const handle = await this.#need()
-    const { network, revision } = this.#joined ?? {}
-    // Of one network there may be two: after a renewal the old block goes while the new one is in use.
-    const used = blocks.some(block => block.network === network && block.revision === revision)
-    if (used) await this.leave()
     await this.#joining.end(blocks)
+    const joined = this.#joined
+    // Of one network there may be two: after a renewal the old block goes while the new one is in use. One that nobody waited for any
+    // more when it was joined is open all the same.
+    const used = blocks.some(({ path, network, revision }) =>
+      joined === undefined
+        ? handle.state === 'completed' && path === handle.currentNetwork
+        : network === joined.network && revision === joined.revision,
+    )
+    if (used) await this.leave(!anew)
     for (const block of blocks) await handle.removeNetwork(block.path)
     const { networks, blobs } = await handle.read()
     const referred = networks.map(entry => entry.properties['client_cert'])
@@ -176,13 +181,13 @@ export class Port {
   }
 
   /** Gives up the path and closes the port: EAPOL-Logoff is the one thing that does so at once. */
-  async leave(): Promise<void> {
+  async leave(logoff = true): Promise<void> {
     await this.#closePath()
     this.#joined = undefined
     await this.#joining.end()
     const handle = this.#handle
     if (!handle || handle.gone) return
-    await absent(handle.logoff())
+    if (logoff) await absent(handle.logoff())
     await absent(handle.disconnect())
   }
 

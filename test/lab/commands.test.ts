@@ -23,7 +23,8 @@ t.setTimeout(120_000)
 t.test('an operator asks for certificates, tests and bundles, and takes a certificate away', async t => {
   await using lab = await raise(t)
   const sensor: Sensor = await lab.sensor({ settings: { time: { trustSystemClock: true } } })
-  await publish(lab, await documentsWith(lab, {}, {}))
+  const docs = await documentsWith(lab, {}, {})
+  await publish(lab, docs)
   const fingerprint = async (): Promise<string | undefined> =>
     (await lastReported()).networks['corp']?.certificate?.fingerprint
   const lastReported = async () => {
@@ -63,6 +64,18 @@ t.test('an operator asks for certificates, tests and bundles, and takes a certif
     const [gateway] = (quiet.data?.['corp'] as { probes: object[] }).probes
     t.match(gateway, { probe: 'gateway', detail: '10.78.0.1 is there and answers no ping' })
   })
+
+  await t.test(
+    'changed settings log in over the open port: hostapd would ignore who logs off for 5 s',
+    async t => {
+      const [since, lines] = [lab.operator.messages.end, lab.switch.authenticator.output.end]
+      await lab.operator.network('corp', { ...docs.corp, eap: { ...docs.corp.eap, fragmentSize: 600 } })
+      await sensor.event(e => e['event'] === 'leased', 'it has logged in', 5_000, since)
+      const said = lab.switch.authenticator.output.since(lines).join('\n')
+      t.match(said, /received EAPOL-Start/)
+      t.notMatch(said, /received EAPOL-Logoff/)
+    },
+  )
 
   await t.test(
     'renew: S2-51, over the tested network, and the new certificate is proved by a login',

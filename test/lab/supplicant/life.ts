@@ -1,5 +1,6 @@
 import t from 'tap'
 import {
+  type Attempt,
   connectSupplicant,
   join,
   networkBlock,
@@ -95,6 +96,24 @@ t.test('the supplicant and its interfaces come and go', async t => {
     }
     for (const network of await eth0.networks()) await eth0.removeNetwork(network.path)
   })
+
+  await t.test(
+    'logins that are given up half-way end by themselves: hostapd forgets who begins a third, in the middle of it',
+    async t => {
+      await lab.authenticator({ eap })
+      for (const stage of ['eap-started', 'method', 'verified'] as const) {
+        const abort = new AbortController()
+        const onProgress = (attempt: Attempt) => {
+          if (attempt.stage === stage) abort.abort(new Error('not wanted any more'))
+        }
+        const { attempt } = await join(eth0, tlsBlock(all), { onProgress }, abort.signal)
+        t.match(attempt, { outcome: { kind: 'joined' } }, `given up at ${stage}`)
+        await eth0.disconnect()
+      }
+      const { ms } = await join(eth0, tlsBlock(all))
+      t.ok(ms < 500, `the next: ${ms.toFixed(1)} ms`)
+    },
+  )
 
   await t.test('an interface and a block that somebody else made are taken over and left alone', async t => {
     await using other = await connectSupplicant(lab.bus.address, { ip: lab.ip })
