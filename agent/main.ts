@@ -101,7 +101,7 @@ class Agent implements AsyncDisposable {
     }
     const shared = {
       ...{ supplicant, changed, relieved, say: this.#say, now: this.#now },
-      ...{ reachability, frequencies },
+      ...{ reachability, frequencies, history: (network: string) => this.#memory.of(network) },
     }
     this.#ports = new Map(settings.interfaces.map(each => [each.name, new Port({ ...each, ...shared })]))
     this.#context = this.#contextOf()

@@ -70,6 +70,14 @@ export function endOf({ carrier, times, deadlines, asked }: Attempt, aborted: nu
 const patience = ({ radiusSilent }: Deadlines, started: number): number =>
   Math.max(radiusSilent, started + radiusSilent - 5_000)
 
+/** When EAP was last seen to go on. Of its rounds the supplicant tells those alone with which something is known. */
+const lastHeard = (times: Attempt['times']): number | undefined =>
+  times.verified ?? times['server-certificate'] ?? times.method ?? times['eap-started']
+
+/** Whether EAP still went on when the time ran out. Of a last chance what follows the beginning at once says nothing. */
+export const wentOn = ({ deadlines, times, outcome }: Attempt): boolean =>
+  (outcome?.ms ?? Infinity) - (lastHeard(times) ?? 0) < 0.8 * lastChance(deadlines)
+
 /** Of the time for EAP, what is kept for beginning once more. */
 const lastChance = ({ radiusSilent }: Deadlines): number => radiusSilent / 3
 
@@ -101,8 +109,7 @@ function lastAct(attempt: Attempt, started: number): NextAct | undefined {
   if (method === undefined || restarted !== undefined) return undefined
   if (carrier === false || down === true || disabled === true) return undefined
   const ms = patience(deadlines, started) - lastChance(deadlines)
-  const heard = times.verified ?? times['server-certificate'] ?? times.method ?? started
-  return ms - heard < lastChance(deadlines) ? undefined : { ms, act: 'restart' }
+  return ms - (lastHeard(times) ?? started) < lastChance(deadlines) ? undefined : { ms, act: 'restart' }
 }
 
 /**

@@ -20,6 +20,13 @@ export const LINK_FINDINGS = {
     hint: 'Large certificates get lost where EAP is fragmented: lower the fragment size, and check that the RADIUS server is still there, and how long it takes for an answer.',
     retry: 'backoff',
   },
+  'eap-slow': {
+    title: '802.1X failed: the RADIUS server takes too long',
+    detail: 'EAP went on until the time was over',
+    side: 'server',
+    hint: 'It answers, but each answer takes seconds: look at its load, at what it waits for in turn (a directory, an OCSP responder, a name server), and at the way to it.',
+    retry: 'backoff',
+  },
   'no-authenticator': {
     title: 'The port does not speak 802.1X',
     detail: 'nobody answered EAPOL-Start',

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { Attempt, Medium, Offer } from './attempt.ts'
+import { wentOn } from './deadlines.ts'
 import type { JoinFailure, Retry } from './errors.ts'
 import { describe } from './evidence.ts'
 import { FINDINGS, type FindingCode, type FindingText, type Side } from './findings.ts'
@@ -82,9 +83,7 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
     case 'parameter-needed':
       return parameter(attempt, facts)
     case 'radius-silent':
-      return attempt.method === undefined
-        ? { code: 'radius-silent' }
-        : { code: 'eap-stalled', detail: `nothing came after EAP stage ${attempt.stage}` }
+      return unfinished(attempt)
     case 'association-rejected':
       return attempt.assocStatus === undefined
         ? { code: 'access-point-lost', detail: 'the access point does not answer' }
@@ -110,6 +109,14 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
     case 'interface-disabled':
       return { code }
   }
+}
+
+function unfinished(attempt: Attempt): Verdict {
+  const { method, stage, deadlines } = attempt
+  if (method === undefined) return { code: 'radius-silent' }
+  return wentOn(attempt)
+    ? { code: 'eap-slow', detail: `EAP had come to stage ${stage} after ${deadlines.radiusSilent / 1000} s` }
+    : { code: 'eap-stalled', detail: `nothing came after EAP stage ${stage}` }
 }
 
 const offered = ({ bssid, frequency, signal, security, pmf }: Offer): string => {

@@ -1,5 +1,5 @@
 import type { Finding } from '../errors.ts'
-import type { Setback } from '../types.ts'
+import type { NetworkHistory, Setback } from '../types.ts'
 
 /** Seconds between tries of the same thing: 5, 10, 20, 40, then 60 for ever. */
 const delays = [5, 10, 20, 40]
@@ -56,3 +56,18 @@ function nextTry(finding: Finding, count: number, now: number, random: number): 
 /** Whether a network is left alone now. A changed basis (document, credential) ends every wait, and so does a clock set back. */
 export const isHeldBack = (held: Setback | undefined, basis: string, now: number): boolean =>
   held?.basis === basis && (held.until === undefined || (now < held.until && now >= held.last))
+
+/** Milliseconds. */
+const [patience, morePatience] = [15_000, 30_000]
+const slowLogins: ReadonlySet<string | undefined> = new Set(['eap-slow', 'eap-stalled'])
+
+/**
+ * For how long a login may take. Whoever stops half-way is reported after 15 s; but a RADIUS server that is slow looks much the same, and
+ * with 15 s each time it would never be done: so the next try has 30, and so have all after a login that needed most of the time.
+ */
+export function radiusPatience({ setback: held, failedProof, lastJoin }: NetworkHistory): number {
+  const slow = slowLogins.has(held?.finding.code) || slowLogins.has(failedProof?.finding.code)
+  // One that was begun once more took its time for another reason.
+  const took = lastJoin === undefined ? 0 : lastJoin.ms - (lastJoin.stages['selecting'] ?? 0)
+  return slow || took > (patience * 2) / 3 ? morePatience : patience
+}

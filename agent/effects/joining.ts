@@ -14,7 +14,9 @@ import {
   type SupplicantInterface,
   type WatchEvent,
 } from '../../supplicant/index.ts'
+import { radiusPatience } from '../core/setback.ts'
 import type { Frequencies } from '../frequencies.ts'
+import type { NetworkHistory } from '../types.ts'
 import { Lookout, outOfRange, type Target } from './lookout.ts'
 
 export interface JoiningOptions {
@@ -22,12 +24,14 @@ export interface JoiningOptions {
   frequencies: Frequencies
   /** What steps of this network failed for want of, or of all networks, may be there: nobody waits for it any more. */
   relieved: (codes: readonly string[], network?: string) => void
+  /** What is remembered of a network. */
+  history: (network: string) => NetworkHistory
 }
 
 /** What is said of a port where nothing came back, not where somebody refused us: another cable may lead elsewhere. */
 const ofTheCable = [
   ...['no-carrier', 'interface-disabled', 'no-authenticator'],
-  ...['radius-silent', 'eap-stalled', 'port-not-open'],
+  ...['radius-silent', 'eap-stalled', 'eap-slow', 'port-not-open'],
 ]
 
 export class Joining {
@@ -47,11 +51,12 @@ export class Joining {
     blobs: Blob[],
     signal: AbortSignal,
   ): Promise<Joined> {
-    const { frequencies } = this.#options
+    const { frequencies, history } = this.#options
     this.#lookNoMore()
     if (this.#open?.handle !== handle || !isSame(this.#open.target, target) || this.#open.isPast) {
       await this.end()
-      const options = { blobs, frequencies: await frequencies.of(block.ssid) }
+      const deadlines = { radiusSilent: radiusPatience(history(target.network)) }
+      const options = { blobs, deadlines, frequencies: await frequencies.of(block.ssid) }
       this.#open = new OpenAttempt(handle, target, block, options, this.#options)
     }
     const open = this.#open

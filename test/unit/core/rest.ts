@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isHeldBack, setback } from '../../../agent/core/setback.ts'
+import { isHeldBack, radiusPatience, setback } from '../../../agent/core/setback.ts'
 import { canonical, digest12 } from '../../../agent/core/hash.ts'
 import { report } from '../../../agent/core/report.ts'
 import type { Finding } from '../../../agent/errors.ts'
@@ -68,6 +68,26 @@ t.test(
       const silent = setback(setback(undefined, lost(), now, 0.5), failure('backoff'), now, 0.5)
       t.match(silent, { count: 2, until: now + 10_000 }, 'what the try then meets with has its wait')
     }
+  },
+)
+
+t.test(
+  'a login that stopped half-way or went on too long has 30 s the next time, and one that took long keeps them',
+  async t => {
+    t.equal(radiusPatience({}), 15_000)
+    for (const [code, ms] of Object.entries({
+      'eap-slow': 30_000,
+      'eap-stalled': 30_000,
+      'radius-silent': 15_000,
+    })) {
+      const held = setback(undefined, failure('backoff', code), now, 0.5)
+      t.equal(radiusPatience({ setback: held }), ms, code)
+      const failedProof = { generation: 'g', at: now, judged: false, finding: held.finding }
+      t.equal(radiusPatience({ failedProof }), ms, `${code} of a new certificate`)
+    }
+    t.equal(radiusPatience({ lastJoin: { at: now, ms: 22_000, stages: {} } }), 30_000)
+    const again = { at: now, ms: 10_030, stages: { selecting: 10_000 } }
+    t.equal(radiusPatience({ lastJoin: again }), 15_000, 'one that was begun once more was quick then')
   },
 )
 

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import t from 'tap'
 import { type FindingCode, FINDINGS } from '../../../supplicant/findings.ts'
 import { type Attempt, beginAttempt, type Medium } from '../../../supplicant/attempt.ts'
+import { DEADLINES } from '../../../supplicant/deadlines.ts'
 import type { JoinFailure } from '../../../supplicant/errors.ts'
 import { type CredentialFacts, triage } from '../../../supplicant/triage.ts'
 import { expectations, replay } from './recordings.ts'
@@ -102,6 +103,25 @@ t.test('an alert blames a certificate only where one was refused', async t => {
     const found = triage({ ...beginAttempt(true), method: 'TLS', outcome, ...part }, facts)
     t.equal(found?.code, code, `${JSON.stringify(part)} ${JSON.stringify(facts)}`)
   }
+})
+
+t.test('a server that goes on when its time is over is slow, and not blamed for silence', async t => {
+  const failed = (heard: number, deadlines = {}, restarted?: number): Attempt => ({
+    ...beginAttempt(true, deadlines),
+    ...{ method: 'TLS', stage: 'server-certificate' as const },
+    times: { 'eap-started': 20, method: heard / 2, 'server-certificate': heard },
+    ...(restarted !== undefined && { restarted }),
+    outcome: { kind: 'failed', code: 'radius-silent', ms: { ...DEADLINES, ...deadlines }.radiusSilent },
+  })
+  const slow = triage(failed(12_000))
+  t.match(slow, { code: 'eap-slow', side: 'server', title: /takes too long/, hint: /It answers/ })
+  t.equal(slow?.detail, 'EAP had come to stage server-certificate after 15 s')
+  t.match(triage(failed(2_000)), {
+    code: 'eap-stalled',
+    detail: 'nothing came after EAP stage server-certificate',
+  })
+  t.match(triage(failed(10_100, {}, 10_000)), { code: 'eap-stalled' }, 'begun once more, and silent again')
+  t.match(triage(failed(24_000, { radiusSilent: 30_000 })), { code: 'eap-slow', detail: /after 30 s/ })
 })
 
 t.test('a finding speaks of what the network is joined over', async t => {
