@@ -5,7 +5,7 @@ import { country as countryCode, demand } from './checks.ts'
 import { isSupplicantError, type SupplicantError } from './errors.ts'
 import type { LinkChange, Links } from './links.ts'
 import { NetworkBlocks, type NetworkEntry } from './networks.ts'
-import { asState, eventsOf, type InterfaceEvent, type State } from './signals.ts'
+import { eventsOf, type InterfaceEvent, propertyEvents, type State } from './signals.ts'
 import type { InterfaceSettings } from './interface-settings.ts'
 
 const INTERFACE = 'fi.w1.wpa_supplicant1.Interface'
@@ -46,6 +46,8 @@ export class SupplicantInterface {
   #state: State = 'unknown'
   #current: string | undefined
   #gone: SupplicantError | undefined
+  /** What was heard while the properties are being read, by reading. */
+  readonly #meanwhile = new Set<InterfaceEvent[]>()
 
   /** Made by `Supplicant.interface`. */
   constructor(settings: InterfaceSettings, path: string, connection: Connection) {
@@ -231,25 +233,31 @@ export class SupplicantInterface {
     await this.#connection.call(this.path, PROPERTIES, 'Get', 'ss', [INTERFACE, 'State'])
   }
 
-  /** Reads the interface's properties anew. */
+  /** Reads the interface's properties anew. A signal that came with the answer in one piece is heard before that: it holds. */
   async refresh(): Promise<Record<string, unknown>> {
-    const properties = await this.properties(this.path, INTERFACE)
-    this.#state = asState(properties['State'])
+    const meanwhile: InterfaceEvent[] = []
+    this.#meanwhile.add(meanwhile)
+    const reading = this.properties(this.path, INTERFACE)
+    const properties = await reading.finally(() => this.#meanwhile.delete(meanwhile))
     const { Networks: networks } = properties as { Networks?: unknown }
-    this.#blocks.listed(Array.isArray(networks) ? networks.map(String) : [])
-    const current = properties['CurrentNetwork']
-    this.#current = typeof current === 'string' && current !== '/' ? current : undefined
+    this.#blocks.listed(Array.isArray(networks) ? networks.map(String) : [], meanwhile)
+    for (const event of [...propertyEvents(properties), ...meanwhile]) this.#learn(event)
     return properties
   }
 
   /** Called by `Supplicant` with each signal of this object. */
   received(signal: BusSignal): void {
     for (const event of eventsOf(signal)) {
+      for (const events of this.#meanwhile) events.push(event)
       this.#blocks.changed(event)
-      if (event.kind === 'state') this.#state = event.state
-      if (event.kind === 'current-network') this.#current = event.network === '/' ? undefined : event.network
+      this.#learn(event)
       this.#tell(event, signal.at)
     }
+  }
+
+  #learn(event: InterfaceEvent): void {
+    if (event.kind === 'state') this.#state = event.state
+    if (event.kind === 'current-network') this.#current = event.network === '/' ? undefined : event.network
   }
 
   /** Called by `Supplicant` when the interface is no more. */

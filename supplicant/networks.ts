@@ -101,18 +101,22 @@ export class NetworkBlocks {
     await ignoring(this.#target.call('RemoveBlob', 's', [name]), 'blob-unknown')
   }
 
-  /** Told of all blocks there are. */
-  listed(paths: readonly string[]): void {
+  /** Told of all blocks there were, and of what was heard since they were asked for. */
+  listed(paths: readonly string[], since: readonly InterfaceEvent[]): void {
     this.#paths = new Set(paths)
+    for (const event of since) this.#moved(event)
   }
 
   /** Told of every block and blob that somebody put in or took out. */
   changed(event: InterfaceEvent): void {
-    if (event.kind === 'network-added') this.#paths.add(event.network)
+    this.#moved(event)
     if (event.kind === 'blob-removed') this.#blobs.delete(event.blob)
-    if (event.kind !== 'network-removed') return
-    this.#paths.delete(event.network)
-    this.#installed.delete(event.network)
+    if (event.kind === 'network-removed') this.#installed.delete(event.network)
+  }
+
+  #moved(event: InterfaceEvent): void {
+    if (event.kind === 'network-added') this.#paths.add(event.network)
+    if (event.kind === 'network-removed') this.#paths.delete(event.network)
   }
 
   async #add(block: NetworkBlock, encoded: Record<string, unknown>): Promise<string> {

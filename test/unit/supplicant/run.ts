@@ -2,13 +2,21 @@ import t from 'tap'
 import { beginAttempt } from '../../../supplicant/attempt.ts'
 import { type Connection, SupplicantInterface } from '../../../supplicant/interface.ts'
 import type { LinkChange, Links } from '../../../supplicant/links.ts'
+import { join } from '../../../supplicant/join.ts'
 import { Run } from '../../../supplicant/run.ts'
 
 const INTERFACE = 'fi.w1.wpa_supplicant1.Interface'
 
+function withResolvers() {
+  let resolve: (value: unknown[]) => void = () => undefined
+  const promise = new Promise<unknown[]>(settle => (resolve = settle))
+  return { promise, resolve }
+}
+
 /** An interface without a supplicant behind it: what it is told, and the calls it makes. */
-function wire(carrier: boolean) {
+function wire(carrier: boolean, driver: 'wired' | 'nl80211' = 'wired') {
   const calls: string[] = []
+  let all: Promise<unknown[]> = Promise.resolve([])
   let listener: (change: LinkChange) => void = () => undefined
   let link: LinkChange = { name: 'eth0', carrier, enabled: true, index: 2, gone: false }
   const links: Pick<Links, 'carrier' | 'enabled' | 'on'> = {
@@ -23,10 +31,10 @@ function wire(carrier: boolean) {
     links: links as Links,
     call: (_path, _name, member) => {
       calls.push(member)
-      return Promise.resolve([])
+      return member === 'GetAll' ? all : Promise.resolve(member === 'AddNetwork' ? ['/n'] : [])
     },
   }
-  const eth0 = new SupplicantInterface({ name: 'eth0', driver: 'wired' }, '/i', connection)
+  const eth0 = new SupplicantInterface({ name: 'eth0', driver }, '/i', connection)
   const signal = (name: string, member: string, body: unknown[]): void => {
     eth0.received({ path: '/i', interface: name, member, body, at: performance.now() })
   }
@@ -37,6 +45,13 @@ function wire(carrier: boolean) {
       link = { ...link, carrier: true }
       listener(link)
     },
+    /** What is asked for all properties is answered when the function given is called. */
+    answering: () => {
+      const { promise, resolve } = withResolvers()
+      all = promise
+      return (properties: object) => resolve([properties])
+    },
+    added: (path: string) => signal(INTERFACE, 'NetworkAdded', [path, {}]),
     selected: () => signal(INTERFACE, 'NetworkSelected', ['/n']),
     state: (State: string) =>
       signal('org.freedesktop.DBus.Properties', 'PropertiesChanged', [INTERFACE, { State }, []]),
@@ -129,3 +144,35 @@ t.test('but whoever gave it up is told why, when it fails and when it takes too 
   heard('accept proposed method', 'TLS')
   await t.rejects(late, { message: 'over' })
 })
+
+t.test('an access point that lets go in the moment in which it was joined was not joined', async t => {
+  const { eap, eth0, calls, selected, state } = wire(true, 'nl80211')
+  const result = join(eth0, { id_str: 'x', key_mgmt: 'WPA-EAP', ssid: 'corp', eap: 'TLS' })
+  result.catch(() => undefined)
+  while (!calls.includes('SelectNetwork')) await new Promise(setImmediate)
+  selected()
+  state('associated')
+  eap('started')
+  eap('completion', 'success')
+  // Both in what is read from the bus at once: nobody has had a turn in between.
+  state('completed')
+  state('disconnected')
+  await t.rejects(result, { code: 'access-point-lost', attempt: { outcome: { kind: 'failed' } } })
+})
+
+t.test(
+  'a signal that was read from the bus together with the answer before it is not undone by that',
+  async t => {
+    const { eth0, answering, added, state } = wire(true)
+    const answer = answering()
+    const reading = eth0.networks()
+    answer({ State: 'disconnected', Networks: ['/a'], CurrentNetwork: '/' })
+    state('completed')
+    added('/b')
+    t.same(
+      (await reading).map(({ path }) => path),
+      ['/a', '/b'],
+    )
+    t.equal(eth0.state, 'completed')
+  },
+)
