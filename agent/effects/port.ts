@@ -2,9 +2,8 @@
  * The sensor's side of one port: the interface in the supplicant, what it is joined to, and the IP path over it.
  * One step at a time works on it (the loop sees to that); what happens between steps arrives as news.
  */
-import type { Blob, NetworkBlock, SupplicantInterface } from '../../supplicant/index.ts'
+import type { Blob, Joined, NetworkBlock, SupplicantInterface, WatchEvent } from '../../supplicant/index.ts'
 import { triage, watch } from '../../supplicant/index.ts'
-import type { Joined, WatchEvent } from '../../supplicant/index.ts'
 import { hasGateway, openPath, type DhcpAttempt, type Path } from '../path/index.ts'
 import type { Reachability } from '../reachability.ts'
 import type { InstalledBlock, InterfaceState, JoinedNetwork, TimelineEvent } from '../types.ts'
@@ -115,10 +114,7 @@ export class Port {
       if (isOwnBlob(blob) && !referred.includes(`blob://${blob}`)) await handle.removeBlob(blob)
   }
 
-  /**
-   * Joins the network of the block. The DHCP client is started meanwhile, so that its DISCOVER can leave
-   * in the moment the port opens. Rejects with a SupplicantError.
-   */
+  /** Joins the network of the block, with a DHCP client whose DISCOVER leaves as the port opens. Rejects with a SupplicantError. */
   async join(
     target: Omit<JoinedNetwork, 'at'>,
     block: NetworkBlock,
@@ -128,18 +124,22 @@ export class Port {
     const handle = await this.#need()
     if (this.#path) await this.#options.reachability.leaving(this.#path, target.network)
     const closing = this.#closePath()
+    closing.catch(() => undefined) // awaited below
     this.#joined = undefined
     const dhcp = this.standby.take()
     dhcp.arm()
     try {
-      // Nothing is sent over the path before any more: it is taken down while the port is authenticated anew.
-      const [joined] = await Promise.all([this.#joining.join(handle, target, block, blobs, signal), closing])
+      const joined = await this.#joining.join(handle, target, block, blobs, signal)
+      if (!handle.gone) this.#joined = { ...target, at: this.#options.now() }
+      // Nothing is sent over the path before any more: it is taken down while the port is authenticated anew, and longer.
+      await closing
+      if (!this.joined) throw handle.gone ?? new DOMException('the network was lost again', 'AbortError')
       this.#strayed = false
-      this.#joined = { ...target, at: this.#options.now() }
       this.#dhcp = dhcp
       dhcp.kick()
       return joined
     } catch (error) {
+      this.#joined = undefined
       await Promise.all([dhcp[Symbol.asyncDispose](), closing])
       throw unlessTakenOut(error)
     }

@@ -1,6 +1,7 @@
 import './supplicant/attempt.ts'
 import './supplicant/block.ts'
 import './supplicant/kinds.ts'
+import './supplicant/port.ts'
 import './supplicant/preflight.ts'
 import './supplicant/readme.ts'
 import './supplicant/run.ts'
