@@ -9,6 +9,8 @@ export interface Deadlines {
   noAuthenticator: number
   /** EAP started, but neither success nor failure; at least 10 s from its start. */
   radiusSilent: number
+  /** EAP goes on, each time before `radiusSilent` is over; what is less than that has no effect. */
+  radiusSlow: number
   /** The supplicant asked for a passphrase or password, which nobody will give. */
   parameterNeeded: number
   /** EAP succeeded or was not needed, but the port did not open; counted from that moment. */
@@ -21,6 +23,7 @@ export const DEADLINES: Deadlines = {
   association: 20_000,
   noAuthenticator: 10_000,
   radiusSilent: 15_000,
+  radiusSlow: 15_000,
   parameterNeeded: 0,
   handshake: 10_000,
   abandoned: 1_000,
@@ -43,7 +46,7 @@ export function nextDeadline(attempt: Attempt): { ms: number; code: JoinFailure 
   if (attempt.restarted !== undefined)
     return { ms: attempt.restarted + lastChance(deadlines), code: 'radius-silent' }
   const started = times['eap-started']
-  if (started !== undefined) return { ms: patience(deadlines, started), code: 'radius-silent' }
+  if (started !== undefined) return { ms: patience(attempt, started), code: 'radius-silent' }
   if (attempt.linked !== undefined) {
     // A radio may have needed most of the time for its scan, and may have to leave the access point once.
     const least = attempt.medium === 'wired' ? 5_000 : SILENCE.leave + 5_000
@@ -66,20 +69,26 @@ export function endOf({ carrier, times, deadlines, asked }: Attempt, aborted: nu
   return asked === undefined ? aborted : Math.min(asked + answering, aborted + deadlines.abandoned)
 }
 
-/** However late EAP started, the server has 10 s. */
-const patience = ({ radiusSilent }: Deadlines, started: number): number =>
-  Math.max(radiusSilent, started + radiusSilent - 5_000)
+/** However late EAP started, the server has 10 s; and where it may be slow, as long as it is not silent. */
+const patience = ({ times, deadlines: { radiusSilent, radiusSlow } }: Attempt, started: number): number =>
+  Math.max(
+    radiusSilent,
+    started + radiusSilent - 5_000,
+    Math.min(radiusSlow, (lastHeard(times) ?? started) + radiusSilent),
+  )
 
 /** When EAP was last seen to go on. Of its rounds the supplicant tells those alone with which something is known. */
 const lastHeard = (times: Attempt['times']): number | undefined =>
   times.verified ?? times['server-certificate'] ?? times.method ?? times['eap-started']
 
 /** Whether EAP still went on when the time ran out. Of a last chance what follows the beginning at once says nothing. */
-export const wentOn = ({ deadlines, times, outcome }: Attempt): boolean =>
-  (outcome?.ms ?? Infinity) - (lastHeard(times) ?? 0) < 0.8 * lastChance(deadlines)
+export function wentOn({ deadlines: { radiusSilent, radiusSlow }, times, outcome }: Attempt): boolean {
+  const quiet = (outcome?.ms ?? Infinity) - (lastHeard(times) ?? 0)
+  return quiet < 0.8 * lastChance({ radiusSilent: Math.max(radiusSilent, radiusSlow) })
+}
 
 /** Of the time for EAP, what is kept for beginning once more. */
-const lastChance = ({ radiusSilent }: Deadlines): number => radiusSilent / 3
+const lastChance = ({ radiusSilent }: Pick<Deadlines, 'radiusSilent'>): number => radiusSilent / 3
 
 /** Milliseconds after the association. */
 const SILENCE = { start: 500, stale: 1_500, leave: 4_000 }
@@ -108,7 +117,7 @@ function lastAct(attempt: Attempt, started: number): NextAct | undefined {
   const { deadlines, method, restarted, carrier, down, disabled, times } = attempt
   if (method === undefined || restarted !== undefined) return undefined
   if (carrier === false || down === true || disabled === true) return undefined
-  const ms = patience(deadlines, started) - lastChance(deadlines)
+  const ms = patience(attempt, started) - lastChance(deadlines)
   return ms - (lastHeard(times) ?? started) < lastChance(deadlines) ? undefined : { ms, act: 'restart' }
 }
 

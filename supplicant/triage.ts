@@ -112,10 +112,10 @@ function judge(attempt: Attempt, code: JoinFailure, facts: CredentialFacts): Ver
 }
 
 function unfinished(attempt: Attempt): Verdict {
-  const { method, stage, deadlines } = attempt
+  const { method, stage, outcome } = attempt
   if (method === undefined) return { code: 'radius-silent' }
   return wentOn(attempt)
-    ? { code: 'eap-slow', detail: `EAP had come to stage ${stage} after ${deadlines.radiusSilent / 1000} s` }
+    ? { code: 'eap-slow', detail: `EAP had come to stage ${stage} after ${Math.round((outcome?.ms ?? 0) / 1000)} s` }
     : { code: 'eap-stalled', detail: `nothing came after EAP stage ${stage}` }
 }
 

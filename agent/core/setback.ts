@@ -62,8 +62,8 @@ const [patience, morePatience] = [15_000, 30_000]
 const slowLogins: ReadonlySet<string | undefined> = new Set(['eap-slow', 'eap-stalled'])
 
 /**
- * For how long a login may take. Whoever stops half-way is reported after 15 s; but a RADIUS server that is slow looks much the same, and
- * with 15 s each time it would never be done: so the next try has 30, and so have all after a login that needed most of the time.
+ * For how long a login may take whose RADIUS server is not silent for 15 s. With these alone each time a slow one would never be done: so
+ * the try after one that had to be given up half-way has 30, and so have all after a login that needed most of the time.
  */
 export function radiusPatience({ setback: held, failedProof, lastJoin }: NetworkHistory): number {
   const slow = slowLogins.has(held?.finding.code) || slowLogins.has(failedProof?.finding.code)

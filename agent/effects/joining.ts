@@ -55,7 +55,7 @@ export class Joining {
     this.#lookNoMore()
     if (this.#open?.handle !== handle || !isSame(this.#open.target, target) || this.#open.isPast) {
       await this.end()
-      const deadlines = { radiusSilent: radiusPatience(history(target.network)) }
+      const deadlines = { radiusSlow: radiusPatience(history(target.network)) }
       const options = { blobs, deadlines, frequencies: await frequencies.of(block.ssid) }
       this.#open = new OpenAttempt(handle, target, block, options, this.#options)
     }

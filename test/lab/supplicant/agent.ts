@@ -59,7 +59,7 @@ const STROKES: Record<string, Stroke> = {
   'RADIUS dead': {
     strike: lab => lab.radius.daemon.stop('SIGKILL'),
     repair: lab => lab.radius.daemon.start(),
-    reported: report => isJoined(report) || blames('radius-silent', 'eap-stalled', 'eap-slow')(report),
+    reported: report => isJoined(report) || blames('radius-silent', 'eap-stalled')(report),
     // The first login after its server is back is hostapd's third EAPOL-Start without a success, after which it forgets the station in the
     // middle of it (docs/decisions.md): 14 to 17 s in 21 of 48 strokes, 5 to 7 s in the others.
     within: 45,

@@ -111,7 +111,7 @@ t.test('a server that goes on when its time is over is slow, and not blamed for 
     ...{ method: 'TLS', stage: 'server-certificate' as const },
     times: { 'eap-started': 20, method: heard / 2, 'server-certificate': heard },
     ...(restarted !== undefined && { restarted }),
-    outcome: { kind: 'failed', code: 'radius-silent', ms: { ...DEADLINES, ...deadlines }.radiusSilent },
+    outcome: { kind: 'failed', code: 'radius-silent', ms: { ...DEADLINES, ...deadlines }.radiusSlow },
   })
   const slow = triage(failed(12_000))
   t.match(slow, { code: 'eap-slow', side: 'server', title: /takes too long/, hint: /It answers/ })
@@ -121,7 +121,7 @@ t.test('a server that goes on when its time is over is slow, and not blamed for 
     detail: 'nothing came after EAP stage server-certificate',
   })
   t.match(triage(failed(10_100, {}, 10_000)), { code: 'eap-stalled' }, 'begun once more, and silent again')
-  t.match(triage(failed(24_000, { radiusSilent: 30_000 })), { code: 'eap-slow', detail: /after 30 s/ })
+  t.match(triage(failed(24_000, { radiusSlow: 30_000 })), { code: 'eap-slow', detail: /after 30 s/ })
 })
 
 t.test('a finding speaks of what the network is joined over', async t => {

@@ -89,7 +89,7 @@ function strokes({ air }: World, radius: Daemon): Record<AirStroke['cause'], Str
     'RADIUS dead': {
       strike: () => radius.stop('SIGKILL'),
       repair: () => radius.start(),
-      reported: report => isJoined(report) || blames('radius-silent', 'eap-stalled', 'eap-slow')(report),
+      reported: report => isJoined(report) || blames('radius-silent', 'eap-stalled')(report),
     },
   }
 }
