@@ -20,6 +20,13 @@ export function certificateFacts(pem: string): CertificateFacts {
 /** Certificates of a text, PEM. */
 export const pemBlocks = (text: string): string[] => text.match(block) ?? []
 
+/** A root in the client's chain is dead weight in every EAP exchange; a CA that its own older key has signed is none. */
+export const withoutRoots = (text: string): string[] =>
+  pemBlocks(text).filter(pem => {
+    const certificate = new X509Certificate(pem)
+    return certificate.subject !== certificate.issuer || !certificate.verify(certificate.publicKey)
+  })
+
 const block = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n?/g
 
 /** Whether there are certificates, or nothing at all, and no remains of any. */

@@ -1,6 +1,7 @@
 /** From a network profile to what wpa_supplicant is told. Pure. */
 import { networkBlock } from '../../supplicant/index.ts'
 import type { BuiltBlock, Eap as EapDescription, ServerTrust } from '../../supplicant/index.ts'
+import { digest12 } from '../core/hash.ts'
 import type { Eap } from '../desired/profile.ts'
 import { AgentError } from '../errors.ts'
 import type { InstalledBlock, Network } from '../types.ts'
@@ -22,8 +23,8 @@ export interface BlockFiles {
 const prefix = 'sonde:'
 const blobPrefix = 'sonde-'
 
-/** Blobs are named by the certificate's fingerprint: the same name always holds the same bytes. */
-export const certificateBlob = (fingerprint: string): string => blobPrefix + fingerprint.slice(0, 16)
+/** Blobs are named by what is in them, the certificate and its chain: the same name always holds the same bytes. */
+export const certificateBlob = (pem: string): string => blobPrefix + digest12(pem)
 export const isOwnBlob = (name: string): boolean => name.startsWith(blobPrefix)
 
 const blockId = (network: string, revision: string): string => `${prefix}${network}:${revision}`

@@ -94,7 +94,8 @@ async function transact(purpose: Purpose, path: Path, signal: AbortSignal, conte
     throw await pending(opened.request, purpose.settings.polling, folder, context.now())
   const warnings = [...trust.warnings, ...outcome.warnings]
   sayWarnings(outcome.warnings, purpose, context)
-  const { certificate, chain } = outcome
+  const { certificate } = outcome
+  const chain = [...outcome.chain, ...outcome.above]
   const anchors = trust.chain.map(each => each.toString())
   const authorities = authoritiesOf(trust)
   if (await folder.isRemoved()) throw removedMeanwhile(purpose)

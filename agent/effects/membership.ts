@@ -3,10 +3,11 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { preflight } from '../../supplicant/index.ts'
 import type { Blob, CredentialFacts, NetworkBlock, Problem } from '../../supplicant/index.ts'
-import { pemBlocks } from '../certificate.ts'
+import { pemBlocks, withoutRoots } from '../certificate.ts'
 import { datesBy, revisionOf, trustsScepAnchors } from '../core/want.ts'
 import { substitute, variablesFor } from '../desired/variables.ts'
 import { AgentError } from '../errors.ts'
+import { issuersAboveChain } from '../scep/index.ts'
 import type { CertificateFacts, Network } from '../types.ts'
 import { blockOf, certificateBlob, type BlockFiles } from './block.ts'
 import type { Context } from './context.ts'
@@ -30,15 +31,13 @@ export async function membership(network: Network, revision: string, context: Co
   const current = isProof ? state.candidate : state.current
   const own = current && (await ownCertificate(network, current.generation, context))
   const trust = await context.trust.file(trusted(network, own?.anchors ?? []))
-  const blob = current && certificateBlob(current.certificate.fingerprint)
   const files: BlockFiles = {
     ...(trust !== undefined && { trust }),
-    ...(own && { key: own.keyPath, commonName: own.commonName }),
-    ...(blob !== undefined && { certificateBlob: blob }),
+    ...(own && { key: own.keyPath, commonName: own.commonName, certificateBlob: own.blob.name }),
     ignoreDates: dates !== 'supplicant',
   }
   const { block, warnings } = blockOf(withVariables(network, context), revision, files)
-  const blobs = own && blob !== undefined ? [{ name: blob, bytes: own.bytes }] : []
+  const blobs = own ? [own.blob] : []
   const facts = factsOf(network, block, current?.certificate, context)
   if (!own) return { block, blobs, warnings, facts }
   const looked = await lookedAt(network, own, trust, context)
@@ -66,7 +65,7 @@ async function lookedAt(
   ])
   const { problems, facts } = preflight(
     {
-      ...{ certificate: own.bytes, key },
+      ...{ certificate: own.blob.bytes, key },
       ...(serverCa && { serverCa }),
       suiteB192: network.profile.wireless?.security === 'wpa3-enterprise-192',
     },
@@ -124,12 +123,12 @@ function trusted(network: Network, anchors: string[]): string[] {
 
 interface OwnCertificate {
   keyPath: string
-  bytes: Uint8Array
+  /** Certificate and intermediates as one PEM: the form that carries a chain (lab fact). */
+  blob: Blob
   anchors: string[]
   commonName: string
 }
 
-/** Certificate and intermediates as one PEM: the form that carries a chain (lab fact). */
 async function ownCertificate(
   network: Network,
   generation: string,
@@ -142,20 +141,20 @@ async function ownCertificate(
     readFile(files.anchors, 'utf8'),
     context.credentials.of(network.id).notes.nextAuthorities(),
   ])
+  const pem = certificate + withoutRoots(chain + missing(network, certificate + chain)).join('')
   return {
     keyPath: files.key,
-    bytes: Buffer.from(certificate + intermediates(chain).join('')),
+    blob: { name: certificateBlob(pem), bytes: Buffer.from(pem) },
     anchors: pemBlocks(anchors + next),
     commonName: /^CN=(.*)$/m.exec(new X509Certificate(certificate).subject)?.[1] ?? '',
   }
 }
 
-/** A root in the client's chain is dead weight in every EAP exchange. */
-const intermediates = (chain: string): string[] =>
-  pemBlocks(chain).filter(pem => {
-    const { subject, issuer } = new X509Certificate(pem)
-    return subject !== issuer
-  })
+/** CAs that the operator has given since the certificate was issued, and that complete its chain (PEM). */
+function missing({ profile: { eap, scep } }: Network, chain: string): string {
+  const given = [...(scep?.caCertificates ?? []), ...(eap?.serverCa ?? [])]
+  return issuersAboveChain(chain, given).join('')
+}
 
 function withVariables(network: Network, context: Context): Network {
   const { eap } = network.profile

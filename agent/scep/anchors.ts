@@ -1,7 +1,7 @@
 /** Trust anchors: uploaded, named by a fingerprint, or trusted on first use (S2-42 … S2-49, B-12, B-14, B-15, B-17). */
 import type { X509Certificate } from 'node:crypto'
-import { buildPath } from './chain.ts'
-import { fieldsOf, isCa, isSelfSigned, pemBlocks, sameCertificate, subjectText } from './certificate.ts'
+import { buildPath, issuersAbove } from './chain.ts'
+import { fieldsOf, isCa, isSelfSigned, pem, pemBlocks, sameCertificate, subjectText } from './certificate.ts'
 import { reading, ScepError, type ScepCode, type Warning } from './errors.ts'
 import { fingerprintMatches, parseFingerprint, sha256Fingerprint } from './fingerprint.ts'
 import { certificateOf } from './signed-data.ts'
@@ -45,6 +45,12 @@ export function certificatesFromPem(
     return blocks.map(der => reading(what, 'root-invalid', () => certificateOf(der)))
   })
 }
+
+/** PEM of the CAs among `given` that continue `chain`, a PEM text with the issuer after what it has issued. Throws `root-invalid`. */
+export const issuersAboveChain = (chain: string, given: readonly string[], now?: Date): string[] =>
+  issuersAbove(certificatesFromPem([chain], 'The chain'), certificatesFromPem(given), now).map(each =>
+    pem('CERTIFICATE', each.raw),
+  )
 
 export const unique = (certificates: readonly X509Certificate[]): X509Certificate[] =>
   certificates.filter((each, at) => certificates.findIndex(other => sameCertificate(each, other)) === at)

@@ -85,6 +85,29 @@ function hasIssued(issuer: X509Certificate, subject: X509Certificate, below: num
   return subject.checkIssued(issuer) && isSignedBy(subject, issuer)
 }
 
+/**
+ * The CAs above the end of a path, as far as they are among `known` and valid. Nothing is trusted for being there: they are for whoever trusts
+ * one of them instead of our anchor.
+ */
+export function issuersAbove(
+  path: readonly X509Certificate[],
+  known: readonly X509Certificate[],
+  now: Date | undefined,
+): X509Certificate[] {
+  const whole = [...path]
+  for (let last = whole.at(-1); last && !isSelfSigned(last);) {
+    const subject: X509Certificate = last
+    last = known.find(
+      each =>
+        !whole.some(other => sameCertificate(each, other)) &&
+        hasIssued(each, subject, whole.length - 1) &&
+        dateProblem(each, now) === undefined,
+    )
+    if (last) whole.push(last)
+  }
+  return whole.slice(path.length)
+}
+
 /** Why a certificate is not valid at this moment, or undefined. */
 export function dateProblem(certificate: X509Certificate, now: Date | undefined): string | undefined {
   if (!now) return undefined

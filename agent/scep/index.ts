@@ -14,7 +14,7 @@ export { getCaCaps, advertises, noCapabilities, type Capabilities } from './capa
 export { getCaCertificates, type CaReply } from './ca-certificates.ts'
 export { addressedToNextCa, getNextCaCertificates } from './next-ca.ts'
 export { establishTrust, type Trust } from './trust.ts'
-export { certificatesFromPem, type TrustSettings, type Basis } from './anchors.ts'
+export { certificatesFromPem, issuersAboveChain, type TrustSettings, type Basis } from './anchors.ts'
 export { parseFingerprint, sha256Fingerprint } from './fingerprint.ts'
 export {
   prepareEnrolment,

@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import { BerError, read } from './ber.ts'
 import { ciphers, oids, signatures, type Digest } from './algorithms.ts'
 import type { CertRep } from './cert-rep.ts'
-import { buildPath, dateProblem } from './chain.ts'
+import { buildPath, issuersAbove } from './chain.ts'
 import { fieldsOf, isCa, pem, sameCertificate, subjectText } from './certificate.ts'
 import { openEnvelope, unreadable, type Opened } from './enveloped-data.ts'
 import type { OpenEnrolment } from './enrolment.ts'
@@ -17,6 +17,8 @@ export interface Issued {
   certificate: string
   /** PEM of the CA certificates above it, issuer first, anchor last. */
   chain: string[]
+  /** PEM of those above the anchor, where it is no root: to be shown with the chain, never to be trusted. */
+  above: string[]
   warnings: Warning[]
   replyAlgorithms: { encryption: string; keyTransport: string; digest: Digest }
 }
@@ -50,24 +52,19 @@ function openedCertificate(
       'The SCEP server sent no certificate for our key',
       `it sent ${[...bag.map(subjectText), ...strange].join('; ') || 'none'}`,
     )
-  const others = bag.filter(each => !sameCertificate(each, certificate))
-  const path = buildPath(certificate, {
-    anchors: trust.anchors,
-    intermediates: [...trust.certificates, ...others].filter(isCa),
-    now: undefined,
-    own: true,
-  })
-  if (!path.ok)
-    throw wrong('certificate-untrusted', 'The issued certificate does not chain to a trusted CA', path.reason)
   const now = issuedBy(certificate, trust.now)
-  for (const each of path.path) {
-    const problem = dateProblem(each, now)
-    if (problem !== undefined)
-      throw wrong('certificate-dates', 'The issued certificate is not valid now', problem)
-  }
+  const others = [...bag, ...certificates].filter(each => !sameCertificate(each, certificate))
+  const intermediates = [...trust.certificates, ...trust.above, ...others].filter(isCa)
+  const path = buildPath(certificate, { anchors: trust.anchors, intermediates, now, own: true })
+  if (!path.ok)
+    throw path.outdated
+      ? wrong('certificate-dates', 'The issued certificate is not valid now', path.reason)
+      : wrong('certificate-untrusted', 'The issued certificate does not chain to a trusted CA', path.reason)
+  const texts = (found: X509Certificate[]): string[] => found.map(each => pem('CERTIFICATE', each.raw))
   return {
     certificate: pem('CERTIFICATE', certificate.raw),
-    chain: path.path.slice(1).map(each => pem('CERTIFICATE', each.raw)),
+    chain: texts(path.path.slice(1)),
+    above: texts(issuersAbove(path.path, intermediates, now)),
     warnings: [...warnings, ...weaknesses(opened, certificate), ...deviations(certificate, open)],
     replyAlgorithms: { encryption: opened.encryption, keyTransport: opened.keyTransport, digest },
   }

@@ -13,7 +13,7 @@ import {
   type Basis,
   type TrustSettings,
 } from './anchors.ts'
-import { buildPath, dateProblem, type Path } from './chain.ts'
+import { buildPath, dateProblem, issuersAbove, type Path } from './chain.ts'
 import type { CaReply } from './ca-certificates.ts'
 import { fieldsOf, isCa, isSelfSigned, sameCertificate, subjectText } from './certificate.ts'
 import { reading, type Warning } from './errors.ts'
@@ -26,6 +26,8 @@ export interface Trust {
   chain: X509Certificate[]
   /** Everything verified that came from GetCACert or was uploaded: CAs and RAs; only these may sign a CertRep. */
   certificates: X509Certificate[]
+  /** CAs above an anchor that is no root, received or uploaded: trusted for nothing, and needed where RADIUS trusts one of them (S2-44). */
+  above: X509Certificate[]
   /** Whom the envelope is for: the RA that enciphers, or the CA. */
   recipient: X509Certificate
   /** The CA that issues: the issuer in a CertPoll. */
@@ -75,8 +77,9 @@ function decide(
   const known = unique([...uploaded, ...reply.certificates])
   const received = judge(reply.certificates, anchors, known, now)
   refuseUntrusted(received)
+  const above = unique(anchors.flatMap(anchor => issuersAbove([anchor], known, now)))
   for (const { certificate, path } of received)
-    if (!path.ok)
+    if (!path.ok && !above.some(each => sameCertificate(each, certificate)))
       warnings.push({
         code: 'unrelated-certificate',
         text: `"${subjectText(certificate)}" is left aside: ${path.reason}`,
@@ -87,11 +90,7 @@ function decide(
     ...judge(anchors, anchors, known, now),
   ].filter(({ path }) => path.ok)
   const chain = chainOf(good)
-  if (!chain.some(isSelfSigned))
-    warnings.push({
-      code: 'no-root',
-      text: 'There is no root CA certificate: none is uploaded, and GetCACert returned none. EAP-TLS needs it (S2-48)',
-    })
+  if (!chain.some(isSelfSigned)) warnings.push(noRoot(above.find(isSelfSigned)))
   const usable = received.filter(({ path }) => path.ok).map(({ certificate }) => certificate)
   const recipient = selectRecipient(usable, warnings)
   // Of several roots the one that vouches for whom we talk to: the others may be gone, or in another order, the next time.
@@ -101,6 +100,7 @@ function decide(
     anchors,
     chain,
     certificates: unique(good.map(({ certificate }) => certificate)),
+    above,
     recipient,
     // An RA may come from anywhere under the root; the lowest CA is the one that issues.
     issuer: isCa(recipient) ? recipient : (chain[0] ?? recipient),
@@ -111,6 +111,13 @@ function decide(
     warnings,
   }
 }
+
+const noRoot = (untrusted: X509Certificate | undefined): Warning => ({
+  code: 'no-root',
+  text: untrusted
+    ? `The root CA certificate "${subjectText(untrusted)}" came from the server, is above what is uploaded, and nobody vouches for it: upload it, EAP-TLS needs it (S2-48)`
+    : 'There is no root CA certificate: none is uploaded, and GetCACert returned none. EAP-TLS needs it (S2-48)',
+})
 
 const judge = (
   certificates: readonly X509Certificate[],

@@ -91,8 +91,9 @@ t.test(
   'S1-26: root, issuing CA, RA and RADIUS server near their end are warned about at 28, 7, 3 and 1 days, with who has to act',
   async t => {
     await using scene = await settledOn(t, { ending }, {}, { documents: radiusOfTheCa })
-    await scene.lab.radius.accepted('sensor-1')
-    t.pass('S2-44: RADIUS, which trusts the root alone, was sent the CA between')
+    const { lab, scep } = scene
+    await lab.radius.accepted('sensor-1')
+    t.pass('S2-44: RADIUS, which trusts the root alone, was sent the CAs between')
     for (const [code, severity, days, text] of expiring) {
       const found = await notices(scene, code)
       t.match(
@@ -108,6 +109,15 @@ t.test(
     const { renewal } =
       asReported(await scene.sensor.reported(isJoined, 'it is reported')).networks['corp'] ?? {}
     t.match(renewal?.forecast, /^renewal due on .*, last password accepted on /)
+    const [root, issuing] = await Promise.all([scep.ca, scep.issuingCa].map(file => readFile(file, 'utf8')))
+    await scene.change(
+      { caCertificates: [issuing] },
+      { eap: { ...scene.documents.corp.eap, serverCa: [root] } },
+    )
+    const mark = scene.mark()
+    await lab.operator.command('sensor-1', { id: 'renew', command: 'renew', network: 'corp' })
+    await mark.inUse()
+    t.pass('S2-44: and also where the issuing CA alone is uploaded')
   },
 )
 

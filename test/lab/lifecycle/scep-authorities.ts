@@ -38,15 +38,18 @@ export const plain = (ca: Holder): Shape => ({
   ...{ ca, decrypter: ca, signer: ca },
 })
 
-/** An issuing CA below the root, and an RA that opens and signs; days that are left of each. */
+/** A policy CA below the root, an issuing CA below that, and an RA that opens and signs; days that are left of the two. GetCACert has no order. */
 export function tiers(above: Holder, days: { ca: number; ra: number }): Shape {
-  const ca = issuedBy(above, 'Issuing CA', fixtureKey('rsa-2048-c'), {
-    ...{ ca: true, usage: ['keyCertSign', 'cRLSign'], ...left(days.ca) },
-  })
+  const between = (issuer: Holder, name: string, key: FixtureKey, daysLeft: number): Holder =>
+    issuedBy(issuer, name, fixtureKey(key), {
+      ...{ ca: true, usage: ['keyCertSign', 'cRLSign'], ...left(daysLeft) },
+    })
+  const policy = between(above, 'Policy CA', 'rsa-2048-b', 300)
+  const ca = between(policy, 'Issuing CA', 'rsa-2048-c', days.ca)
   const ra = issuedBy(ca, 'SCEP RA', fixtureKey('rsa-3072'), {
     ...{ ca: false, usage: ['digitalSignature', 'keyEncipherment'], ...left(days.ra) },
   })
-  const body = bag([ra.certificate, ca.certificate, above.certificate])
+  const body = bag([policy, ra, above, ca].map(each => each.certificate))
   return {
     ...plainShape(),
     caReply: { type: 'application/x-x509-ca-ra-cert', body },

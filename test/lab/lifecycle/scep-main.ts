@@ -3,6 +3,7 @@
  * is replaced, a CRL. It is told what to do on standard input, one JSON object a line, and says on standard output what it did.
  */
 import { createPublicKey } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import {
   bag,
@@ -28,6 +29,7 @@ const present = await root('Short-lived Root', 'rsa-2048-a', files.present, left
 const next = await root('Next Root', 'rsa-2048-b', files.next, left(364))
 const stranger = rootCa('Nobody', fixtureKey('rsa-2048-c'))
 const shape = ending ? tiers(present, ending) : plain(present)
+await writeFile(files.issuing, shape.ca.certificate.toString())
 await radiusServer(files.server, present, left(ending?.server ?? 300))
 await radiusServer(files.nextServer, next, left(300))
 

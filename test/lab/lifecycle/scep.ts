@@ -25,8 +25,8 @@ export interface Instruction {
   /** The replies that were held leave. */
   release?: true
   /**
-   * An issuing CA and an RA below the root, and days that are left of each and of the RADIUS server's certificate; only at the start.
-   * RADIUS trusts the root alone, so that the sensor has to send the CA between.
+   * A policy CA below the root, an issuing CA and an RA below that, and days that are left of each and of the RADIUS server's certificate; only at
+   * the start. RADIUS trusts the root alone, so that the sensor has to send the CAs between.
    */
   ending?: { root: number; ca: number; ra: number; server: number }
   /** The next CA is not offered yet. */
@@ -45,7 +45,7 @@ export interface ScepArguments {
   host: string
   port: number
   /** Where the certificates are to be written, PEM: of the CAs, and of the RADIUS server as each CA issues it. */
-  files: Record<'present' | 'next' | 'server' | 'nextServer', string>
+  files: Record<'present' | 'next' | 'issuing' | 'server' | 'nextServer', string>
   first: Instruction
 }
 
@@ -66,6 +66,8 @@ export class OwnScepServer {
   /** PEM files of the CA in force and of the one after it. */
   readonly ca: string
   readonly nextCa: string
+  /** PEM file of the CA that issues, where `ending` puts others above it. */
+  readonly issuingCa: string
   /** PEM files of a RADIUS server's certificate and key, issued by each. */
   readonly radius: { present: string; next: string }
 
@@ -73,6 +75,7 @@ export class OwnScepServer {
     this.daemon = daemon
     this.ca = files.present
     this.nextCa = files.next
+    this.issuingCa = files.issuing
     this.radius = { present: files.server, next: files.nextServer }
   }
 
@@ -103,7 +106,7 @@ export class OwnScepServer {
 export async function ownScepServer(lab: Lab, first: Instruction = {}): Promise<OwnScepServer> {
   const file = (name: string): string => join(lab.site.folder, name)
   const files = {
-    ...{ present: file('own-ca.pem'), next: file('own-next-ca.pem') },
+    ...{ present: file('own-ca.pem'), next: file('own-next-ca.pem'), issuing: file('own-issuing-ca.pem') },
     ...{ server: file('own-radius.pem'), nextServer: file('own-next-radius.pem') },
   }
   const told: ScepArguments = { host: addresses.scep, port, files, first }
