@@ -84,7 +84,7 @@ export function eventsOf(signal: {
 }
 
 /** The events hidden in a set of changed interface properties; the reasons come before the state they explain. */
-function propertyEvents(properties: Record<string, unknown>): InterfaceEvent[] {
+export function propertyEvents(properties: Record<string, unknown>): InterfaceEvent[] {
   const events: InterfaceEvent[] = []
   const {
     DisconnectReason,

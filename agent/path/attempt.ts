@@ -195,8 +195,8 @@ export class Attempt implements DhcpAttempt {
         else if (this.#phase === 'bound') this.#lose('the lease ran out and no server renewed it')
         break
       case 'malformed':
-        this.#fail(new PathError('dhcp-no-ack', `on ${this.interface} ${event.detail}`))
-        break
+        if (this.#current) this.#lose(event.detail)
+        else this.#fail(new PathError('dhcp-bad-lease', `on ${this.interface} ${event.detail}`))
     }
   }
 

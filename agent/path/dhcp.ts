@@ -29,7 +29,7 @@ export interface DhcpAttempt extends AsyncDisposable {
   arm: () => void
   /** The port has opened: DISCOVER leaves now, and again after ever longer pauses until it is answered. Starts the deadline; a second time it has no effect. */
   kick: () => void
-  /** The first lease. Rejects with a PathError `dhcp-no-offer`, `dhcp-no-ack`, `no-carrier`, `dhcp-client-*`, or the signal's reason. */
+  /** The first lease. Rejects with a PathError `dhcp-no-offer`, `dhcp-no-ack`, `dhcp-bad-lease`, `no-carrier`, `dhcp-client-*`, or the signal's reason. */
   lease: (signal: AbortSignal) => Promise<Lease>
   watch: (watcher: LeaseWatcher) => void
   /** Asks the server to renew now. */

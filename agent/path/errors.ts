@@ -8,6 +8,7 @@ export type PathCode =
   | 'dhcp-client-failed'
   | 'dhcp-no-offer'
   | 'dhcp-no-ack'
+  | 'dhcp-bad-lease'
   | 'lease-lost'
   | 'address-conflict'
   | 'no-route'
@@ -79,6 +80,12 @@ const meanings: Record<PathCode, Meaning> = {
     retry: 'backoff',
     hint: 'Look at the log of the DHCP server named here: free addresses, reservations, a second server.',
   },
+  'dhcp-bad-lease': {
+    title: 'The DHCP server gave an address or a mask that no host can have',
+    side: 'network',
+    retry: 'backoff',
+    hint: 'Correct the range and the subnet mask (option 1) at the DHCP server named here; if it is a stranger, find out who runs it.',
+  },
   'lease-lost': {
     title: 'The address was lost',
     side: 'network',
@@ -131,7 +138,7 @@ const meanings: Record<PathCode, Meaning> = {
     title: 'The name does not exist in this network',
     side: 'network',
     retry: 'backoff',
-    hint: 'Check the spelling, and that the name servers given by DHCP know an A record of it.',
+    hint: 'Check the spelling, and that the name servers given by DHCP know an A record of it. A name without a dot is completed by the domains that DHCP gives (option 119, else 15).',
   },
   'dns-timeout': {
     title: 'The name servers of the network do not answer',

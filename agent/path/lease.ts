@@ -17,7 +17,7 @@ export interface Lease {
   routes: Route[]
   dns: string[]
   ntp: string[]
-  /** Domains in which a name without a dot is looked up: those of option 119, then that of option 15. */
+  /** Domains that complete a short name: option 119, else 15. */
   search: string[]
   /** Bytes of a packet that the network carries (option 26), where it is less than the interface does. */
   mtu?: number
@@ -37,7 +37,7 @@ export type DhcpEvent =
 
 /** Names that udhcpc gives to the options we ask for (1, 3, 6, 15, 26, 42, 51, 54, 119, 121) and to its own fields. */
 const variables = [
-  ...['ip', 'mask', 'router', 'staticroutes', 'dns', 'domain', 'search', 'mtu', 'ntpsrv', 'lease'],
+  ...['ip', 'subnet', 'mask', 'router', 'staticroutes', 'dns', 'domain', 'search', 'mtu', 'ntpsrv', 'lease'],
   ...['serverid', 'message'],
 ] as const
 
@@ -72,11 +72,12 @@ export function splitRecords(text: string): { records: string[]; rest: string } 
 const addresses = (text: string | undefined): string[] =>
   (text ?? '').split(' ').filter(word => isIPv4(word) && usable(word))
 
-/** Each once; more than six of them nobody looks in (resolv.conf(5)). */
-const domains = (...lists: (string | undefined)[]): string[] => {
-  const words = lists.flatMap(list => (list ?? '').split(' '))
-  return [...new Set(words.filter(word => /^[A-Za-z0-9_.-]{1,253}$/.test(word)))].slice(0, 6)
-}
+/** The names among them; some servers give several in the option for one. */
+const domains = (text: string | undefined): string[] =>
+  (text ?? '')
+    .split(' ')
+    .map(word => word.replace(/\.$/, ''))
+    .filter(word => word.length <= 253 && /^(?:(?!-)[A-Za-z0-9_-]{1,63}(?:\.|$))+$/.test(word))
 
 /** Bytes: what every host has to take (RFC 791), and what an interface carries by itself. */
 const leastMtu = 576
@@ -121,20 +122,21 @@ export function parseRecord(record: string, now: Date): DhcpEvent | undefined {
 
 function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: Date): DhcpEvent {
   const address = fields.get('ip') ?? ''
-  const prefix = Number(fields.get('mask') ?? '') || 32
-  if (!isIPv4(address) || !usable(address))
-    return { kind: 'malformed', detail: `the address ${JSON.stringify(printable(address))} cannot be used` }
-  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 32)
-    return { kind: 'malformed', detail: `the subnet mask length ${String(prefix)} cannot be used` }
-  const isHost = (router: string): boolean => router !== address && !isSubnet(router, address, prefix)
-  const given = classlessRoutes(fields.get('staticroutes') ?? '').filter(({ via }) => !via || isHost(via))
+  const prefix = prefixOf(fields)
+  const server = addresses(fields.get('serverid'))[0] ?? '0.0.0.0'
+  const wrong = prefix === undefined ? badMask(fields) : badAddress(address, prefix)
+  if (prefix === undefined || wrong !== undefined)
+    return { kind: 'malformed', detail: `${server} gave ${wrong ?? ''}` }
+  const canRoute = (router: string): boolean => router !== address && isHost(router, address, prefix)
+  const given = classlessRoutes(fields.get('staticroutes') ?? '').filter(
+    ({ via }) => via === undefined || canRoute(via),
+  )
   const isDefault = ({ to, via }: Route): boolean => to === 'default' && via !== undefined
   // Whoever gives classless routes gives the default one among them: the router of option 3 is for others (RFC 3442).
   const routers =
-    given.length > 0
-      ? given.filter(isDefault).flatMap(({ via }) => via ?? [])
-      : addresses(fields.get('router'))
-  const gateway = routers.find(isHost)
+    given.length > 0 ? given.filter(isDefault).map(({ via }) => via) : addresses(fields.get('router'))
+  const gateway = routers.find(router => router !== undefined && canRoute(router))
+  const searched = domains(fields.get('search'))
   const mtu = Number(fields.get('mtu') ?? '')
   const lease: Lease = {
     address,
@@ -142,9 +144,9 @@ function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: 
     routes: given.filter(route => !isDefault(route)),
     dns: addresses(fields.get('dns')),
     ntp: addresses(fields.get('ntpsrv')),
-    search: domains(fields.get('search'), fields.get('domain')),
+    search: searched.length > 0 ? searched : domains(fields.get('domain')),
     seconds: Number(fields.get('lease')) || 3600,
-    server: addresses(fields.get('serverid'))[0] ?? '0.0.0.0',
+    server,
     obtainedAt: now,
   }
   if (gateway !== undefined) lease.gateway = gateway
@@ -152,17 +154,51 @@ function parseLease(fields: ReadonlyMap<string, string>, renewed: boolean, now: 
   return { kind: 'lease', renewed, lease }
 }
 
+/** No subnet has a shorter mask. */
+const shortestPrefix = 8
+
+/** Of one host where the server gave no mask; undefined where it is none. udhcpc counts the bits and does not look whether there are holes. */
+function prefixOf(fields: ReadonlyMap<string, string>): number | undefined {
+  const dotted = fields.get('subnet') ?? ''
+  const length = fields.get('mask') ?? ''
+  if (dotted === '' && length === '') return 32
+  const prefix = Number(length)
+  const isMask = dotted === '' || networkOf('255.255.255.255', prefix) === dotted
+  return Number.isInteger(prefix) && prefix >= shortestPrefix && prefix <= 32 && isMask ? prefix : undefined
+}
+
+function badMask(fields: ReadonlyMap<string, string>): string {
+  const dotted = fields.get('subnet') ?? ''
+  const mask = dotted === '' ? `/${fields.get('mask') ?? ''}` : dotted
+  return `the subnet mask ${printable(mask)}, which cannot be used`
+}
+
+/** Why no host can have the address, or undefined. */
+function badAddress(address: string, prefix: number): string | undefined {
+  const given = `the address ${JSON.stringify(printable(address))}, which cannot be used`
+  if (!isIPv4(address) || !usable(address)) return given
+  if (isHost(address, address, prefix)) return undefined
+  const subnet = destination(address, prefix)
+  return networkOf(address, prefix) === address
+    ? `${given}: it is that of the whole subnet ${subnet}`
+    : `${given}: it is the broadcast address of ${subnet}`
+}
+
+/** Not of a link of two or of one, whose router is outside by design. */
+export const hasOutsideGateway = ({ address, prefix, gateway }: Lease): boolean =>
+  gateway !== undefined && prefix <= 30 && networkOf(gateway, prefix) !== networkOf(address, prefix)
+
+/** Whether it is neither the first nor the last of the subnet of `within`; with two addresses or one there are no such (RFC 3021). */
+function isHost(address: string, within: string, prefix: number): boolean {
+  const first = networkOf(within, prefix)
+  if (prefix > 30 || networkOf(address, prefix) !== first) return true
+  return address !== first && numbered(address) !== numbered(first) + 2 ** (32 - prefix) - 1
+}
+
 /** A host cannot have these: 0/8, loopback, multicast and above. */
 const usable = (address: string): boolean => {
   const first = Number(address.split('.')[0])
   return first > 0 && first !== 127 && first < 224
-}
-
-/** Whether it is the number or the broadcast address of the subnet of `address`: the kernel takes neither as a router. */
-function isSubnet(host: string, address: string, prefix: number): boolean {
-  const network = networkOf(address, prefix)
-  const place = numberOf(host) - numberOf(network)
-  return prefix < 31 && (place === 0 || place === 2 ** (32 - prefix) - 1)
 }
 
 const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
@@ -176,9 +212,10 @@ export function destination(address: string, prefix: number): string {
 /** Network address of `address/prefix`, e.g. `10.77.0.50`, 24 → `10.77.0.0`. */
 export function networkOf(address: string, prefix: number): string {
   const size = 2 ** (32 - prefix)
-  const network = Math.floor(numberOf(address) / size) * size
-  return [24, 16, 8, 0].map(shift => Math.floor(network / 2 ** shift) % 256).join('.')
+  return dotted(Math.floor(numbered(address) / size) * size)
 }
 
-const numberOf = (address: string): number =>
+const numbered = (address: string): number =>
   address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
+const dotted = (bits: number): string =>
+  [24, 16, 8, 0].map(shift => Math.floor(bits / 2 ** shift) % 256).join('.')

@@ -6,7 +6,7 @@ import { PathError } from './errors.ts'
 export interface ResolverOptions {
   /** Called for every lookup: a renewed lease may bring other servers. */
   servers: () => readonly string[]
-  /** Domains in which a name without a dot is looked up before it is by itself. */
+  /** Domains that complete a short name. */
   search: () => readonly string[]
   localAddress: string
   /** Rejects when packets to `address` would leave on another interface. */
@@ -14,6 +14,24 @@ export interface ResolverOptions {
   /** For a whole lookup over all servers, in ms. */
   deadlineMs: number
 }
+
+/** As many domains are tried for one name as other resolvers of this kind try (resolv.conf(5)). */
+const mostDomains = 6
+
+/**
+ * What is asked for a name, in order. One without a dot is completed by the domains of the network, and asked for as it is after them; any other
+ * is asked for as it is, so that nothing of it reaches the name servers of a domain that it is not in.
+ */
+export const candidates = (name: string, search: readonly string[]): string[] =>
+  name.includes('.')
+    ? [name]
+    : [
+        ...search
+          .slice(0, mostDomains)
+          .map(domain => `${name}.${domain}`)
+          .filter(whole => whole.length <= 253),
+        name,
+      ]
 
 /** IPv4 addresses of `name` from the network's own name servers. Literal addresses pass through, IPv6 is refused. */
 export async function resolve(name: string, options: ResolverOptions): Promise<string[]> {
@@ -29,35 +47,33 @@ export async function resolve(name: string, options: ResolverOptions): Promise<s
   const deadline = setTimeout(() => {
     resolver.cancel()
   }, options.deadlineMs)
-  const names = name.includes('.') ? [name] : [...options.search().map(domain => `${name}.${domain}`), name]
+  const names = candidates(name, options.search())
   try {
-    return await firstThere(names, resolver)
+    return await firstKnown(names, resolver)
   } catch (error) {
-    // What is said is about the first of them: the one that was most likely meant.
-    throw await explain(error, names[0] ?? name, servers, resolver)
+    throw await explain(error, names, servers, resolver)
   } finally {
     clearTimeout(deadline)
   }
 }
 
-/** The addresses of the first of the names that has any. Rejects with what was answered to the first, or with the silence that ended it. */
-async function firstThere(names: readonly string[], resolver: Resolver): Promise<string[]> {
-  let first: unknown
-  for (const name of names) {
-    try {
-      return await resolver.resolve4(name)
-    } catch (error) {
-      if (isSilence(codeOf(error))) throw error
-      first ??= error
-    }
+/** The addresses of the first of the names that has any. Rejects with what was answered to the first, or with a silence. */
+async function firstKnown([name = '', ...others]: readonly string[], resolver: Resolver): Promise<string[]> {
+  try {
+    return await resolver.resolve4(name)
+  } catch (error) {
+    if (others.length === 0 || isSilence(error)) throw error
+    return await firstKnown(others, resolver).catch((later: unknown) => {
+      throw isSilence(later) ? later : error
+    })
   }
-  throw first
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : ''
 
-const isSilence = (code: string): boolean => ['ETIMEOUT', 'ECANCELLED', 'ECONNREFUSED'].includes(code)
+const silences: ReadonlySet<string> = new Set(['ETIMEOUT', 'ECANCELLED', 'ECONNREFUSED'])
+const isSilence = (cause: unknown): boolean => silences.has(codeOf(cause))
 
 /** Those of the addresses that packets would go to over this interface: one that cannot be reached is no reason not to try another. */
 async function reached(
@@ -74,13 +90,14 @@ async function reached(
 
 async function explain(
   cause: unknown,
-  name: string,
+  names: readonly string[],
   servers: readonly string[],
   resolver: Resolver,
 ): Promise<PathError> {
   const code = codeOf(cause)
-  const asked = `${name} at ${servers.join(', ')}`
-  if (isSilence(code)) return new PathError('dns-timeout', `${asked}: ${code}`, { cause })
+  const [name = ''] = names
+  const asked = `${names.join(', ')} at ${servers.join(', ')}`
+  if (isSilence(cause)) return new PathError('dns-timeout', `${asked}: ${code}`, { cause })
   switch (code) {
     case 'ENOTFOUND':
       return new PathError('dns-not-found', asked, { cause })

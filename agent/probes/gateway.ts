@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { checkpoint } from '../checkpoint.ts'
-import { hasGateway, PathError, type Path } from '../path/index.ts'
+import { hasGateway, hasOutsideGateway, PathError, type Path } from '../path/index.ts'
 import type { Probe } from './probe.ts'
 
 const run = promisify(execFile)
@@ -25,8 +25,13 @@ export const gateway: Probe = {
     const address = path.gateway
     if (address === undefined) return 'the lease names no gateway'
     return ping(path, address, signal).catch(async (error: unknown) => {
-      if (error instanceof PathError || !(await hasGateway(path, signal))) throw error
-      return `${address} is there and answers no ping`
+      if (error instanceof PathError) throw error
+      if (!signal.aborted && (await hasGateway(path, signal)))
+        return `${address} is there and answers no ping`
+      const subnet = `${path.address}/${String(path.prefix)}`
+      throw error instanceof Error && hasOutsideGateway(path.lease)
+        ? new Error(`${error.message}, and is outside of the subnet of ${subnet}`)
+        : error
     })
   },
 }

@@ -45,6 +45,21 @@ t.test('a network that carries shorter packets and says so is not sent longer on
   t.match(await get({ ...opened.path.wire(), path: longer }), 'target')
 })
 
+t.test(
+  'a network of one host or of two (clouds, hotels) is used over a router that is outside of it',
+  async t => {
+    for (const [mask, prefix] of [
+      ['255.255.255.255', 32],
+      ['255.255.255.254', 31],
+    ] as const) {
+      await using _server = await dnsmasq({ options: [`--dhcp-option=option:netmask,${mask}`] })
+      await using opened = await open()
+      t.equal(opened.path.prefix, prefix)
+      t.match(await get(opened.path.wire()), 'target')
+    }
+  },
+)
+
 t.test('a client that stands ready sends nothing before the port opens, and asks at once then', async t => {
   await using _server = await dnsmasq()
   await using attempt = startDhcp('eth0')
@@ -129,6 +144,18 @@ t.test(
     t.ok(performance.now() - start < 900, `${Math.round(performance.now() - start)} ms`)
   },
 )
+
+t.test('an address or a mask that no host can have is no lease, and the server is named', async t => {
+  for (const mask of ['255.0.255.0', '254.0.0.0']) {
+    await using _server = await dnsmasq({ options: [`--dhcp-option=option:netmask,${mask}`] })
+    const opening = openPath('eth0', { dhcp: true }, AbortSignal.timeout(5_000))
+    await t.rejects(opening, {
+      code: 'dhcp-bad-lease',
+      side: 'network',
+      detail: new RegExp(`10.77.0.1 gave .*${mask}`),
+    })
+  }
+})
 
 t.test('a renewal keeps the path and everything opened over it', async t => {
   await using server = await dnsmasq()

@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns'
 import t from 'tap'
 import { lookupAnswering } from '../../../agent/path/answering.ts'
 import type { Path } from '../../../agent/path/index.ts'
-
+import { gateway } from '../../../agent/probes/gateway.ts'
 import { counted, dnsmasq, get, ipIn, kernel, open, port, target } from './scene.ts'
 
 const lookup = (path: Path, name: string, options: { all?: boolean; family?: number } = {}) =>
@@ -24,23 +24,32 @@ t.test("names are asked of the network's own servers, on its own interface", asy
   t.equal(await lookup(path, '192.0.2.9'), '192.0.2.9', 'an address passes through')
 })
 
-t.test(
-  'a name without a dot is one of the domains that the network gives, as on its other hosts',
-  async t => {
-    // Option 119 is a list of domains, option 15 the one of the network.
-    for (const options of [[], ['--domain=example.net', '--dhcp-option=option:domain-search,example.org']]) {
-      await using _server = await dnsmasq({ options })
-      await using opened = await open()
-      const { path } = opened
-      t.equal(await lookup(path, 'scep'), target)
-      t.match(await get({ ...path.wire(), host: 'scep' }), 'target')
-      await t.rejects(lookup(path, 'nowhere'), { code: /dns-/, detail: /nowhere\.example\.org/ })
-    }
-    await using _server = await dnsmasq({ options: ['--address=/printer/10.77.0.1'] })
+t.test('a short name is completed by the domains of the network, and no other name is', async t => {
+  for (const [option, domains] of [
+    ['option:domain-name,example.org', ['example.org']],
+    ['option:domain-search,eu.example.org,example.org', ['eu.example.org', 'example.org']],
+  ] as const) {
+    await using server = await dnsmasq({ options: [`--dhcp-option=${option}`] })
     await using opened = await open()
-    t.equal(await lookup(opened.path, 'printer'), '10.77.0.1', 'and may be a name all the same')
-  },
-)
+    const { path } = opened
+    const asked = async (name: string): Promise<string[]> => {
+      const since = server.output.end
+      const failure = await lookup(path, name).catch((error: unknown) => error)
+      if (failure instanceof Error) t.match(failure, { code: 'dns-not-found', message: name })
+      const queries = server.output
+        .since(since)
+        .flatMap(line => / query\[A\] (\S+) from /.exec(line)?.[1] ?? [])
+      return [...new Set(queries)]
+    }
+    t.match(await get({ ...path.wire(), host: 'scep' }), 'target')
+    t.strictSame(
+      await asked('scep'),
+      domains.map(domain => `scep.${domain}`),
+    )
+    t.strictSame(await asked('nobody'), [...domains.map(domain => `nobody.${domain}`), 'nobody'])
+    t.strictSame(await asked('nowhere.example.org'), ['nowhere.example.org'])
+  }
+})
 
 const failures: [string, string, object, string][] = [
   ['a name that does not exist', 'nowhere.example.org', {}, 'dns-not-found'],
@@ -159,7 +168,7 @@ const routes: [string, string, string, (path: Path) => Promise<unknown>][] = [
     },
   ],
 ]
-for (const [sentence, given, gateway, ask] of routes)
+for (const [sentence, given, router, ask] of routes)
   t.test(`of a network with classless routes ${sentence}`, async t => {
     const options = ['--dhcp-option=option:router,10.77.0.99', `--dhcp-option=121,${given}`]
     await using _server = await dnsmasq({ options })
@@ -167,7 +176,7 @@ for (const [sentence, given, gateway, ask] of routes)
     {
       await using opened = await open()
       const { path } = opened
-      t.equal(String(path.gateway), gateway)
+      t.equal(String(path.gateway), router)
       const packets = await counted(async () => {
         t.match(await ask(path), 'target')
       })
@@ -190,3 +199,12 @@ for (const router of ['', ',10.77.0.255'])
       t.equal(packets.eth1, 0)
     },
   )
+
+t.test('a router outside of the subnet that does not answer is said to be there', async t => {
+  await using _server = await dnsmasq({ options: ['--dhcp-option=option:router,10.99.0.1'] })
+  await using opened = await open()
+  t.equal(opened.path.gateway, '10.99.0.1')
+  await t.rejects(gateway.run(opened.path, AbortSignal.timeout(300)), {
+    message: /^10\.99\.0\.1 does not answer, and is outside of the subnet of 10\.77\.0\.5\d\/24/,
+  })
+})

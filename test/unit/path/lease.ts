@@ -82,6 +82,18 @@ const cases: [string, string, Record<string, string>, unknown[]][] = [
     [{ kind: 'lease', renewed: false, lease: bare('192.0.2.7') }],
   ]),
   [
+    'domains to search (option 119) come in the place of that of the network, and what is no name is dropped',
+    'bound',
+    { ...office, search: 'eu.example.org. x..y -s example.org' },
+    [{ lease: { search: ['eu.example.org', 'example.org'] } }],
+  ],
+  [
+    'several domains where one belongs (option 15) are all searched',
+    'bound',
+    { ...office, domain: 'a.example.org b.example.org' },
+    [{ lease: { search: ['a.example.org', 'b.example.org'] } }],
+  ],
+  [
     'what is no IPv4 address among the servers is dropped',
     'bound',
     { ip: '192.0.2.7', dns: 'x 192.0.2.1 999.1.1.1', router: '-s 192.0.2.1' },
@@ -140,16 +152,64 @@ const cases: [string, string, Record<string, string>, unknown[]][] = [
     { ...office, staticroutes: 'x y' },
     [{ lease: { gateway: '10.77.0.1', routes: [] } }],
   ],
-  ...['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255', 'rm -rf', ''].map(
-    (ip): [string, string, Record<string, string>, unknown[]] => [
-      `the address "${ip}" is refused`,
-      'bound',
-      { ip, mask: '24' },
-      [{ kind: 'malformed', detail: `the address "${ip}" cannot be used` }],
-    ],
-  ),
-  ['a mask of 33 is refused', 'bound', { ip: '192.0.2.7', mask: '33' }, [{ kind: 'malformed' }]],
-  ['a negative mask is refused', 'bound', { ip: '192.0.2.7', mask: '-1' }, [{ kind: 'malformed' }]],
+  ...(
+    [
+      ...['0.0.0.0', '127.0.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255', 'rm -rf', ''].map(ip => [
+        { ip },
+        /cannot be used/,
+      ]),
+      [{ ip: '10.77.0.0' }, /"10\.77\.0\.0", .*: it is that of the whole subnet 10\.77\.0\.0\/24/],
+      [{ ip: '10.77.0.255' }, /"10\.77\.0\.255", .*: it is the broadcast address of 10\.77\.0\.0\/24/],
+      [{ ip: '10.77.3.255', mask: '22', subnet: '255.255.252.0' }, /broadcast address of 10\.77\.0\.0\/22/],
+      [{ subnet: '255.0.255.0' }, /the subnet mask 255\.0\.255\.0/],
+      [{ subnet: '0.0.0.0', mask: '0' }, /the subnet mask 0\.0\.0\.0/],
+      [{ subnet: '254.0.0.0', mask: '7' }, /the subnet mask 254\.0\.0\.0/],
+      [{ mask: '33' }, /the subnet mask \/33/],
+      [{ mask: '-1' }, /the subnet mask \/-1/],
+    ] as [Record<string, string>, RegExp][]
+  ).map(([wrong, detail]): [string, string, Record<string, string>, unknown[]] => [
+    `what no host can have is refused: ${JSON.stringify(wrong)}`,
+    'bound',
+    { ...office, ...wrong },
+    [{ kind: 'malformed', detail }],
+  ]),
+  ...(
+    [
+      [
+        { ip: '10.77.0.255', mask: '22', subnet: '255.255.252.0' },
+        22,
+        'in a larger subnet 255 is a host like others',
+      ],
+      [
+        { ip: '10.77.0.0', mask: '31', subnet: '255.255.255.254' },
+        31,
+        'a link of two has no other addresses (RFC 3021)',
+      ],
+      [{ ip: '10.77.0.255', mask: '31', subnet: '255.255.255.254' }, 31, 'and the second is the other'],
+      [
+        { ip: '10.77.0.255', mask: '32', subnet: '255.255.255.255' },
+        32,
+        'a host alone, as clouds and hotels have it',
+      ],
+    ] as [Record<string, string>, number, string][]
+  ).map(([given, prefix, why]): [string, string, Record<string, string>, unknown[]] => [
+    `${given['ip'] ?? ''}/${String(prefix)} is taken: ${why}`,
+    'bound',
+    { ...office, ...given },
+    [{ kind: 'lease', lease: { address: given['ip'], prefix, gateway: '10.77.0.1' } }],
+  ]),
+  [
+    'the broadcast address of the subnet is no router, and no route leads over it',
+    'bound',
+    { ...office, router: '10.77.0.255 10.77.0.0 10.77.0.1' },
+    [{ lease: { gateway: '10.77.0.1' } }],
+  ],
+  [
+    'a router outside the subnet is used: it may be reached all the same',
+    'bound',
+    { ...office, router: '10.99.0.1' },
+    [{ lease: { gateway: '10.99.0.1' } }],
+  ],
 ]
 
 function bare(address: string): Record<string, unknown> {
@@ -177,7 +237,7 @@ t.test(
   async t => {
     const routes = [
       ...['10.55.0.0/24 0.0.0.0', '10.56.0.0/33 10.77.0.2', 'x y', '10.57.0.0/16 127.0.0.1'],
-      ...['10.58.0.0/16 10.77.0.50', '127.0.0.0/8 10.77.0.2', '10.59.0.0/16'],
+      ...['10.58.0.0/16 10.77.0.50', '127.0.0.0/8 10.77.0.2', '10.61.0.0/16 10.77.0.255', '10.59.0.0/16'],
     ]
     const [told] = scripted('bound', { ...office, staticroutes: routes.join(' ') })
     const given = told?.kind === 'lease' ? told.lease : undefined
