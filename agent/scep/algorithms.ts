@@ -58,9 +58,28 @@ export const ciphers = {
     weak: true,
     request: false,
   },
+  'AES-128-GCM': {
+    node: 'aes-128-gcm',
+    oid: '2.16.840.1.101.3.4.1.6',
+    keyBytes: 16,
+    ivBytes: 12,
+    capability: undefined,
+    weak: false,
+    request: false,
+  },
+  'AES-256-GCM': {
+    node: 'aes-256-gcm',
+    oid: '2.16.840.1.101.3.4.1.46',
+    keyBytes: 32,
+    ivBytes: 12,
+    capability: undefined,
+    weak: false,
+    request: false,
+  },
 } as const
 export type Cipher = keyof typeof ciphers
-export type RequestCipher = Exclude<Cipher, 'DES'>
+export type RequestCipher = Exclude<Cipher, 'DES' | AuthenticatedCipher>
+export type AuthenticatedCipher = 'AES-128-GCM' | 'AES-256-GCM'
 
 export const keyTransports = {
   PKCS1: { oaep: undefined },
@@ -120,6 +139,8 @@ export const oids = {
   recipientNonce: '2.16.840.1.113733.1.9.6',
   transactionID: '2.16.840.1.113733.1.9.7',
   failInfoText: '1.3.6.1.5.5.7.24.1',
+  /** Of NDES: a signed decimal, its HRESULT (szOID_ENROLL_SCEP_ERROR). */
+  serverError: '1.3.6.1.4.1.311.21.33',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
@@ -163,7 +184,6 @@ export const algorithmName = (oid: string): string =>
     '1.2.840.113549.1.1.4': 'md5WithRSAEncryption',
     '1.2.840.113549.3.2': 'RC2-CBC',
     '1.2.840.113549.3.4': 'RC4',
-    '2.16.840.1.101.3.4.1.6': 'AES-128-GCM',
-    '2.16.840.1.101.3.4.1.46': 'AES-256-GCM',
+    '2.16.840.1.101.3.4.1.26': 'AES-192-GCM',
   }[oid] ??
   oid

@@ -43,11 +43,13 @@ export type CertRep = {
       failInfo: FailInfo | undefined
       failInfoNumber: string
       failInfoText: string | undefined
+      /** The number that NDES adds, as it wrote it. */
+      serverError: string | undefined
     }
 )
 
-const fault = (code: ScepCode, title: string, detail: string, hint: string): ScepError =>
-  new ScepError({ code, kind: 'server-fault', title, detail, hint })
+const fault = (code: ScepCode, title: string, detail: string, hint: string, serverText?: string): ScepError =>
+  new ScepError({ code, kind: 'server-fault', title, detail, hint, serverText })
 
 const askServer = 'Ask the administrator of the SCEP server to look at its log'
 
@@ -87,20 +89,22 @@ function verifiedCertRep(bytes: Buffer, request: PkiMessage, trust: Trust): Cert
       return { ...common, status: 'PENDING' }
     case '2': {
       const failInfoNumber = attribute(oids.failInfo)
+      const words = readableText(signer.attributes.get(oids.failInfoText))
       if (failInfoNumber === undefined)
         throw fault(
           'status-invalid',
           'The SCEP server refused without a reason',
           'pkiStatus is FAILURE and there is no failInfo',
           askServer,
+          words === undefined ? undefined : serverWords(words),
         )
-      const words = readableText(signer.attributes.get(oids.failInfoText))
       return {
         ...common,
         status: 'FAILURE',
         failInfo: failInfos[failInfoNumber],
         failInfoNumber,
         failInfoText: words,
+        serverError: readableText(signer.attributes.get(oids.serverError)),
       }
     }
     default:

@@ -13,6 +13,7 @@ import {
   cipherByOid,
   ciphers,
   oids,
+  type AuthenticatedCipher,
   type Cipher,
   type KeyTransport,
   type RequestCipher,
@@ -80,7 +81,9 @@ export function openEnvelope(bytes: Buffer, opener: Opener): Opened {
   const id = oidText(algorithm.take('algorithm'))
   const encryption = cipherByOid(id)
   if (!encryption) throw algorithmRefused('encryptionAlgorithmIdentifier', algorithmName(id))
-  const iv = octets(algorithm.take('initialization vector', tag.octetString, 0x24))
+  const iv = isAuthenticated(encryption)
+    ? nonceOf(algorithm)
+    : octets(algorithm.take('initialization vector', tag.octetString, 0x24))
   const ciphertext = octets(encrypted.take('encryptedContent', tag.contextPrimitive(0), tag.context(0)))
   const { contentKey, keyTransport } = contentKeyFor(recipients, opener, ciphers[encryption].keyBytes)
   return { content: decrypt(encryption, contentKey, iv, ciphertext), encryption, keyTransport }
@@ -147,11 +150,36 @@ function isFor(recipient: Element, certificate: X509Certificate): boolean {
 function decrypt(encryption: Cipher, contentKey: Buffer, iv: Buffer, ciphertext: Buffer): Buffer {
   const key = encryption === 'DES' ? Buffer.concat([contentKey, contentKey, contentKey]) : contentKey
   try {
+    if (isAuthenticated(encryption)) return opened(encryption, key, iv, ciphertext)
     const decipher = createDecipheriv(ciphers[encryption].node, key, iv)
     return Buffer.concat([decipher.update(ciphertext), decipher.final()])
   } catch (cause) {
     throw unreadable(cause)
   }
+}
+
+const isAuthenticated = (cipher: Cipher): cipher is AuthenticatedCipher =>
+  cipher === 'AES-128-GCM' || cipher === 'AES-256-GCM'
+
+/** GCMParameters (RFC 5084 §3.2); Go's pkcs7, which step-ca answers with, gives the nonce the tag [4]. */
+const nonceOf = (algorithm: Fields): Buffer =>
+  octets(
+    new Fields(algorithm.take('parameters', tag.sequence), 'GCMParameters').take(
+      'aes-nonce',
+      ...[tag.octetString, tag.contextPrimitive(4)],
+    ),
+  )
+
+const authenticationTag = 16
+
+/** Such servers put the tag behind the content of an EnvelopedData, not into an AuthEnvelopedData. */
+function opened(encryption: AuthenticatedCipher, key: Buffer, nonce: Buffer, ciphertext: Buffer): Buffer {
+  const end = Math.max(0, ciphertext.length - authenticationTag)
+  const decipher = createDecipheriv(ciphers[encryption].node, key, nonce, {
+    authTagLength: authenticationTag,
+  })
+  decipher.setAuthTag(ciphertext.subarray(end))
+  return Buffer.concat([decipher.update(ciphertext.subarray(0, end)), decipher.final()])
 }
 
 /** The one error for everything between a wrong key and content that is no certificate bag. */

@@ -4,7 +4,7 @@ import { BerError, read } from './ber.ts'
 import { ciphers, oids, signatures, type Digest } from './algorithms.ts'
 import type { CertRep } from './cert-rep.ts'
 import { buildPath, issuersAbove } from './chain.ts'
-import { fieldsOf, isCa, pem, sameCertificate, subjectText } from './certificate.ts'
+import { fieldsOf, isCa, isSelfSigned, pem, sameCertificate, subjectText } from './certificate.ts'
 import { openEnvelope, unreadable, type Opened } from './enveloped-data.ts'
 import type { OpenEnrolment } from './enrolment.ts'
 import { reading, ScepError, type ScepCode, type Warning } from './errors.ts'
@@ -65,7 +65,12 @@ function openedCertificate(
     certificate: pem('CERTIFICATE', certificate.raw),
     chain: texts(path.path.slice(1)),
     above: texts(issuersAbove(path.path, intermediates, now)),
-    warnings: [...warnings, ...weaknesses(opened, certificate), ...deviations(certificate, open)],
+    warnings: [
+      ...warnings,
+      ...weaknesses(opened, certificate),
+      ...deviations(certificate, open),
+      ...narrowCas(path.path.slice(1)),
+    ],
     replyAlgorithms: { encryption: opened.encryption, keyTransport: opened.keyTransport, digest },
   }
 }
@@ -127,7 +132,7 @@ function weaknesses({ encryption }: Opened, certificate: X509Certificate): Warni
 
 /** CAs may rewrite what was asked for; that is said, not refused (B-51). */
 function deviations(certificate: X509Certificate, open: OpenEnrolment): Warning[] {
-  const { subject, alternativeNames, purposes } = fieldsOf(certificate)
+  const { subject, alternativeNames } = fieldsOf(certificate)
   const asked = open.request
   const found: Warning[] = []
   if (nameText(read(subject)) !== nameText(read(asked.subject)))
@@ -139,10 +144,24 @@ function deviations(certificate: X509Certificate, open: OpenEnrolment): Warning[
   const got = alternativeNames ? alternativeNameTexts(alternativeNames) : []
   const missing = wanted.filter(name => !got.includes(name))
   if (missing.length > 0) found.push({ code: 'names-changed', text: `The CA left out ${missing.join(', ')}` })
-  if (purposes && !purposes.includes(oids.clientAuth) && !purposes.includes(oids.anyExtendedKeyUsage))
+  if (!isForClients(certificate))
     found.push({
       code: 'no-client-auth',
       text: 'The certificate is not for client authentication (extendedKeyUsage), so EAP-TLS will refuse it',
     })
   return found
+}
+
+/** OpenSSL and Windows let no certificate be used for what a CA above it is not for. A root may be for anything. */
+const narrowCas = (above: readonly X509Certificate[]): Warning[] =>
+  above
+    .filter(each => !isSelfSigned(each) && !isForClients(each))
+    .map(each => ({
+      code: 'no-client-auth',
+      text: `The CA "${subjectText(each)}" is not for client authentication (extendedKeyUsage), so EAP-TLS will refuse what it issues`,
+    }))
+
+function isForClients(certificate: X509Certificate): boolean {
+  const { purposes } = fieldsOf(certificate)
+  return !purposes || purposes.includes(oids.clientAuth) || purposes.includes(oids.anyExtendedKeyUsage)
 }

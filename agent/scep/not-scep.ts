@@ -11,7 +11,9 @@ export function replyNotScep(operation: string, reply: Reply): ScepError {
     kind: 'misconfigured',
     title: 'The answer does not come from a SCEP server',
     detail: `${operation} was answered with ${reply.body.length === 0 ? 'nothing' : `${String(reply.body.length)} bytes`} (${serverWords(type)})`,
-    hint: 'Check the SCEP server URL (path and program extension), and that no proxy or captive portal answers in its place',
+    hint: operation.startsWith('Get')
+      ? 'Check the SCEP server URL (path and program extension), and that no proxy or captive portal answers in its place'
+      : 'Look at the log of the SCEP server, which has answered GetCACert: NDES answers so to what it cannot decrypt; or a proxy stands in the way of requests',
     serverText: words || undefined,
     httpStatus: reply.status,
   })

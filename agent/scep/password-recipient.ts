@@ -17,7 +17,8 @@ export function unwrapKeyByPassword(recipient: Element, password: string, length
     throw new BerError('a PasswordRecipientInfo without PBKDF2 and id-alg-PWRI-KEK')
   const inner = new Fields(wrapping.take('parameters'), 'PWRI-KEK parameters')
   const cipher = cipherByOid(oidText(inner.take('algorithm')))
-  if (!cipher || cipher === 'DES') throw new BerError('a PasswordRecipientInfo with a cipher that is refused')
+  if (!cipher || !ciphers[cipher].request)
+    throw new BerError('a PasswordRecipientInfo with a cipher that is refused')
   const iv = octets(inner.take('initialization vector', tag.octetString))
   const { node, keyBytes, ivBytes } = ciphers[cipher]
   if (iv.length !== ivBytes || encrypted.length < 2 * ivBytes || encrypted.length % ivBytes)

@@ -1,6 +1,7 @@
 /** A CertRep with FAILURE in words (RFC 8894 §3.2.1.4, B-26, B-74, S2-57). */
 import type { CertRep } from './cert-rep.ts'
 import { ScepError, serverWords, type FailInfo } from './errors.ts'
+import { ndesError } from './ndes-error.ts'
 import type { RequestType } from './pki-message.ts'
 
 export interface Refused {
@@ -46,6 +47,7 @@ export function refusal(
   { renewal, firstEc, type }: Refused,
 ): ScepError {
   const words = certRep.failInfoText === undefined ? undefined : serverWords(certRep.failInfoText)
+  const ndes = ndesError(certRep.serverError)
   const { failInfo } = certRep
   const meaning = failInfo
     ? meanings[failInfo]
@@ -55,10 +57,11 @@ export function refusal(
       }
   const base = {
     title: renewal ? titles.renewal : titles.enrolment,
-    ...meaning,
+    detail: meaning.detail,
+    hint: ndes?.hint ?? meaning.hint,
     pkiStatus: 'FAILURE' as const,
     failInfo,
-    serverText: words,
+    serverText: [words, ndes?.words].filter(Boolean).join('; ') || undefined,
   }
   if (renewal && words !== undefined && soundsTooEarly(words))
     return new ScepError({

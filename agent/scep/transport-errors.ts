@@ -172,6 +172,11 @@ function redirected(status: number, location: string, url: URL): ScepError {
 }
 
 function statusMeaning(status: number, url: URL): Pick<ScepProblem, 'kind' | 'hint'> {
+  if (/\/mscep_admin\b/i.test(url.pathname))
+    return {
+      kind: 'misconfigured',
+      hint: 'mscep_admin is where NDES gives out passwords: its SCEP server is at /certsrv/mscep/mscep.dll/pkiclient.exe',
+    }
   if (status === 401 || status === 403)
     return { kind: 'rejected', hint: 'The web server in front of SCEP forbids this sensor or this URL' }
   if (status === 407)
@@ -183,6 +188,6 @@ function statusMeaning(status: number, url: URL): Pick<ScepProblem, 'kind' | 'hi
     }
   return {
     kind: 'misconfigured',
-    hint: `Check the path ${url.pathname} of the SCEP server URL, with its program extension`,
+    hint: `Check the path ${url.pathname} of the SCEP server URL, with its program extension, and the CA identifier`,
   }
 }

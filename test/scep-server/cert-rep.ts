@@ -46,6 +46,9 @@ const cipherTable = {
   'aes-192-cbc': { oid: '2.16.840.1.101.3.4.1.22', key: 24, iv: 16 },
   'aes-256-cbc': { oid: '2.16.840.1.101.3.4.1.42', key: 32, iv: 16 },
   'des-ede3-cbc': { oid: '1.2.840.113549.3.7', key: 24, iv: 8 },
+  /** As Go's pkcs7 has it (step-ca): the tag behind the content. */
+  'aes-128-gcm': { oid: '2.16.840.1.101.3.4.1.6', key: 16, iv: 12 },
+  'aes-256-gcm': { oid: '2.16.840.1.101.3.4.1.46', key: 32, iv: 12 },
   /** OpenSSL 3 has no DES: the key is taken three times over. */
   des: { oid: '1.3.14.3.2.7', key: 8, iv: 8 },
 } as const
@@ -61,6 +64,8 @@ export interface EnvelopeOptions {
   ber?: boolean
   /** Instead of the real one. */
   contentOid?: string
+  /** Of the nonce of GCM: Go's pkcs7 writes [4], RFC 5084 an OCTET STRING. */
+  nonceTag?: number
   /** Puts the bytes of this instead of the wrapped key. */
   wrapped?: Buffer
 }
@@ -70,13 +75,7 @@ export function envelope(content: Buffer, options: EnvelopeOptions): Buffer {
   const { key: keyLength, iv: ivLength, oid: cipherOid } = cipherTable[options.cipher ?? 'aes-128-cbc']
   const single = randomBytes(keyLength)
   const iv = randomBytes(ivLength)
-  const des = options.cipher === 'des'
-  const cipher = createCipheriv(
-    des ? 'des-ede3-cbc' : (options.cipher ?? 'aes-128-cbc'),
-    des ? Buffer.concat([single, single, single]) : single,
-    iv,
-  )
-  const encrypted = Buffer.concat([cipher.update(content), cipher.final()])
+  const encrypted = encipher(content, options.cipher ?? 'aes-128-cbc', single, iv)
   const { issuer, serial } = issuerAndSerial(options.recipient)
   const { algorithm, wrapped } = wrap(single, options.recipient.publicKey, options)
   const recipientInfo = sequence(
@@ -86,7 +85,10 @@ export function envelope(content: Buffer, options: EnvelopeOptions): Buffer {
     octets(options.wrapped ?? wrapped),
   )
   const type = oid('1.2.840.113549.1.7.1')
-  const contentAlgorithm = sequence(oid(options.contentOid ?? cipherOid), octets(iv))
+  const contentAlgorithm = sequence(
+    oid(options.contentOid ?? cipherOid),
+    options.cipher?.endsWith('gcm') ? sequence(tlv(options.nonceTag ?? 0x84, iv), integer(16)) : octets(iv),
+  )
   if (!options.ber)
     return contentInfo(
       '1.2.840.113549.1.7.3',
@@ -106,6 +108,16 @@ export function envelope(content: Buffer, options: EnvelopeOptions): Buffer {
       indefinite(0x30, integer(0), set(recipientInfo), indefinite(0x30, type, contentAlgorithm, chunks)),
     ),
   )
+}
+
+function encipher(content: Buffer, name: CipherName, key: Buffer, iv: Buffer): Buffer {
+  if (name === 'aes-128-gcm' || name === 'aes-256-gcm') {
+    const cipher = createCipheriv(name, key, iv)
+    return Buffer.concat([cipher.update(content), cipher.final(), cipher.getAuthTag()])
+  }
+  const des = name === 'des'
+  const cipher = createCipheriv(des ? 'des-ede3-cbc' : name, des ? Buffer.concat([key, key, key]) : key, iv)
+  return Buffer.concat([cipher.update(content), cipher.final()])
 }
 
 function wrap(
@@ -171,6 +183,7 @@ const attributeOids = {
   recipientNonce: '2.16.840.1.113733.1.9.6',
   transactionID: '2.16.840.1.113733.1.9.7',
   failInfoText: '1.3.6.1.5.5.7.24.1',
+  serverError: '1.3.6.1.4.1.311.21.33',
 } as const
 
 export interface CertRepOptions {
@@ -184,6 +197,8 @@ export interface CertRepOptions {
   failInfo?: string | undefined
   /** A UTF8String, or the DER of another value. */
   failInfoText?: string | Buffer | undefined
+  /** The number that NDES adds. */
+  serverError?: string | undefined
   /** The envelope; left out for FAILURE and PENDING. */
   content?: Buffer | undefined
   /** What stands in the outer bag; the signer alone by default. */
@@ -204,6 +219,7 @@ export function certRep(options: CertRepOptions): Buffer {
     [attributeOids.pkiStatus, options.pkiStatus],
     [attributeOids.failInfo, options.failInfo],
     [attributeOids.transactionID, options.transactionID],
+    [attributeOids.serverError, options.serverError],
   ]
   const attribute = (type: string, value: Buffer): Buffer => sequence(oid(type), set(value))
   const attributes = [

@@ -1,6 +1,7 @@
 /** The SCEP client, continued: what comes back, and how. */
 import './scep/ca-replies.ts'
 import './scep/replies.ts'
+import './scep/vendors.ts'
 import './scep/foreign.ts'
 import './scep/transport.ts'
 import './scep/connections.ts'
