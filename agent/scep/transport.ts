@@ -220,6 +220,8 @@ function start(url: URL, target: Target, { agent, wire }: Link, signal: AbortSig
       : {}),
     method: target.method,
     path: target.path,
+    // As lenient as other clients: what SCEP has to protect is signed or compared, whatever its way here.
+    insecureHTTPParser: true,
     headers: {
       host: url.host,
       accept: '*/*',

@@ -93,6 +93,7 @@ function decide(
   if (!chain.some(isSelfSigned)) warnings.push(noRoot(above.find(isSelfSigned)))
   const usable = received.filter(({ path }) => path.ok).map(({ certificate }) => certificate)
   const recipient = selectRecipient(usable, warnings)
+  refuseWrongRecipient(recipient, received)
   // Of several roots the one that vouches for whom we talk to: the others may be gone, or in another order, the next time.
   const anchor = anchorOf(recipient, received) ?? anchors[0]
   const pin = anchor && (basis === 'first-use' || basis === 'pinned') ? sha256Fingerprint(anchor) : null
@@ -177,6 +178,19 @@ function refuseUntrusted(received: Judged[]): void {
       outdated.reason,
       'Renew the RA certificates of the SCEP server (NDES: every two years), or check the clock of the sensor',
     )
+}
+
+/** The RA that has to open the envelope is there and not trusted, and the CA in its place is not for that: the server could only refuse. */
+function refuseWrongRecipient(recipient: X509Certificate, received: Judged[]): void {
+  if (!isCa(recipient) || isForEnciphering(recipient)) return
+  for (const { certificate, path } of received)
+    if (!path.ok && !isCa(certificate) && isForEnciphering(certificate))
+      throw misconfigured(
+        'ca-untrusted',
+        'The RA certificate of the SCEP server is not trusted',
+        `"${subjectText(certificate)}": ${path.reason}`,
+        'Upload the root CA certificate, and the intermediates that GetCACert does not return',
+      )
 }
 
 /** Anchors out of date are no anchors; with none left there is nothing to trust. A CA about to expire is said (B-17). */

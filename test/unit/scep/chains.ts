@@ -8,7 +8,7 @@ import { envelope } from '../../scep-server/cert-rep.ts'
 import { scepTestServer, type Answer } from '../../scep-server/server.ts'
 import type { ReceivedRequest } from '../../scep-server/read-request.ts'
 import { plainShape } from '../../scep-server/shapes.ts'
-import { enrol } from './enrolling.ts'
+import { enrol, thrownBy } from './enrolling.ts'
 
 const below = (above: Holder, name: string, key: 'rsa-2048-b' | 'rsa-2048-c'): Holder =>
   issuedBy(above, name, fixtureKey(key), {
@@ -164,5 +164,37 @@ t.test(
     const chain = mine().toString() + pems(issuing).join('')
     t.strictSame(issuersAboveChain(chain, pems(stranger, root, issuing, ra, policy)), pems(policy, root))
     t.strictSame(issuersAboveChain(chain, pems(stranger, root, issuing)), [])
+  },
+)
+
+t.test(
+  'B-11, B-13: an RA that nobody vouches for is named, and the password does not go to a CA that cannot open it',
+  async t => {
+    const narrow = { ca: true, usage: ['keyCertSign', 'cRLSign'] as const }
+    const [own, able] = [
+      issuedBy(root, 'Issuing', fixtureKey('rsa-2048-c'), { ...narrow, usage: [...narrow.usage] }),
+      issuedBy(root, 'Issuing', fixtureKey('rsa-2048-c'), {
+        ca: true,
+        usage: ['keyCertSign', 'keyEncipherment'],
+      }),
+    ]
+    const trustIn = (ca: Holder) =>
+      establishTrust(
+        { certificates: certificatesOf([ra, ca, root]), warnings: [] },
+        { roots: [ca.certificate.toString()], fingerprint: null },
+        new Date(),
+      )
+    t.match(
+      thrownBy(() => trustIn(own)),
+      {
+        code: 'ca-untrusted',
+        problem: {
+          title: /RA certificate/,
+          detail: /issuer "CN=Root" is missing|"CN=Root" is self-signed/,
+          hint: /Upload the root/,
+        },
+      },
+    )
+    t.equal(trustIn(able).recipient.subject, 'CN=Issuing', 'a CA that enciphers may do without')
   },
 )

@@ -1,5 +1,8 @@
 /** What servers of one make do and no other: said with who has to act, or understood. */
 import t from 'tap'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { getCaCertificates, openTransport } from '../../../agent/scep/index.ts'
 import { openEnvelope } from '../../../agent/scep/enveloped-data.ts'
 import { bag, fixtureKey, issuedBy, rootCa } from '../../scep-server/authority.ts'
 import { envelope } from '../../scep-server/cert-rep.ts'
@@ -114,3 +117,33 @@ t.test('B-51: a CA that is not for client authentication makes EAP-TLS refuse wh
     [{ text: /^The CA "CN=TLS CA" is not for client authentication/ }],
   )
 })
+
+const { raw } = plainShape().ca.certificate
+const length = String(raw.length)
+const chunk = [`${raw.length.toString(16)}\r\n`, raw, '\r\n0\r\n\r\n']
+const careless: [what: string, answer: (string | Buffer)[]][] = [
+  ['line ends without CR', ['HTTP/1.0 200 OK\nContent-Type: application/x-x509-ca-cert\n\n', raw]],
+  [
+    'a header in two lines',
+    [`HTTP/1.1 200 OK\r\nServer: old\r\n appliance\r\nContent-Length: ${length}\r\n\r\n`, raw],
+  ],
+  [
+    'a control character in a header',
+    [`HTTP/1.1 200 OK\r\nX-Id: a\x01\r\nContent-Length: ${length}\r\n\r\n`, raw],
+  ],
+  [
+    'a length beside chunks',
+    [`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\nTransfer-Encoding: chunked\r\n\r\n`, ...chunk],
+  ],
+]
+for (const [what, answer] of careless)
+  t.test(`B-06: an HTTP server that is careless is understood: ${what}`, async t => {
+    const whole = Buffer.concat(answer.map(part => Buffer.from(part)))
+    const server = createServer(socket => socket.once('data', () => socket.end(whole)))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    t.teardown(() => server.close())
+    const { port } = server.address() as AddressInfo
+    using transport = openTransport({ url: `http://127.0.0.1:${String(port)}/scep`, caIdentifier: '' })
+    const { certificates } = await getCaCertificates(transport, AbortSignal.timeout(5_000))
+    t.equal(certificates.length, 1)
+  })
