@@ -115,7 +115,10 @@ function unfinished(attempt: Attempt): Verdict {
   const { method, stage, outcome } = attempt
   if (method === undefined) return { code: 'radius-silent' }
   return wentOn(attempt)
-    ? { code: 'eap-slow', detail: `EAP had come to stage ${stage} after ${Math.round((outcome?.ms ?? 0) / 1000)} s` }
+    ? {
+        code: 'eap-slow',
+        detail: `EAP had come to stage ${stage} after ${Math.round((outcome?.ms ?? 0) / 1000)} s`,
+      }
     : { code: 'eap-stalled', detail: `nothing came after EAP stage ${stage}` }
 }
 

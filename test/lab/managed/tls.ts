@@ -69,7 +69,11 @@ t.test(
 
     const mine = await ca.issue('sensor-1', 'DNS:sensor-1')
     await settings({ urls: urls(8884), certificate: mine.certificate, key: mine.key })
-    t.match(await fleet('command sensor-1 test corp'), /(?<!not )every test passed/, 'by its client certificate')
+    t.match(
+      await fleet('command sensor-1 test corp'),
+      /(?<!not )every test passed/,
+      'by its client certificate',
+    )
     t.match(await fleet('list'), /sensor-1 .*online.*corp/)
 
     // Told of a network without being given the right to it, the agent cannot read it, and says so.

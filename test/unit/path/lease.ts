@@ -90,7 +90,7 @@ const cases: [string, string, Record<string, string>, unknown[]][] = [
   [
     'several domains where one belongs (option 15) are all searched',
     'bound',
-    { ...office, domain: 'a.example.org b.example.org' },
+    { ...office, search: '', domain: 'a.example.org b.example.org' },
     [{ lease: { search: ['a.example.org', 'b.example.org'] } }],
   ],
   [
