@@ -282,6 +282,28 @@ t.test(
   },
 )
 
+t.test('where the server may be slow, EAP ends that is silent for 15 s, or not done after 30', t => {
+  const silent = (ms: number) => ({ ms, code: 'radius-silent' })
+  const started = run(
+    beginAttempt(true, { radiusSlow: 30_000 }),
+    [10, state('associated')],
+    [20, eap('started')],
+  )
+  t.same(nextDeadline(started), silent(15_020))
+  const method = run(started, [4_500, eap('accept proposed method', 'PEAP')])
+  t.same(nextDeadline(method), silent(19_500))
+  t.same(
+    nextAct(method),
+    { ms: 14_500, act: 'restart' },
+    'the last 5 s are for beginning once more all the same',
+  )
+  const certificate = run(method, [13_500, eap('remote certificate verification', 'success')])
+  t.same(nextDeadline(certificate), silent(28_500))
+  const late = run(method, [18_000, eap('remote certificate verification', 'success')])
+  t.same(nextDeadline(late), silent(30_000))
+  t.end()
+})
+
 t.test('an attempt that waits for hours keeps the beginning and the end of its evidence', async t => {
   const events = Array.from({ length: 5_000 }, (_, ms): [number, AttemptNews] => [
     ms,
