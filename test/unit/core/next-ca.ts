@@ -1,4 +1,4 @@
-/** The CA between two renewals: what the SCEP server showed last is watched, and the one that takes over is trusted for EAP. */
+/** What a block is made of beside its document. The CA between two renewals: what the SCEP server showed last is watched, and the one that takes over is trusted for EAP. */
 import t from 'tap'
 import { planInterface } from '../../../agent/core/plan.ts'
 import { watchedOf } from '../../../agent/core/validity.ts'
@@ -61,3 +61,18 @@ t.test('S1-26: what the SCEP server showed last is watched, not what it had at t
   )
   t.strictSame(watchedOf(), [])
 })
+
+t.test(
+  'S2-26: another name of the sensor is another login where an identity asks for it, and nowhere else',
+  async t => {
+    for (const [network, asks] of [
+      [withEap({ anonymousIdentity: '{name}@example.org' }), true],
+      [corp, false],
+    ] as const) {
+      const [before, after] = ['lobby', 'hall'].map(name =>
+        revisionOf({ ...network, name }, 'f1', 'supplicant'),
+      )
+      t.equal(before !== after, asks)
+    }
+  },
+)
