@@ -240,6 +240,12 @@ export class Broker implements AsyncDisposable {
     await Promise.all(others.map(([to, content]) => this.publish(to, content)))
   }
 
+  /** Resolves when everything has come that the broker had for us at this moment: it answers in order. */
+  async turn(): Promise<void> {
+    // A connection that ends is told by `lost`.
+    await this.#client.unsubscribeAsync(`${this.prefix}/nothing`).catch(() => undefined)
+  }
+
   /**
    * Outside the prefix: asks one of the broker's own control topics. mosquitto sends the answer a turn of its loop after the
    * acknowledgement, so that after a few more round trips nobody will answer: undefined.

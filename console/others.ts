@@ -51,6 +51,38 @@ export function lacks(other: Manner, ours: Manner, was: Manner, strictly: boolea
   )
 }
 
+/** Documents of others, in order, by where they stand to our own. */
+export interface Contest {
+  /** Our own has taken their place unseen. */
+  earlier: SensorDocument[]
+  later: SensorDocument[]
+}
+
+/**
+ * What our change is to be made to beside the documents of others: all of them; and, where that does not fit together, those that were
+ * there before ours, whoever was first. Everybody sees the same order. Pure.
+ * @param own as it was published
+ * @param most networks of one sensor
+ */
+export function standing(
+  base: readonly Entry[],
+  own: SensorDocument,
+  { earlier, later }: Contest,
+  most: number,
+): [all: SensorDocument, first: SensorDocument] {
+  const theirs = [...earlier, ...later]
+  const version = Math.max(own.version, ...theirs.map(other => other.version))
+  const beside = (others: readonly SensorDocument[]): SensorDocument => ({
+    ...(others.at(-1) ?? own),
+    ...{ version, networks: together(base, own, others) },
+  })
+  const fitting = earlier.reduce<SensorDocument[]>((taken, other) => {
+    const more = [...taken, other]
+    return together(base, own, more).length > most ? taken : more
+  }, [])
+  return [beside(theirs), beside(fitting)]
+}
+
 export class Others implements Disposable {
   readonly #broker: Broker
   /** What came for a sensor since it was looked at last, in order. */
@@ -77,27 +109,28 @@ export class Others implements Disposable {
   }
 
   /**
-   * Publishes them and waits until it is quiet. Returns the documents of others, by sensor and in order, with which the change has
-   * to be brought together: those whose place was taken unseen, and those that came afterwards.
+   * Publishes them and waits until it is quiet. Returns the documents of others, by sensor, with which the change has to be brought
+   * together.
    * @param keeps whether a document has the change that is made to this sensor
    */
   async publish(
     documents: ReadonlyMap<string, object>,
     keeps: (sensor: string, document: SensorDocument) => boolean,
-  ): Promise<Map<string, SensorDocument[]>> {
+  ): Promise<Map<string, Contest>> {
     const texts = new Map([...documents].map(([id, document]) => [id, JSON.stringify(document)]))
     for (const text of texts.values()) this.#own.add(text)
     await this.#broker.publishAll([...documents].map(([id, document]) => [`sensors/${id}/desired`, document]))
     await this.#back(texts)
     await this.#calm()
-    const found = new Map<string, SensorDocument[]>()
+    const found = new Map<string, Contest>()
     for (const [id, text] of texts) {
       const came = this.#came.get(id) ?? []
       this.#came.delete(id)
-      const unseen = this.#read(came.slice(0, came.indexOf(text)))
-      const later = this.#read(came.slice(came.indexOf(text) + 1))
+      const place = came.indexOf(text)
+      const earlier = this.#read(came.slice(0, Math.max(0, place)))
+      const later = this.#read(came.slice(place + 1))
       const last = later.at(-1)
-      if (unseen.length > 0 || (last && !keeps(id, last))) found.set(id, [...unseen, ...later])
+      if (earlier.length > 0 || (last && !keeps(id, last))) found.set(id, { earlier, later })
     }
     return found
   }
@@ -124,16 +157,20 @@ export class Others implements Disposable {
   }
 
   #calm(): Promise<void> {
-    return calm(() => this.#count)
+    return calm(this.#broker, () => this.#count)
   }
 }
 
-/** @param count of what has come */
-async function calm(count: () => number): Promise<void> {
+/**
+ * Quiet is what is quiet at the broker: where this process or the line is slow, what has been said may not have come yet.
+ * @param count of what has come
+ */
+async function calm(broker: Broker, count: () => number): Promise<void> {
   const end = performance.now() + patience
   for (let seen = -1; seen !== count() && performance.now() < end;) {
     seen = count()
     await pause(quiet.least + quiet.spread * Math.random())
+    await Promise.race([broker.turn(), pause(patience, undefined, { ref: false })])
   }
 }
 
@@ -160,7 +197,7 @@ export class Rivals implements Disposable {
   async publish(document: unknown): Promise<{ unseen?: Buffer; stands?: Buffer }> {
     const own = Buffer.from(JSON.stringify(document))
     await this.#broker.publishAll([[this.#topic, document]])
-    await calm(() => this.#came.length)
+    await calm(this.#broker, () => this.#came.length)
     const another = this.#came.find(bytes => !bytes.equals(own))
     if (another === undefined) return {}
     const stands = await this.#retained()

@@ -7,7 +7,7 @@ import { chosen, idsAre } from '../choose.ts'
 import { text, type Context, type Run } from '../context.ts'
 import { Failure, usage } from '../failure.ts'
 import { Fleet, type FleetSensor } from '../fleet.ts'
-import { lacks, Others, together, type Manner } from '../others.ts'
+import { lacks, Others, standing, type Manner } from '../others.ts'
 import { grant, networksOf, readBy, type Grant } from '../rights.ts'
 import { conclude, follow, objections } from '../rollout.ts'
 import { targetsOf } from '../targets.ts'
@@ -76,32 +76,35 @@ async function change(context: Context, members: Members): Promise<number> {
   const wanted = new Map(drafts.map(one => [one.sensor, one]))
   const rights = values['no-rights'] !== true
   if (rights) await grant(broker, drafts.map(grantOf(fleet)))
-  const contested = new Map<string, string[]>()
-  let impossible: Failure | undefined
+  const contested = new Map<string, Pick<SensorDocument, 'networks'>[]>()
+  const impossible = new Map<string, Failure>()
   for (let round = 0; drafts.length > 0 && round < mostRounds; round++) {
     const documents = new Map(drafts.map(({ sensor, document }) => [sensor, document]))
     const found = await others.publish(documents, (id, other) => keeps(other, wanted.get(id)))
-    drafts = [...found].flatMap(([id, theirs]) => {
+    drafts = [...found].flatMap(([id, { earlier, later }]) => {
       const last = wanted.get(id)
-      const newest = theirs.at(-1)
-      if (last === undefined || newest === undefined) return []
-      contested.set(id, [...(contested.get(id) ?? []), ...[last.document, ...theirs].flatMap(idsOf)])
-      const version = Math.max(last.document.version, ...theirs.map(other => other.version))
-      const desired = { ...newest, version, networks: together(last.base, last.document, theirs) }
-      const before = { ...fleet.sensors.get(id), id, desired }
-      try {
-        return draft(before, last)
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error
-        impossible = error
-        const document = { ...desired, ...nextVersion(before, false, last.document) }
-        return [{ sensor: id, base: document.networks, was: desired, claimed: [], ...hashed(document) }]
-      }
+      if (last === undefined) return []
+      contested.set(id, [...(contested.get(id) ?? []), last.document, ...earlier, ...later])
+      // Ours was parsed as one before it was published.
+      const own = last.document as SensorDocument
+      const [all, first] = standing(last.base, own, { earlier, later }, mostTestedNetworks)
+      const before = { ...fleet.sensors.get(id), id, desired: first }
+      for (const desired of [all, first])
+        try {
+          const made = draft({ ...before, desired }, last)
+          impossible.delete(id)
+          return made
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error
+          impossible.set(id, error)
+        }
+      const document = { ...first, ...nextVersion(before, false, last.document) }
+      return [{ sensor: id, base: document.networks, was: first, claimed: [], ...hashed(document) }]
     })
     for (const one of drafts) wanted.set(one.sensor, one)
   }
   if (rights && contested.size > 0) await grant(broker, [...contested].map(rightsOf(fleet)))
-  if (impossible !== undefined) throw impossible
+  for (const failure of impossible.values()) throw failure
   const result = await follow(context, fleet, {
     sensors: [...wanted.keys()],
     applied: sensor => has(sensor, wanted.get(sensor.id)),
@@ -124,10 +127,10 @@ const mostRounds = 20
 /** For a sensor that several have changed: of all they gave and took, what is retained for it now. */
 const rightsOf =
   (fleet: Fleet) =>
-  ([sensor, all]: readonly [string, string[]]): Grant => ({
+  ([sensor, all]: readonly [string, Pick<SensorDocument, 'networks'>[]]): Grant => ({
     sensor,
     now: networksOf(fleet, idsOf(fleet.sensors.get(sensor)?.desired)),
-    then: readBy(fleet, all),
+    then: readBy(fleet, all.flatMap(idsOf)),
   })
 
 const grantOf =

@@ -150,7 +150,7 @@ t.test('many operators at once, by the dynamic-security plugin', async t => {
   await t.test('what does not fit beside the change of another is refused, and the other stays', async t => {
     await ok('unassign s1 a --wait 0')
     const both = await Promise.all(['a', 'e'].map(id => operate(`assign s1 ${id} --wait 0`)))
-    t.same(both.map(({ code }) => code).sort(), [0, 1])
+    t.same(both.map(({ code }) => code).sort(), [0, 1], both.map(({ err }) => err).join())
     const wins = both[0]?.code === 0 ? 'a' : 'e'
     const shown = (await ok('show s1 --json')).json() as { desired: { networks: { network: string }[] } }
     t.same(shown.desired.networks.map(({ network }) => network).sort(), ['b', 'c', 'd', wins].sort())

@@ -3,7 +3,6 @@ import t from 'tap'
 import { runFleetCommand } from '../../../console/command.ts'
 import { fields, withFlags } from '../../../console/fields.ts'
 import { readJson } from '../../../console/json.ts'
-import { lacks, together, type Manner } from '../../../console/others.ts'
 import type { FleetSensor } from '../../../console/fleet.ts'
 import { problemsOf } from '../../../console/problems.ts'
 import { adMapping } from '../../../console/sensors.ts'
@@ -135,22 +134,6 @@ t.test('tables are as wide as the terminal draws them, and ids are whole', t => 
 /** After a cell, and between columns. */
 const gap = (spaces: number) => ' '.repeat(spaces + 2)
 
-t.test('changes that several operators make to one sensor at once are brought together', t => {
-  const entries = (...ids: string[]) => sensor(1, ...ids).networks
-  const theirs = (version: number, ...ids: string[]) => ({
-    ...{ ...sensor(version, ...ids), schema: 1 as const, epoch: 0, testEvery: 300, targets: [] },
-  })
-  const cases: [string, string[], ReturnType<typeof theirs>[], string[]][] = [
-    ['two more', ['a'], [theirs(2, 'a', 'b'), theirs(2, 'a', 'c')], ['a', 'b', 'c']],
-    ['one less, one more', ['a', 'b'], [theirs(2, 'a'), theirs(2, 'a', 'b', 'c')], ['a', 'c']],
-    ['both the same', ['a'], [theirs(2, 'a', 'b'), theirs(3, 'a', 'b')], ['a', 'b']],
-    ['one who knew less than we', ['a'], [theirs(1, 'b')], ['a', 'b']],
-  ]
-  for (const [name, base, others, expected] of cases)
-    t.same(together(entries(...base), { version: 2 }, others), entries(...expected), name)
-  t.end()
-})
-
 t.test('S2-15: the questions for an interface that is named ask for its radio, too', async t => {
   const asked = async (said: Record<string, string>) => {
     const questions: string[] = []
@@ -194,21 +177,6 @@ t.test('S2-13: an issuer is written as Windows writes it', t => {
       adMapping({ issuer, serial: '2b0000000011ac0000000012' }),
       `X509:<I>${mapped}<SR>1200000000AC11000000002B`,
     )
-  t.end()
-})
-
-t.test('what several say of one sensor beside its networks is lost to nobody unseen', t => {
-  const cases: [string, Manner, Manner, Manner, lost: boolean, another: boolean][] = [
-    ['the other did not know', {}, { name: 'a' }, {}, true, true],
-    ['the other kept it', { name: 'a', testEvery: 60 }, { name: 'a' }, {}, false, false],
-    ['the other named it, too', { name: 'b' }, { name: 'a' }, {}, false, true],
-    ['it was so before', {}, { testEvery: 300 }, {}, false, false],
-    ['targets taken out', { targets: [] }, {}, { targets: [{ probe: 'ping', host: 'x' }] }, false, false],
-  ]
-  for (const [what, other, ours, was, lost, another] of cases) {
-    t.equal(lacks(other, ours, was, false), lost, what)
-    t.equal(lacks(other, ours, was, true), another, `${what}: whose stands`)
-  }
   t.end()
 })
 
