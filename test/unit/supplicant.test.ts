@@ -1,4 +1,5 @@
 import './supplicant/attempt.ts'
+import './supplicant/slow.ts'
 import './supplicant/block.ts'
 import './supplicant/kinds.ts'
 import './supplicant/port.ts'
