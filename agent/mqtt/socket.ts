@@ -104,6 +104,7 @@ function chainOf(shown: tls.DetailedPeerCertificate): X509Certificate[] {
   const chain: X509Certificate[] = []
   for (let each = shown; ; each = each.issuerCertificate) {
     chain.push(new X509Certificate(each.raw))
+    // Of an issuer that was not shown there is none, which the types leave out.
     const above = each.issuerCertificate as tls.DetailedPeerCertificate | undefined
     if (above === undefined || above === each) return chain
   }
