@@ -1,6 +1,5 @@
 import t from 'tap'
 import { beginAttempt } from '../../../supplicant/attempt.ts'
-import { join } from '../../../supplicant/join.ts'
 import { Run } from '../../../supplicant/run.ts'
 import { wire } from './wire.ts'
 
@@ -86,21 +85,6 @@ t.test('but whoever gave it up is told why, when it fails and when it takes too 
   using _slow = slow
   heard('accept proposed method', 'TLS')
   await t.rejects(late, { message: 'over' })
-})
-
-t.test('an access point that lets go in the moment in which it was joined was not joined', async t => {
-  const { eap, eth0, calls, selected, state } = wire(true, 'nl80211')
-  const result = join(eth0, { id_str: 'x', key_mgmt: 'WPA-EAP', ssid: 'corp', eap: 'TLS' })
-  result.catch(() => undefined)
-  while (!calls.includes('SelectNetwork')) await new Promise(setImmediate)
-  selected()
-  state('associated')
-  eap('started')
-  eap('completion', 'success')
-  // Both in what is read from the bus at once: nobody has had a turn in between.
-  state('completed')
-  state('disconnected')
-  await t.rejects(result, { code: 'access-point-lost', attempt: { outcome: { kind: 'failed' } } })
 })
 
 t.test(
